@@ -1,0 +1,1 @@
+"""What the labels of a graph mean: elements, charges and bonds, molecules and their SMILES."""

@@ -1,0 +1,240 @@
+"""Molecules as labelled graphs and back.
+
+A graph holds elements, formal charges and kekulised bonds; hydrogens follow from RDKit's valence
+model, stereochemistry is dropped. A molecule that would come back changed (radicals, carbenes,
+isotopes, dative bonds, hydrogens other than the model's) is `Unusable`. On the way back `build`
+makes exactly the graph and `check` says whether it is a molecule: full sanitisation in the
+literature's sense, RDKit's own clean-up of pentavalent nitro groups included, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+from rdkit import Chem, rdBase
+
+from molflow.chem.smiles import (
+    Unusable,
+    atom_names,
+    canonical_order,
+    canonical_smiles,
+    read_smiles,
+)
+from molflow.chem.vocabulary import (
+    AROMATIC,
+    BONDS,
+    Vocabulary,
+    atom_name,
+    split_name,
+    strip_charges,
+)
+from molflow.graph.graph import Graph, Ints, pair_count, pair_endpoints, pair_index
+
+__all__ = [
+    "Checked",
+    "Unusable",
+    "Vocabulary",
+    "atom_names",
+    "build",
+    "canonical_order",
+    "canonical_smiles",
+    "check",
+    "check_many",
+    "read_smiles",
+    "sanitise",
+    "strip_charges",
+    "to_graph",
+]
+
+BOND_TYPES = {
+    "single": Chem.BondType.SINGLE,
+    "double": Chem.BondType.DOUBLE,
+    "triple": Chem.BondType.TRIPLE,
+    AROMATIC: Chem.BondType.AROMATIC,
+}
+BOND_ORDERS = {BOND_TYPES[name]: BONDS.index(name) for name in BONDS[1:]}
+
+
+@cache
+def _hydrogens(atomic_number: int, charge: int, valence: int) -> int:
+    """How many hydrogens RDKit adds to an atom with bonds of this total order, -1 if it refuses."""
+    star = Chem.RWMol()
+    atom = Chem.Atom(atomic_number)
+    atom.SetFormalCharge(charge)
+    star.AddAtom(atom)
+    for leaf in range(1, valence + 1):
+        star.AddAtom(Chem.Atom(0))
+        star.AddBond(0, leaf, Chem.BondType.SINGLE)
+    try:
+        with rdBase.BlockLogs():
+            star.UpdatePropertyCache(strict=True)
+    except Chem.AtomValenceException:
+        return -1
+    return int(star.GetAtomWithIdx(0).GetNumImplicitHs())
+
+
+def _kekulised(mol: Chem.Mol) -> Chem.Mol:
+    copy = Chem.Mol(mol)
+    try:
+        with rdBase.BlockLogs():
+            Chem.Kekulize(copy, clearAromaticFlags=True)
+    except Chem.KekulizeException:
+        raise Unusable("does not kekulise") from None
+    return copy
+
+
+def _atom_class(atom: Chem.Atom, vocabulary: Vocabulary) -> int:
+    """The class of an atom that a graph can hold. Raises Unusable for any other."""
+    charge = atom.GetFormalCharge() if vocabulary.charged else 0
+    name = atom_name(atom.GetSymbol(), charge)
+    if name not in vocabulary.atom_class:
+        raise Unusable(f"element outside the vocabulary: {name}")
+    if atom.GetIsotope():
+        raise Unusable("isotope")
+    if atom.GetAtomicNum() == 1:
+        raise Unusable("explicit hydrogen")
+    if atom.GetNumRadicalElectrons():
+        raise Unusable("radical or unusual valence")
+    return vocabulary.atom_class[name]
+
+
+def _bond_orders(mol: Chem.Mol) -> tuple[Ints, list[int]]:
+    """The pairs (P,) of a kekulised molecule and every atom's sum of bond orders."""
+    pairs = np.zeros(pair_count(mol.GetNumAtoms()), dtype=np.int8)
+    valences = [0] * mol.GetNumAtoms()
+    for bond in mol.GetBonds():
+        order = BOND_ORDERS.get(bond.GetBondType())
+        if order is None:
+            raise Unusable(f"bond outside the vocabulary: {bond.GetBondType().name.lower()}")
+        i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        pairs[pair_index(i, j)] = order
+        valences[i] += order
+        valences[j] += order
+    return pairs, valences
+
+
+def to_graph(mol: Chem.Mol, vocabulary: Vocabulary, max_atoms: int | None = None) -> Graph:
+    """The graph of a sanitised molecule: atoms (n,) in the order of mol, pairs (P,), both int8.
+
+    Raises Unusable for whatever `build` would not give back. Where the vocabulary knows no
+    charges, hydrogens of charged atoms are not tested: such a molecule does not come back.
+    """
+    n = mol.GetNumAtoms()
+    if n == 0:
+        raise Unusable("no atoms")
+    if max_atoms is not None and n > max_atoms:
+        raise Unusable(f"more than {max_atoms} atoms")
+    atoms = [mol.GetAtomWithIdx(i) for i in range(n)]
+    classes = [_atom_class(atom, vocabulary) for atom in atoms]
+    aromatic = any(atom.GetIsAromatic() for atom in atoms)
+    pairs, valences = _bond_orders(_kekulised(mol) if aromatic else mol)
+    for atom, valence in zip(atoms, valences, strict=True):
+        charge = atom.GetFormalCharge()
+        if charge and not vocabulary.charged:
+            continue
+        if atom.GetTotalNumHs() != _hydrogens(atom.GetAtomicNum(), charge, valence):
+            raise Unusable("radical or unusual valence")
+    return Graph(np.array(classes, dtype=np.int8), pairs)
+
+
+@cache
+def _templates(atoms: tuple[str, ...]) -> list[Chem.Atom]:
+    templates = []
+    for name in atoms:
+        symbol, charge = split_name(name)
+        atom = Chem.Atom(symbol)
+        atom.SetFormalCharge(charge)
+        templates.append(atom)
+    return templates
+
+
+_endpoints = cache(pair_endpoints)
+
+
+def build(graph: Graph, vocabulary: Vocabulary) -> Chem.RWMol:
+    """The unsanitised molecule with exactly these atoms, charges and bonds."""
+    mol = Chem.RWMol()
+    templates = _templates(vocabulary.atoms)
+    for a in graph.atoms.tolist():
+        mol.AddAtom(templates[a])
+    first, second = _endpoints(len(graph))
+    (bonded,) = np.nonzero(graph.pairs)
+    kinds = graph.pairs[bonded].tolist()
+    for i, j, kind in zip(first[bonded].tolist(), second[bonded].tolist(), kinds, strict=True):
+        mol.AddBond(i, j, BOND_TYPES[vocabulary.bonds[kind]])
+    return mol
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of one graph. Invalid: mol, smiles and largest are None, reason says why.
+
+    largest is the SMILES of the fragment with most atoms (the first in the alphabet of equals).
+    reason is None if and only if the molecule is strictly valid, that is sanitised and connected.
+    """
+
+    smiles: str | None
+    largest: str | None
+    mol: Chem.Mol | None = field(repr=False, compare=False)
+    fragments: int
+    reason: str | None
+
+    @property
+    def connected(self) -> bool:
+        return self.fragments == 1
+
+
+def _valence_reason(error: Chem.AtomValenceException, mol: Chem.Mol) -> str:
+    """Such as "valence: C 5 > 4 at atom 3": the atom's position in the graph, counted from 0."""
+    index = error.cause.GetAtomIdx()  # type: ignore[attr-defined]  # missing in RDKit's stubs
+    atom = mol.GetAtomWithIdx(index)
+    number, charge = atom.GetAtomicNum(), atom.GetFormalCharge()
+    valence = int(sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()))
+    allowed = [v for v in range(valence) if _hydrogens(number, charge, v) >= 0]
+    limit = max(allowed, default=0)
+    return f"valence: {atom_name(atom.GetSymbol(), charge)} {valence} > {limit} at atom {index}"
+
+
+def sanitise(mol: Chem.RWMol, operations: int = Chem.SANITIZE_ALL) -> str | None:
+    """Sanitises a molecule in place; the reason why that fails, or None. Call under BlockLogs.
+
+    Aromatic molecules are sanitised twice: RDKit passes a few whose aromatic form it cannot read.
+    """
+    try:
+        Chem.SanitizeMol(mol, operations)
+        if any(bond.GetIsAromatic() for bond in mol.GetBonds()):
+            Chem.SanitizeMol(Chem.Mol(mol), operations)
+    except Chem.AtomValenceException as error:
+        return _valence_reason(error, mol)
+    except (Chem.KekulizeException, Chem.AtomKekulizeException):
+        return "kekulisation"
+    except (Chem.MolSanitizeException, RuntimeError, ValueError) as error:
+        return f"other: {' '.join(str(error).split())[:80]}"
+    return None
+
+
+def check(graph: Graph, vocabulary: Vocabulary) -> Checked:
+    """Builds the molecule and sanitises it whole; an empty graph is invalid."""
+    if len(graph) == 0:
+        return Checked(None, None, None, 0, "empty")
+    mol = build(graph, vocabulary)
+    with rdBase.BlockLogs():
+        failure = sanitise(mol)
+    fragments = len(Chem.GetMolFrags(mol))
+    if failure is not None:
+        return Checked(None, None, None, fragments, failure)
+    smiles = canonical_smiles(mol)
+    if fragments == 1:
+        return Checked(smiles, smiles, mol.GetMol(), 1, None)
+    parts = Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)
+    largest = min(parts, key=lambda part: (-part.GetNumAtoms(), canonical_smiles(part)))
+    reason = f"fragments: {fragments}"
+    return Checked(smiles, canonical_smiles(largest), mol.GetMol(), fragments, reason)
+
+
+def check_many(graphs: Iterable[Graph], vocabulary: Vocabulary) -> list[Checked]:
+    """`check` of every graph, in order; about 50 microseconds each for nine atoms."""
+    return [check(graph, vocabulary) for graph in graphs]

@@ -1,0 +1,168 @@
+"""The configuration of every program: a typed schema, composed by Hydra from files and overrides.
+
+Defaults live here; a file in configs/ holds only what differs from them. Names (of datasets,
+losses, methods) become functions in build.py and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, overload
+
+from molflow import recipes
+from molflow.errors import InputError
+from molflow.schema import COUNT, POSITIVE, Range, from_plain, key, section
+
+SEEDS = Range(0, 2**32 - 1)
+NOT_NEGATIVE = Range(0)
+FRACTION = Range(0, 1, open="high")
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    name: str = key("qm9", "where the molecules come from", choices=("qm9", "smiles_file"))
+    path: str | None = key(None, "the CSV, TSV or SMI file (plain or .gz) of dataset=smiles_file")
+    smiles_column: str = key("smiles", "the column of that file with the SMILES", required=True)
+    split: str = key("digress", "train, valid and test", choices=("digress", "edm", "random"))
+    vocabulary: str = key(
+        "charged",
+        "charges in the atom type, or none",
+        choices=("charged", "stripped"),
+    )
+    order: str = key(
+        "canonical", "order of the atoms shown to the network", choices=("canonical", "random")
+    )
+    max_atoms: int | None = key(None, "leave larger molecules out", within=COUNT)
+    cache: str | None = key(None, "folder of prepared data; null is the user's cache folder")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    width: int = key(128, "channels of an atom, a multiple of heads", within=COUNT)
+    pair_width: int = key(48, "channels of a pair of atoms", within=COUNT)
+    depth: int = key(6, "blocks", within=COUNT)
+    heads: int = key(8, "attention heads", within=COUNT)
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    prior_scale: float = key(0.5, "standard deviation of the noise x_0", within=POSITIVE)
+    loss: str = key("cross_entropy", "of mu_tt against x_1", choices=("cross_entropy", "mse"))
+    label_smoothing: float = key(0.0, "of the cross-entropy", within=FRACTION)
+    pair_weight: float = key(1.0, "weight of pairs beside atoms in the loss", within=NOT_NEGATIVE)
+    time_law: str = key(
+        "uniform", "law of the training times t", choices=("uniform", "logit_normal")
+    )
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    batch_size: int = key(256, "molecules per batch and device", within=COUNT)
+    steps: int = key(6000, "optimizer steps", within=COUNT)
+    max_minutes: float | None = key(None, "stop after so many minutes", within=POSITIVE)
+    learning_rate: float = key(2e-3, "the largest, after the warm-up", within=POSITIVE)
+    weight_decay: float = key(0.01, "of AdamW", within=NOT_NEGATIVE)
+    warmup: int = key(200, "steps of linear warm-up, then cosine to zero", within=NOT_NEGATIVE)
+    gradient_clip: float = key(1.0, "largest gradient norm; 0 is no limit", within=NOT_NEGATIVE)
+    ema_decay: float = key(0.999, "of the averaged weights; 0 is no average", within=FRACTION)
+    accumulate: int = key(1, "batches per optimizer step", within=COUNT)
+    precision: str = key("auto", "of the arithmetic", choices=("auto", "bf16", "fp32"))
+    compile: str = key("auto", "torch.compile", choices=("auto", "always", "never"))
+    accelerator: str = key("auto", "where to train", choices=("auto", "cpu", "gpu"))
+    devices: int = key(1, "GPUs or CPU processes", within=COUNT)
+    strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
+    sample_every: int = key(
+        1000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
+    )
+    checkpoint_minutes: float = key(3.0, "minutes between checkpoints", within=POSITIVE)
+
+
+@dataclass(frozen=True)
+class LoggerConfig:
+    name: str = key("csv", "where metrics go", choices=("csv", "wandb"))
+    project: str = key("molflow", "project name at wandb", required=True)
+    offline: bool = key(False, "wandb writes to the run folder alone")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a generator of molecules."""
+
+    seed: int = key(0, "of the weights, the batches, the times and the noise", within=SEEDS)
+    out: str = key("", "run folder; empty is the folder resumed, else runs/<dataset.name>")
+    resume: str | None = key(None, "run folder to continue")
+    dataset: DatasetConfig = section(DatasetConfig, "the molecules")
+    model: ModelConfig = section(ModelConfig, "the network")
+    flow: FlowConfig = section(FlowConfig, "the flow and its loss")
+    trainer: TrainerConfig = section(TrainerConfig, "the optimisation")
+    logger: LoggerConfig = section(LoggerConfig, "the metrics' destination")
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Sample molecules from a trained generator."""
+
+    checkpoint: str = key("", "a run folder or a file of weights", required=True)
+    n: int = key(1000, "molecules", within=COUNT)
+    steps: int = key(50, "network evaluations per molecule", within=COUNT)
+    method: str = key("euler", "the step", choices=("euler", "flow_map"))
+    seed: int = key(0, "of the sizes and the noise", within=SEEDS)
+    out: str = key("samples", "folder of the results", required=True)
+    atoms: int | None = key(None, "atoms of every molecule; null draws sizes", within=COUNT)
+    batch_size: int = key(512, "molecules at once; changes no result", within=COUNT)
+    trajectory: bool = key(False, "also draw molecules and confidence over time")
+
+
+Config = TrainConfig | SampleConfig
+PROGRAMS: dict[str, type[Config]] = {"train": TrainConfig, "sample": SampleConfig}
+
+
+@overload
+def load_config(program: Literal["train"], overrides: Sequence[str]) -> TrainConfig: ...
+
+
+@overload
+def load_config(program: Literal["sample"], overrides: Sequence[str]) -> SampleConfig: ...
+
+
+def load_config(program: str, overrides: Sequence[str]) -> Config:
+    """The configuration of a program of PROGRAMS after `key=value` and `group=name` overrides.
+
+    A text value is taken as it stands after the first `=` (empty is null where null is allowed);
+    all others follow Hydra's grammar. Every mistake raises InputError.
+    """
+    schema = PROGRAMS[program]
+    config = from_plain(schema, recipes.compose(program, schema, overrides))
+    return _resolved(config) if isinstance(config, TrainConfig) else config
+
+
+def to_plain(config: Config) -> dict[str, Any]:
+    """Nested dict of str, int, float, bool and None, ready for JSON; `from_plain` reads it back."""
+    return asdict(config)
+
+
+def wants_help(arguments: Sequence[str]) -> bool:
+    """Whether the command line asks for the help text."""
+    return "-h" in arguments or "--help" in arguments
+
+
+def help_text(program: str) -> str:
+    """Usage, recipes and keys with defaults, documentation and what is allowed."""
+    return recipes.help_text(program, PROGRAMS[program])
+
+
+def _resolved(config: TrainConfig) -> TrainConfig:
+    """The run folder filled in, and the rules that concern more than one key."""
+    dataset, model = config.dataset, config.model
+    if dataset.name == "smiles_file" and dataset.path is None:
+        raise InputError("dataset.path: dataset=smiles_file needs a file")
+    if dataset.name != "smiles_file" and dataset.path is not None:
+        raise InputError(f"dataset.path={dataset.path!r}: only with dataset=smiles_file")
+    if dataset.name == "smiles_file" and dataset.split != "random":
+        raise InputError(f"dataset.split={dataset.split!r}: dataset=smiles_file has only random")
+    if model.width % model.heads:
+        raise InputError(
+            f"model.width={model.width}: must be a multiple of model.heads={model.heads}"
+        )
+    return replace(config, out=config.out or config.resume or f"runs/{dataset.name}")

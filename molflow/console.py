@@ -1,0 +1,192 @@
+"""What programs say and write: progress, tables, one-line errors, files never half-written."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import length_hint
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, NoReturn, Protocol, TypeVar
+
+from molflow.errors import InputError
+
+T = TypeVar("T")
+
+QUIET_SECONDS = 2.0
+BAR_SECONDS = 0.1
+LINE_SECONDS = 30.0
+
+
+def progress(
+    iterable: Iterable[T], description: str, total: int | None = None, unit: str = "it"
+) -> Iterator[T]:
+    """The items of `iterable`, with a bar on stderr (rate, remaining time) once it takes over 2 s.
+
+    Without a terminal: at most one line every 30 s. `total` defaults to the length, if there is
+    one. The bar leaves with the loop, also when the loop ends early or by an error.
+    """
+    total = total if total is not None else length_hint(iterable) or None
+    terminal = sys.stderr.isatty()
+    report: _Report = (_Bar if terminal else _Lines)(description, total, unit)
+    start = time.monotonic()
+    due = start + (QUIET_SECONDS if terminal else LINE_SECONDS)
+    try:
+        for done, item in enumerate(iterable, start=1):
+            yield item
+            now = time.monotonic()
+            if now >= due:
+                report.show(done, now - start)
+                due = now + report.interval
+    finally:
+        report.close()
+
+
+class _Report(Protocol):
+    interval: float
+
+    def show(self, done: int, seconds: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Lines:
+    """Progress where nobody watches: a line now and then."""
+
+    interval = LINE_SECONDS
+
+    def __init__(self, description: str, total: int | None, unit: str) -> None:
+        self.description, self.total, self.unit = description, total, unit
+
+    def show(self, done: int, seconds: float) -> None:
+        of = f"/{self.total}" if self.total else ""
+        rate = done / seconds
+        left = f", {(self.total - done) / rate:.0f} s left" if self.total else ""
+        print(
+            f"{self.description}: {done}{of} {self.unit}, {rate:.3g} {self.unit}/s{left}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
+    """Progress on a terminal: rich's bar, imported only when there is something to show."""
+
+    interval = BAR_SECONDS
+
+    def __init__(self, description: str, total: int | None, unit: str) -> None:
+        self.description, self.total, self.unit = description, total, unit
+        self.bar: Any = None
+
+    def show(self, done: int, seconds: float) -> None:
+        if self.bar is None:
+            self._open(seconds)
+        self.bar.update(0, completed=done, speed=f"{done / seconds:.3g} {self.unit}/s")
+
+    def _open(self, seconds: float) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self.bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}", markup=False),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.bar.add_task(self.description, total=self.total, speed="")
+        self.bar.start()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table to stdout; numbers to the right, floats to four digits, text as it is."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(title=Text(title))
+    for index, name in enumerate(columns):
+        numeric = all(isinstance(row[index], int | float) for row in rows)
+        grid.add_column(Text(name), justify="right" if numeric else "left")
+    for row in rows:
+        grid.add_row(*(Text(_cell(value)) for value in row))
+    # A pipe or a file has no width: the lines stay whole there.
+    Console(width=None if sys.stdout.isatty() else 10_000).print(grid)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
+def run_program(main: Callable[[list[str]], None]) -> NoReturn:
+    """Run `main` on the command line's arguments and leave with its exit code.
+
+    A user's mistake (InputError) is one line on stderr and code 2, Ctrl-C one line and code 130,
+    a reader that left (`| head`) one line and code 141.
+    """
+    # Read when torch loads: idle threads that spin slow down every other process.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        main(sys.argv[1:])
+        sys.stdout.flush()
+    except InputError as error:
+        line = str(error).replace("\r", "\\r").replace("\n", "\\n")
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Else the interpreter fails once more on its way out, over what stdout still holds.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("output closed", file=sys.stderr)
+        sys.exit(141)
+    sys.exit(0)
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` (same ending), renamed to `path` if the block succeeds.
+
+    The folder is made where it lacks. After an error nothing is left behind and an older `path`
+    stays as it was. A place that cannot be written raises InputError.
+    """
+    temporary = path.with_name(f".{token_hex(4)}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield temporary
+        try:
+            temporary.replace(path)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"cannot write {str(path)!r}: {error.strerror or error}")

@@ -1,0 +1,121 @@
+"""Data sets as the training sees them: splits, the law of sizes, and batches.
+
+A batch is a pure function of (seed, step, rank, world): nothing is remembered between batches, so
+a run that is resumed in the middle of an epoch sees what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molflow.chem.molecule import Vocabulary
+from molflow.datasets.store import Packed
+from molflow.graph.graph import pair_count
+
+SPLITS = ("train", "valid", "test")
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class MoleculeDataset:
+    """A packed data set and its splits.
+
+    splits: "train", "valid" and "test" to indices (m,) into `packed`. dropped: how many molecules
+    of the source could not be used, by reason.
+    """
+
+    name: str
+    packed: Packed
+    splits: Mapping[str, Indices]
+    dropped: Mapping[str, int]
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.packed.vocabulary
+
+    @property
+    def max_atoms(self) -> int:
+        """The size of the largest molecule of all splits."""
+        return self.packed.max_atoms
+
+    def smiles(self, split: str) -> list[str]:
+        """The canonical SMILES without stereo of a split, in the order of its indices."""
+        smiles = self.packed.smiles
+        return [smiles[i] for i in self.splits[split]]
+
+    def size_law(self) -> NDArray[np.float64]:
+        """(max_atoms + 1,): the share of training molecules with n atoms at index n; sums to 1."""
+        sizes = self.packed.sizes[self.splits["train"]]
+        return np.bincount(sizes, minlength=self.max_atoms + 1) / len(sizes)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B molecules padded to N atoms and P = N(N-1)/2 pairs, as int64 classes.
+
+    atoms (B, N) and pairs (B, P) are 0 beyond the molecule; sizes (B,). step: the position of the
+    batch in its stream.
+    """
+
+    atoms: Indices
+    pairs: Indices
+    sizes: Indices
+    step: int
+
+
+def collate(packed: Packed, indices: Indices, max_atoms: int, step: int = 0) -> Batch:
+    """The molecules at `indices` (B,) padded to `max_atoms`. ValueError if one is larger."""
+    sizes = packed.sizes[indices].astype(np.int64)
+    if sizes.max(initial=0) > max_atoms:
+        raise ValueError(f"a molecule of {sizes.max()} atoms in a batch of at most {max_atoms}")
+    return Batch(
+        atoms=_padded(packed.atoms, packed.atom_starts, indices, max_atoms),
+        pairs=_padded(packed.pairs, packed.pair_starts, indices, pair_count(max_atoms)),
+        sizes=sizes,
+        step=step,
+    )
+
+
+def _padded(values: NDArray[np.int8], starts: Indices, indices: Indices, width: int) -> Indices:
+    """(B, width): the runs at `indices` of a flat array, each followed by zeros."""
+    first, last = starts[indices][:, None], starts[indices + 1][:, None]
+    positions = first + np.arange(width)
+    inside = positions < last
+    rows = np.zeros(positions.shape, dtype=np.int64)
+    rows[inside] = values[positions[inside]]
+    return rows
+
+
+def batch_indices(
+    n: int, batch_size: int, seed: int, step: int, rank: int = 0, world: int = 1
+) -> Indices:
+    """(batch_size,) indices below n: batch `step` of an endless stream of reshuffled epochs.
+
+    Every step takes world * batch_size molecules, a different part for each rank. Within an epoch
+    no molecule comes twice; the rest that does not fill a step is left out of that epoch. Where n
+    is less than one step, an epoch is as many shuffles, one behind the other, as fill one.
+    """
+    if n < 1 or batch_size < 1:
+        raise ValueError(f"n={n}, batch_size={batch_size}: at least 1 each")
+    if not 0 <= rank < world or step < 0:
+        raise ValueError(f"step={step}, rank={rank}, world={world}: 0 <= step, 0 <= rank < world")
+    wanted = batch_size * world
+    steps = max(1, n // wanted)
+    epoch, position = divmod(step, steps)
+    start = position * wanted + rank * batch_size
+    return _epoch(n, -(-wanted // n), seed, epoch)[start : start + batch_size]
+
+
+@lru_cache(maxsize=4)
+def _epoch(n: int, shuffles: int, seed: int, epoch: int) -> Indices:
+    """(n * shuffles,): the order of an epoch; kept, because every step of it needs it again."""
+    generator = np.random.default_rng([seed, epoch])
+    order = np.concatenate([generator.permutation(n) for _ in range(shuffles)])
+    order.setflags(write=False)
+    return order

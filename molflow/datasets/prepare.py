@@ -1,0 +1,57 @@
+"""A data set prepared once and kept: its packed molecules, and a list of what was left out."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from molflow.console import atomic_write
+from molflow.datasets.packing import Drop, Recipe, Row, pack
+from molflow.datasets.store import FORMAT, Packed, cache_folder
+from molflow.errors import InputError
+
+
+def prepare(
+    source: Path,
+    cache: Path | None,
+    rows: Callable[[], Iterable[Row]],
+    recipe: Recipe,
+    total: int | None = None,
+) -> Packed:
+    """The packed molecules of `rows()`, which reads `source`; from `cache` where they lie ready.
+
+    Without a cache it is `cache_folder()`. The folder there is named by the content of the source,
+    the recipe and RDKit's version; a damaged file in it is made anew. `dropped.csv` lists what was
+    left out. InputError if the source cannot be read, the cache not written, or nothing is usable.
+    """
+    folder = (cache or cache_folder()) / f"{source.name.split('.')[0]}-{_key(source, recipe)}"
+    target = folder / "packed.npz"
+    try:
+        return Packed.load(target)
+    except (FileNotFoundError, ValueError):
+        packed, drops = pack(str(source), rows(), recipe, total)
+    _write_drops(folder / "dropped.csv", drops)
+    packed.save(target)
+    return packed
+
+
+def _key(source: Path, recipe: Recipe) -> str:
+    try:
+        with source.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {str(source)!r}: {error.strerror or error}") from error
+    facts = [content, asdict(recipe), version("rdkit"), FORMAT]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _write_drops(path: Path, drops: list[Drop]) -> None:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["row", "smiles", "reason"])
+        writer.writerows([drop.row, drop.smiles, drop.reason] for drop in drops)

@@ -1,0 +1,129 @@
+"""A state of the flow: named fields of categorical variables, each relaxed to a point of R^K.
+
+The flow of variational flow matching (Eijkelboom et al. 2024, "Variational Flow Matching for
+Graph Generation") runs on a product of simplices. What the variables mean (atoms, bonds, tokens)
+is nobody's business here: a field is a name and a tensor (B, D, K), and every formula is written
+once and mapped over the fields.
+
+Legend: B examples, D variables of a field, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+Fields = dict[str, Tensor]
+
+
+def per_example(factor: float | Tensor, like: Tensor) -> float | Tensor:
+    """A number per example, (B,), shaped to multiply ``like`` (B, ...); plain numbers pass."""
+    if not isinstance(factor, Tensor) or factor.dim() == 0:
+        return factor
+    return factor.reshape(-1, *(1 for _ in range(like.dim() - 1)))
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Named fields of D variables with K classes for B examples.
+
+    values: field -> (B, D, K), a point of R^K for every variable.
+    exists: field -> (B, D) bool, False on padding; values are 0 there.
+    given:  field -> (B, D) bool, variables held at their clean value at every time (a scaffold,
+            a prompt). A subset of ``exists``.
+
+    Arithmetic acts on the values and keeps the masks of the left operand.
+    """
+
+    values: Fields
+    exists: Fields
+    given: Fields
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.values.values())).device
+
+    @property
+    def free(self) -> Fields:
+        """field -> (B, D) bool: the variables that the flow moves."""
+        return {name: self.exists[name] & ~self.given[name] for name in self.values}
+
+    def with_values(self, values: Fields) -> State:
+        """The same variables at another point."""
+        return replace(self, values=values)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> State:
+        """``function`` applied to the (B, D, K) of every field."""
+        return self.with_values({name: function(x) for name, x in self.values.items()})
+
+    def __add__(self, other: State) -> State:
+        return self.with_values({name: x + other.values[name] for name, x in self.values.items()})
+
+    def __sub__(self, other: State) -> State:
+        return self.with_values({name: x - other.values[name] for name, x in self.values.items()})
+
+    def __mul__(self, factor: float | Tensor) -> State:
+        """Scaled by one number, or by one number per example: (B,)."""
+        return self.map(lambda x: x * per_example(factor, x))
+
+    __rmul__ = __mul__
+
+    def on_free(self) -> State:
+        """The values of the free variables, 0 elsewhere."""
+        free = self.free
+        return self.with_values({name: x * free[name][..., None] for name, x in self.values.items()})
+
+    def where_free(self, other: State) -> State:
+        """The values of ``self`` on the free variables, those of ``other`` elsewhere."""
+        free = self.free
+        return self.with_values(
+            {
+                name: torch.where(free[name][..., None], x, other.values[name])
+                for name, x in self.values.items()
+            }
+        )
+
+    def softmax(self) -> State:
+        """mu = softmax(logits): a point of the simplex for every variable."""
+        return self.map(lambda x: x.softmax(-1))
+
+    def argmax(self) -> Fields:
+        """field -> (B, D) int64, the likeliest class."""
+        return {name: x.argmax(-1) for name, x in self.values.items()}
+
+    def hold(self, given: Fields) -> State:
+        """The same state with the variables of ``given``, field -> (B, D) bool, held."""
+        return replace(self, given={name: given[name] & self.exists[name] for name in self.values})
+
+    def to(self, *args: object, **kwargs: object) -> State:
+        """Values through ``Tensor.to``; the masks follow to the device and stay boolean."""
+        values = {name: x.to(*args, **kwargs) for name, x in self.values.items()}  # type: ignore[call-overload]
+        device = next(iter(values.values())).device
+        return State(
+            values,
+            {name: m.to(device) for name, m in self.exists.items()},
+            {name: m.to(device) for name, m in self.given.items()},
+        )
+
+    def __getitem__(self, index: slice | Tensor) -> State:
+        """The examples at ``index``."""
+        return State(
+            {name: x[index] for name, x in self.values.items()},
+            {name: m[index] for name, m in self.exists.items()},
+            {name: m[index] for name, m in self.given.items()},
+        )
+
+
+def mean_over_free(field: Fields, x: State) -> Fields:
+    """field (B, D) -> (B,): the mean over the free variables of each example, 0 over none."""
+    free = x.free
+    return {
+        name: (value * free[name]).sum(-1) / free[name].sum(-1).clamp(min=1)
+        for name, value in field.items()
+    }

@@ -1,0 +1,206 @@
+"""The Lightning shell around the flow: draws, weights, means, one scalar. No mathematics.
+
+A batch, its times and its noise are functions of (seed, step, rank) alone, so a resumed run goes
+through the very numbers of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from molflow.flow.flow_map import Network
+from molflow.flow.interpolant import interpolate, prior
+from molflow.flow.state import Fields, State
+from molflow.flow.times import TimeLaw, stratified
+
+Loss = Callable[[State, State], Fields]
+"""(what the network gives at (x_t, t, t), x_1) -> field -> (B,)."""
+
+
+class Stream(Protocol):
+    """An endless stream of training batches, each a function of its step."""
+
+    def batch(self, step: int, rank: int, world: int) -> State:
+        """x_1 of the batch at ``step`` for one of ``world`` processes."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised: ``loss`` averaged over examples, its fields added with ``weights``."""
+
+    loss: Loss
+    weights: dict[str, float]
+    time_law: TimeLaw
+    prior_scale: float
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """AdamW with linear warm-up and a cosine to zero, over steps or minutes, whichever end first.
+
+    gradient_clip: the largest norm of a gradient, 0 for no limit.
+    ema_decay: of the averaged weights that sampling uses; the average starts at the first step.
+    """
+
+    steps: int
+    max_minutes: float | None
+    learning_rate: float
+    weight_decay: float
+    warmup: int
+    gradient_clip: float
+    ema_decay: float
+
+
+def draws(x_1: State, seed: int, step: int, rank: int) -> tuple[Tensor, Fields]:
+    """The uniform numbers (B,) behind the times and the standard normal noise of one batch."""
+    generator = torch.Generator().manual_seed(_key(seed, step, rank))
+    u = stratified(torch.rand((), generator=generator), len(x_1))
+    noise = {
+        name: torch.randn(value.shape, generator=generator).to(value.device)
+        for name, value in x_1.values.items()
+    }
+    return u.to(x_1.device), noise
+
+
+def _key(seed: int, step: int, rank: int) -> int:
+    """A 63-bit seed that differs for every (seed, step, rank)."""
+    words = np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)
+    return int(words[0] >> np.uint64(1))
+
+
+class FlowModule(pl.LightningModule):
+    """Trains a network (x_s, s, t) -> State on a stream of clean states.
+
+    ``average`` holds the exponential moving average of the weights, from which to sample.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        stream: Stream,
+        objective: Objective,
+        optimisation: Optimisation,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.average = AveragedModel(
+            net, multi_avg_fn=get_ema_multi_avg_fn(optimisation.ema_decay)
+        ).requires_grad_(False)
+        self.stream = stream
+        self.objective = objective
+        self.optimisation = optimisation
+        self.seed = seed
+        self.batches_seen = 0
+        self.minutes_before = 0.0
+        self._started = time.monotonic()
+
+    def loss(self, net: Network, x_1: State, u: Tensor, noise: Fields) -> tuple[Tensor, Fields]:
+        """The scalar that training minimises, and its parts: field -> (B,)."""
+        t = self.objective.time_law(u)
+        x_0 = prior(x_1, noise, self.objective.prior_scale)
+        parts = self.objective.loss(net(interpolate(x_0, x_1, t), t, t), x_1)
+        total = torch.stack([self.objective.weights[k] * v.mean() for k, v in parts.items()]).sum()
+        return total, parts
+
+    def training_step(self, batch: tuple[int, State], batch_idx: int) -> Tensor:
+        """One batch of the stream, with the number of its step."""
+        step, x_1 = batch
+        total, parts = self.loss(self.net, x_1, *draws(x_1, self.seed, step, self.global_rank))
+        self.batches_seen = step + 1
+        if step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self.log_dict({f"train/{k}": v.mean().detach() for k, v in parts.items()})
+            self.log_dict({"train/loss": total.detach(), "train/minutes": self.minutes()})
+        return total
+
+    def train_dataloader(self) -> Iterator[tuple[int, State]]:
+        """The stream from the first batch that this run has not seen."""
+        return BatchesFrom(self.stream, self.batches_seen, self.global_rank, self.trainer.world_size)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW; no decay on vectors: norms, biases and positions are not shrunk."""
+        settings, trainable = self.optimisation, list(self.net.parameters())
+        decayed = [p for p in trainable if p.dim() > 1]
+        others = [p for p in trainable if p.dim() <= 1]
+        groups = [
+            {"params": decayed, "weight_decay": settings.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99), fused=True)
+
+    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
+        """Clips the norm here: Lightning refuses to for a fused optimizer, fearing fp16 scaling."""
+        if self.optimisation.gradient_clip > 0:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.optimisation.gradient_clip)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Sets the learning rate of this step, takes it, and moves the average."""
+        rate = self.optimisation.learning_rate * self.rate_factor()
+        for group in self.optimizers().param_groups:  # type: ignore[union-attr]
+            group["lr"] = rate
+        super().optimizer_step(*args, **kwargs)
+        self.average.update_parameters(self.net)
+
+    def minutes(self) -> float:
+        """Wall time spent in training, that of the runs which this one resumes included."""
+        return self.minutes_before + (time.monotonic() - self._started) / 60
+
+    def progress(self) -> float:
+        """In [0, 1]: the larger of the shares of steps and of minutes used; equal on all ranks."""
+        settings = self.optimisation
+        done = self.global_step / settings.steps
+        if settings.max_minutes is not None:
+            elapsed = self.minutes() / settings.max_minutes
+            if self.trainer.world_size > 1:
+                elapsed = self.trainer.strategy.broadcast(elapsed)
+            done = max(done, elapsed)
+        return min(1.0, done)
+
+    def rate_factor(self) -> float:
+        """min(1, step / warm-up) (1 + cos(pi progress)) / 2."""
+        warm = min(1.0, (self.global_step + 1) / max(1, self.optimisation.warmup))
+        return warm * 0.5 * (1 + math.cos(math.pi * self.progress()))
+
+    def on_train_start(self) -> None:
+        """Starts the clock."""
+        self._started = time.monotonic()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Stops when the minutes are used up."""
+        if self.optimisation.max_minutes is not None and self.progress() >= 1:
+            self.trainer.should_stop = True
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The place in the stream and the time used."""
+        checkpoint["molflow"] = {"batches_seen": self.batches_seen, "minutes": self.minutes()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continues where ``checkpoint`` stopped."""
+        self.batches_seen = checkpoint["molflow"]["batches_seen"]
+        self.minutes_before = checkpoint["molflow"]["minutes"]
+
+
+@dataclass(frozen=True)
+class BatchesFrom:
+    """The batches of a stream from ``start`` on, without an end."""
+
+    stream: Stream
+    start: int
+    rank: int
+    world: int
+
+    def __iter__(self) -> Iterator[tuple[int, State]]:
+        step = self.start
+        while True:
+            yield step, self.stream.batch(step, self.rank, self.world)
+            step += 1

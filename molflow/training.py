@@ -1,0 +1,190 @@
+"""What happens around the steps of a training run: progress, trials, checkpoints, Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from molflow.checkpoint import ModelSpec, save_model
+from molflow.console import atomic_write
+from molflow.flow.state import State
+from molflow.generator import Generator, Samples
+from molflow.module import FlowModule, draws
+from molflow.pictures import draw_molecules
+
+CHECKPOINT = "last.ckpt"
+PICTURE = "samples.png"
+
+
+class Progress(pl.Callback):
+    """A bar with molecules per second, loss and remaining time; without a terminal, lines."""
+
+    def __init__(self, batch_size: int, seconds_between_lines: float = 30.0) -> None:
+        self.batch_size = batch_size
+        self.interval = 0.2 if sys.stderr.isatty() else seconds_between_lines
+        self.bar: Any = None
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Opens the bar."""
+        self.first_step, self.started, self.shown = trainer.global_step, time.monotonic(), 0.0
+        if sys.stderr.isatty() and trainer.is_global_zero:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            columns = TextColumn("training"), BarColumn(), TextColumn("{task.fields[line]}")
+            self.bar = Progress(*columns, console=Console(stderr=True))
+            self.bar.add_task("training", total=1.0, line="")
+            self.bar.start()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        """Shows where the run is, a few times a second."""
+        now = time.monotonic()
+        if now - self.shown < self.interval or not trainer.is_global_zero:
+            return
+        self.shown = now
+        assert isinstance(module, FlowModule)
+        done, minutes = module.progress(), module.minutes()
+        steps = trainer.global_step - self.first_step
+        rate = steps * self.batch_size * trainer.world_size / (now - self.started)
+        left = f", {minutes * (1 / done - 1):.1f} min left" if done > 0 else ""
+        total = module.optimisation.steps
+        line = f"step {trainer.global_step}/{total}, {rate:.0f} molecules/s{left}"
+        if isinstance(outputs, dict) and "loss" in outputs:
+            line += f", loss {float(outputs['loss']):.3f}"
+        if self.bar is not None:
+            self.bar.update(0, completed=done, line=line)
+        else:
+            print(f"training: {line}", file=sys.stderr, flush=True)
+
+    def on_train_end(self, *_: Any) -> None:
+        """Closes the bar."""
+        if self.bar is not None:
+            self.bar.stop()
+
+    def on_exception(self, *_: Any) -> None:
+        """Closes the bar."""
+        self.on_train_end()
+
+
+class Trial(pl.Callback):
+    """Every so many steps: the loss on held-out molecules, and a sample from the average."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        held_out: State,
+        training: Collection[str],
+        folder: Path,
+        every: int,
+        n: int = 1000,
+        steps: int = 20,
+    ) -> None:
+        self.spec, self.held_out, self.training = spec, held_out, training
+        self.folder, self.every, self.n, self.steps = folder, every, n, steps
+        self.last = -1
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
+    ) -> None:
+        """Runs the trial when its step has come, once however many batches a step takes."""
+        step = trainer.global_step
+        due = self.every > 0 and step % self.every == 0 and step != self.last
+        if due and trainer.is_global_zero:
+            self.last = step
+            assert isinstance(module, FlowModule)
+            self.run(module)
+
+    def run(self, module: FlowModule) -> Samples:
+        """Logs ``trial/*`` and draws the first molecules."""
+        net = module.average.module
+        made = Generator(net.eval(), self.spec).sample(self.n, self.steps, seed=module.seed)
+        metrics = made.metrics(self.training)
+        loss, parts = self.held_out_loss(module)
+        values = {f"trial/{name}": value for name, value in metrics.items()}
+        values["valid/loss"] = loss
+        values |= {f"valid/{name}": float(part.mean()) for name, part in parts.items()}
+        with atomic_write(self.folder / PICTURE) as path:
+            draw_molecules(made.checked[:24], path)
+        for logger in module.loggers:
+            logger.log_metrics(values, step=module.global_step)
+            if hasattr(logger, "log_image"):
+                logger.log_image("trial/molecules", [str(self.folder / PICTURE)])
+        print(
+            f"trial at step {module.global_step}: strict valid {metrics['strict_valid']:.1%}, "
+            f"unique {metrics['unique']:.1%}, novel {metrics['novel']:.1%}, "
+            f"held-out loss {loss:.4f}",
+            file=sys.stderr,
+            flush=True,
+        )
+        return made
+
+    @torch.no_grad()
+    def held_out_loss(self, module: FlowModule) -> tuple[float, dict[str, Tensor]]:
+        """The training loss of the average on held-out molecules, with times and noise fixed."""
+        x_1 = self.held_out.to(module.device)
+        total, parts = module.loss(module.average.module, x_1, *draws(x_1, 0, 0, 0))
+        return float(total), parts
+
+
+class Checkpoints(pl.Callback):
+    """Saves the run every few minutes, at the end, and when a signal asks to stop.
+
+    SIGINT (Ctrl-C) and SIGTERM end the run after the batch in hand; a second one ends it at once.
+    """
+
+    def __init__(self, folder: Path, spec: ModelSpec, minutes: float) -> None:
+        self.folder, self.spec, self.seconds = folder, spec, 60 * minutes
+        self.interrupted = False
+        self._restore: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Starts the clock and listens for signals."""
+        self.saved = time.monotonic()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._restore[number] = signal.signal(number, self._ask_to_stop)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
+    ) -> None:
+        """Saves when it is time; stops when asked. All processes decide alike."""
+        decide: Callable[..., bool] = trainer.strategy.reduce_boolean_decision
+        stop = decide(self.interrupted, all=False)
+        due = decide(time.monotonic() - self.saved > self.seconds, all=False)
+        self.interrupted = stop
+        if stop:
+            trainer.should_stop = True
+        elif due:
+            self.save(trainer, module)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Saves what was reached."""
+        self.save(trainer, module)
+        for number, handler in self._restore.items():
+            signal.signal(number, handler)
+
+    def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """``last.ckpt`` to continue from, ``model.safetensors`` and ``config.json`` to sample."""
+        assert isinstance(module, FlowModule)
+        path = self.folder / CHECKPOINT
+        temporary = path.with_name(f".{CHECKPOINT}.tmp")
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            temporary.replace(path)
+            save_model(self.folder, module.average.module, self.spec)
+        self.saved = time.monotonic()
+
+    def _ask_to_stop(self, number: int, frame: Any) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        print("stopping after this batch, then saving", file=sys.stderr, flush=True)

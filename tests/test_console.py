@@ -1,0 +1,173 @@
+"""Progress, tables, exit codes and whole files."""
+
+import io
+import subprocess
+import sys
+import time
+from itertools import count
+
+import pytest
+
+from molflow import console
+from molflow.errors import InputError
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def clock(seconds: float):
+    """A time.monotonic that moves on by so many seconds at every look."""
+    ticks = count()
+    return lambda: next(ticks) * seconds
+
+
+def test_progress_yields_the_items_in_order():
+    assert list(console.progress("abc", "letters")) == ["a", "b", "c"]
+
+
+def test_progress_of_quick_work_says_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    list(console.progress(range(100), "counting"))
+    assert sys.stderr.getvalue() == ""
+
+
+def test_progress_without_a_terminal_is_one_line_every_30_seconds(monkeypatch, capsys):
+    monkeypatch.setattr(time, "monotonic", clock(10))
+    list(console.progress(range(10), "decoding", unit="molecules"))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert lines[0] == "decoding: 3/10 molecules, 0.1 molecules/s, 70 s left"
+
+
+def test_progress_of_unknown_length_promises_no_end(monkeypatch, capsys):
+    monkeypatch.setattr(time, "monotonic", clock(30))
+    list(console.progress((row for row in "a"), "reading", unit="rows"))
+    assert capsys.readouterr().err == "reading: 1 rows, 0.0333 rows/s\n"
+
+
+def test_progress_on_a_terminal_shows_a_bar_after_two_seconds(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(console, "QUIET_SECONDS", 0.0)
+    list(console.progress(range(3), "[nH] training", unit="molecules"))
+    shown = sys.stderr.getvalue()
+    assert "[nH] training" in shown
+    assert "molecules/s" in shown
+
+
+def test_progress_passes_errors_on_and_closes_its_bar(monkeypatch):
+    closed = []
+    monkeypatch.setattr(console._Lines, "close", lambda self: closed.append(True))
+
+    def failing():
+        yield 1
+        raise KeyError("row")
+
+    with pytest.raises(KeyError, match="row"):
+        list(console.progress(failing(), "reading"))
+    assert closed == [True]
+
+
+def test_a_table_shows_brackets_and_long_text_whole(capsys):
+    smiles = "c1cc[nH]c1" + "[bold]" * 40
+    console.table("Samples [n=1]", ["smiles"], [[smiles]])
+    out = capsys.readouterr().out
+    assert smiles in out
+    assert "Samples [n=1]" in out
+
+
+def test_a_table_rounds_numbers_to_four_digits(capsys):
+    console.table("t", ["a", "b", "c"], [[0.123456, float("nan"), 12345]])
+    assert "0.1235 │ nan │ 12345" in capsys.readouterr().out
+
+
+def failing_main(error: BaseException):
+    def main(arguments):
+        raise error
+
+    return main
+
+
+def test_a_users_mistake_is_one_line_and_code_2(capsys):
+    with pytest.raises(SystemExit) as exit:
+        console.run_program(failing_main(InputError("n=0: must be\nat least 1")))
+    assert exit.value.code == 2
+    assert capsys.readouterr().err == "error: n=0: must be\\nat least 1\n"
+
+
+def test_ctrl_c_is_one_line_and_code_130(capsys):
+    with pytest.raises(SystemExit) as exit:
+        console.run_program(failing_main(KeyboardInterrupt()))
+    assert exit.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_reader_that_left_is_one_line_and_code_141():
+    code = (
+        "from molflow.console import run_program;"
+        "run_program(lambda _: [print('x' * 1000) for _ in range(1000)])"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b"output closed\n"
+    assert process.returncode == 141
+
+
+def test_a_program_gets_the_command_lines_arguments_and_leaves_with_0(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["molflow.train", "seed=1"])
+    seen = []
+    with pytest.raises(SystemExit) as exit:
+        console.run_program(seen.extend)
+    assert seen == ["seed=1"]
+    assert exit.value.code == 0
+
+
+def test_a_bug_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        console.run_program(failing_main(ZeroDivisionError()))
+
+
+def test_a_file_is_written_whole_in_a_folder_made_for_it(tmp_path):
+    path = tmp_path / "a" / "b" / "samples.csv.gz"
+    with console.atomic_write(path) as temporary:
+        assert temporary.name.endswith("samples.csv.gz")
+        temporary.write_text("index,smiles\n")
+        assert not path.exists()
+    assert path.read_text() == "index,smiles\n"
+    assert [p.name for p in path.parent.iterdir()] == ["samples.csv.gz"]
+
+
+def write_half(path):
+    with console.atomic_write(path) as temporary:
+        temporary.write_text("ha")
+        raise RuntimeError("disk on fire")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="disk on fire"):
+        write_half(path)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("run.json", "old")]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(InputError, match=r"cannot write '.*file/x\.csv'"),
+        console.atomic_write(tmp_path / "file" / "x.csv"),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
+    (tmp_path / "x.csv").mkdir()
+    with (
+        pytest.raises(InputError, match=r"cannot write '.*x\.csv'"),
+        console.atomic_write(tmp_path / "x.csv") as temporary,
+    ):
+        temporary.write_text("1")
+    assert [p.name for p in tmp_path.iterdir()] == ["x.csv"]
