@@ -11,9 +11,8 @@ from torch import nn
 
 from molflow.checkpoint import ModelSpec
 from molflow.config import DatasetConfig, TrainConfig
-from molflow.datasets import qm9
-from molflow.datasets.loaders import MoleculeDataset, batch_indices, collate
-from molflow.datasets.store import cache_folder
+from molflow.datasets import qm9, smiles_file
+from molflow.datasets.loaders import Indices, MoleculeDataset, batch_indices, collate
 from molflow.flow.flow_map import Posterior, euler_step, flow_map, posterior
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.samplers import Step
@@ -25,6 +24,12 @@ from molflow.module import FlowModule, Objective, Optimisation
 
 METHODS: dict[str, Step] = {"euler": euler_step, "flow_map": flow_map}
 TIME_LAWS: dict[str, TimeLaw] = {"uniform": uniform, "logit_normal": logit_normal}
+DATASETS: dict[str, Callable[[DatasetConfig], MoleculeDataset]] = {
+    "qm9": lambda c: qm9.load(_cache(c), c.split, c.vocabulary, c.seed, c.max_atoms),
+    "smiles_file": lambda c: smiles_file.load(
+        c.path, _cache(c), c.smiles_column, c.max_atoms, c.vocabulary, seed=c.seed
+    ),
+}
 LOSSES: dict[str, Callable[..., dict[str, torch.Tensor]]] = {
     "cross_entropy": vfm_loss,
     "mse": mse_loss,
@@ -33,13 +38,7 @@ LOSSES: dict[str, Callable[..., dict[str, torch.Tensor]]] = {
 
 def build_dataset(config: DatasetConfig) -> MoleculeDataset:
     """The molecules that ``config`` names, from the cache where it has them."""
-    cache = cache_folder() if config.cache is None else Path(config.cache)
-    if config.name == "qm9":
-        return qm9.load(cache, config.split, config.vocabulary)
-    from molflow.datasets import smiles_file
-    return smiles_file.load(
-        config.path, cache, config.smiles_column, config.max_atoms, config.vocabulary
-    )
+    return DATASETS[config.name](config)
 
 
 def build_spec(config: TrainConfig, dataset: MoleculeDataset) -> ModelSpec:
@@ -91,7 +90,7 @@ class GraphStream:
         chosen = train[batch_indices(len(train), self.batch_size, self.seed, step, rank, world)]
         return self.states(chosen)
 
-    def states(self, indices: object) -> State:
+    def states(self, indices: Indices) -> State:
         """x_1 of the molecules at ``indices`` of the packed data."""
         packed, vocabulary = self.dataset.packed, self.dataset.vocabulary
         batch = collate(packed, indices, self.dataset.max_atoms)
@@ -124,3 +123,7 @@ def build_module(config: TrainConfig, net: nn.Module, stream: GraphStream) -> Fl
         ema_decay=trainer.ema_decay,
     )
     return FlowModule(net, stream, objective, optimisation, config.seed)
+
+
+def _cache(config: DatasetConfig) -> Path | None:
+    return None if config.cache is None else Path(config.cache)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from molflow.chem.vocabulary import Vocabulary
 from molflow.console import atomic_write
@@ -21,6 +23,7 @@ from molflow.errors import InputError
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+COUNTS = ("max_atoms", "width", "pair_width", "depth", "heads")
 
 
 @dataclass(frozen=True)
@@ -55,55 +58,132 @@ class ModelSpec:
         return {"format": FORMAT, **asdict(self), "vocabulary": self.vocabulary.to_dict()}
 
     @classmethod
-    def from_dict(cls, plain: dict[str, Any]) -> ModelSpec:
-        """The inverse of ``to_dict``; raises KeyError or ValueError on anything else."""
+    def from_dict(cls, plain: Any) -> ModelSpec:
+        """The inverse of ``to_dict``. ValueError says what is missing or wrong in anything else."""
+        if not isinstance(plain, dict) or "format" not in plain:
+            raise ValueError("format is missing")
         if plain["format"] != FORMAT:
-            raise ValueError(f"format {plain['format']}: this version reads format {FORMAT}")
+            raise ValueError(f"format is {plain['format']!r}, this version reads {FORMAT}")
+        missing = [field.name for field in fields(cls) if field.name not in plain]
+        if missing:
+            raise ValueError(f"{missing[0]} is missing")
         values = {field.name: plain[field.name] for field in fields(cls)}
-        values["vocabulary"] = Vocabulary.from_dict(plain["vocabulary"])
-        values["size_law"] = tuple(plain["size_law"])
+        try:
+            values["vocabulary"] = Vocabulary.from_dict(plain["vocabulary"])
+            values["size_law"] = tuple(float(p) for p in plain["size_law"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"vocabulary or size_law: {error!r}") from None
+        _check(values)
         return cls(**values)
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    """ValueError where numbers are of no use, so that nothing fails later for want of sense."""
+    for name in COUNTS:
+        if type(values[name]) is not int or values[name] < 1:
+            raise ValueError(f"{name} is {values[name]!r}, not a count")
+    for name, kind in (("positions", bool), ("loss", str), ("dataset", dict)):
+        if not isinstance(values[name], kind):
+            raise ValueError(f"{name} is {values[name]!r}, not a {kind.__name__}")
+    if values["width"] % values["heads"]:
+        raise ValueError(f"width {values['width']} is no multiple of heads {values['heads']}")
+    scale, law = values["prior_scale"], values["size_law"]
+    if not isinstance(scale, int | float) or not 0 < scale < math.inf:
+        raise ValueError(f"prior_scale is {scale!r}, not a positive number")
+    if len(law) != values["max_atoms"] + 1 or min(law) < 0 or not math.isclose(sum(law), 1):
+        raise ValueError(f"size_law is no law of 0 to max_atoms={values['max_atoms']} atoms")
+    if law[0] > 0:
+        raise ValueError("size_law has molecules without atoms")
 
 
 def save_model(folder: Path, net: nn.Module, spec: ModelSpec) -> None:
     """Writes weights and configuration, each to a temporary name first."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    # The network's shape does not tell two vocabularies of one size apart: the names go along.
+    content = save(tensors, metadata={"format": "pt", "vocabulary": _names(spec.vocabulary)})
     with atomic_write(folder / WEIGHTS) as path:
-        save_file(tensors, path, metadata={"format": "pt"})
+        path.write_bytes(content)
     with atomic_write(folder / CONFIG) as path:
         path.write_text(json.dumps(spec.to_dict(), indent=1) + "\n")
 
 
+def find_model(checkpoint: str | Path) -> Path:
+    """The folder of a model, given as that folder or as the file of weights in it.
+
+    InputError says what is missing.
+    """
+    folder = Path(checkpoint)
+    if folder.name == WEIGHTS and not folder.is_dir():
+        folder = folder.parent
+    if not folder.is_dir():
+        is_file = ": a file, where a folder is needed" if folder.is_file() else ": no such folder"
+        raise InputError(f"checkpoint={checkpoint}{is_file}")
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise InputError(f"checkpoint={checkpoint}: no model there, {name} is missing")
+    return folder
+
+
 def read_spec(folder: Path) -> ModelSpec:
-    """The configuration of the model in ``folder``."""
+    """The configuration of the model in ``folder``; InputError where it is none."""
     path = folder / CONFIG
-    if not folder.is_dir() or not path.is_file():
-        raise InputError(f"checkpoint={folder}: not a folder with {CONFIG} and {WEIGHTS}")
     try:
-        return ModelSpec.from_dict(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the configuration of a model ({error!r})") from None
+        return ModelSpec.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: truncated or not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not the configuration of a model: {error}") from None
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
 
 
-def load_weights(folder: Path, net: nn.Module) -> None:
-    """Reads the weights in ``folder`` into ``net``, which must have exactly their names and shapes."""
+def load_weights(folder: Path, net: nn.Module, vocabulary: Vocabulary) -> str:
+    """Reads the weights in ``folder`` into ``net``; the sha256 of their file.
+
+    InputError where the file is damaged, names another vocabulary, or holds other names or shapes
+    than ``net``.
+    """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     path = folder / WEIGHTS
-    if not path.is_file():
-        raise InputError(f"checkpoint={folder}: {WEIGHTS} is missing")
     try:
-        net.load_state_dict(load_file(path))
-    except (SafetensorError, OSError) as error:
+        content = path.read_bytes()
+        tensors = load(content)
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    except SafetensorError as error:
         raise InputError(f"{path}: truncated or not a safetensors file ({error})") from None
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip()
-        raise InputError(f"{path}: weights do not fit {CONFIG} beside them: {first}") from None
+    named = _metadata(content).get("vocabulary", _names(vocabulary))
+    if named != _names(vocabulary):
+        raise InputError(f"{path}: of another vocabulary ({named}) than {CONFIG} beside it")
+    difference = _difference(tensors, net.state_dict())
+    if difference is not None:
+        raise InputError(f"{path}: not the weights of {CONFIG} beside it: {difference}")
+    net.load_state_dict(tensors)
+    return hashlib.sha256(content).hexdigest()
 
 
-def weights_hash(folder: Path) -> str:
-    """sha256 of the weights file: which model made these molecules."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+def _metadata(content: bytes) -> dict[str, str]:
+    """What a sound safetensors file says of itself: 8 bytes of length, then a JSON header."""
+    length = int.from_bytes(content[:8], "little")
+    metadata: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    return metadata
+
+
+def _names(vocabulary: Vocabulary) -> str:
+    return " ".join((*vocabulary.atoms, *vocabulary.bonds))
+
+
+def _difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that is missing, unknown or of another shape."""
+    for name in wanted:
+        if name not in found:
+            return f"{name} is missing"
+        ours, theirs = tuple(wanted[name].shape), tuple(found[name].shape)
+        if ours != theirs:
+            return f"{name} is {theirs} instead of {ours}: another vocabulary or size"
+    unknown = [name for name in found if name not in wanted]
+    return f"{unknown[0]} is unknown" if unknown else None

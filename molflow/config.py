@@ -25,6 +25,7 @@ class DatasetConfig:
     path: str | None = key(None, "the CSV, TSV or SMI file (plain or .gz) of dataset=smiles_file")
     smiles_column: str = key("smiles", "the column of that file with the SMILES", required=True)
     split: str = key("digress", "train, valid and test", choices=("digress", "edm", "random"))
+    seed: int = key(0, "of split=random", within=SEEDS)
     vocabulary: str = key(
         "charged",
         "charges in the atom type, or none",

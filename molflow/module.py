@@ -23,6 +23,9 @@ from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.state import Fields, State
 from molflow.flow.times import TimeLaw, stratified
 
+LOG_EVERY = 20
+"""Steps between two rows of the log."""
+
 Loss = Callable[[State, State], Fields]
 """(what the network gives at (x_t, t, t), x_1) -> field -> (B,)."""
 
@@ -118,14 +121,21 @@ class FlowModule(pl.LightningModule):
         step, x_1 = batch
         total, parts = self.loss(self.net, x_1, *draws(x_1, self.seed, step, self.global_rank))
         self.batches_seen = step + 1
-        if step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self.log_dict({f"train/{k}": v.mean().detach() for k, v in parts.items()})
-            self.log_dict({"train/loss": total.detach(), "train/minutes": self.minutes()})
+        if step % LOG_EVERY == 0:
+            values = {f"train/{name}": float(part.mean()) for name, part in parts.items()}
+            self.report({**values, "train/loss": float(total), "train/minutes": self.minutes()})
         return total
 
-    def train_dataloader(self) -> Iterator[tuple[int, State]]:
+    def report(self, values: dict[str, float]) -> None:
+        """Writes numbers to every logger, at the step that they belong to."""
+        for logger in self.loggers:
+            logger.log_metrics(values, step=self.global_step)
+
+    def train_dataloader(self) -> BatchesFrom:
         """The stream from the first batch that this run has not seen."""
-        return BatchesFrom(self.stream, self.batches_seen, self.global_rank, self.trainer.world_size)
+        return BatchesFrom(
+            self.stream, self.batches_seen, self.global_rank, self.trainer.world_size
+        )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; no decay on vectors: norms, biases and positions are not shrunk."""
@@ -176,8 +186,9 @@ class FlowModule(pl.LightningModule):
         self._started = time.monotonic()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Stops when the minutes are used up."""
-        if self.optimisation.max_minutes is not None and self.progress() >= 1:
+        """Stops when the minutes are used up, between two optimizer steps."""
+        stepped = self.batches_seen % self.trainer.accumulate_grad_batches == 0
+        if self.optimisation.max_minutes is not None and stepped and self.progress() >= 1:
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

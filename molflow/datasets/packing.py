@@ -36,6 +36,7 @@ from molflow.graph.graph import Graph
 
 CHUNK = 1_000
 PROCESSES = 2
+SHOWN = 60
 MISSING = {"nan", "na", "n/a", "null", "none"}
 
 Row = tuple[int, str]
@@ -92,9 +93,10 @@ def pack(
 def _summary(drops: list[Drop]) -> str:
     if not drops:
         return ": it has no rows"
+    text = drops[0].smiles[:SHOWN]
     reasons = Counter(drop.reason for drop in drops).most_common(5)
     counts = ", ".join(f"{reason} ({count})" for reason, count in reasons)
-    return f" in {len(drops)} rows: {counts}; the first is row {drops[0].row}: {drops[0].smiles!r}"
+    return f" in {len(drops)} rows: {counts}; the first is row {drops[0].row}: {text!r}"
 
 
 def _distinct(packed: Packed) -> tuple[Packed, list[Drop]]:
@@ -152,6 +154,7 @@ def _pack_chunk(rows: list[Row], recipe: Recipe) -> Result:
             read.append((row, canonical_order(_molecule(row[1], recipe.max_atoms))))
         except Unusable as error:
             drops.append(Drop(*row, error.reason))
+    # A charge of two digits has no name; to_graph then refuses that molecule alone.
     names = {name for _, mol in read for name in atom_names(mol) if ATOM_NAME.fullmatch(name)}
     vocabulary = Vocabulary.infer(names or {"C"}, recipe.charged)
     kept: list[tuple[int, Graph, str]] = []

@@ -38,18 +38,20 @@ def load(
     split: str = "digress",
     vocabulary: str = "charged",
     seed: int = 0,
+    max_atoms: int | None = None,
 ) -> MoleculeDataset:
     """QM9 with one of its splits, prepared once and then kept in `cache` (or `cache_folder()`).
 
-    vocabulary: "charged" has a class for each element and charge; "stripped" for elements only.
-    seed: for split="random" alone. InputError if a name is unknown, the file missing or not ours.
+    vocabulary: "charged" has a class for each element and charge; "stripped" for elements only (the
+    SMILES keep their charges). seed: for split="random" alone. max_atoms: larger molecules are left
+    out of their splits. InputError if a name is unknown, the file missing or not ours.
     """
     if split not in SPLIT_NAMES:
         raise InputError(f"dataset.split={split!r}: one of {', '.join(SPLIT_NAMES)}")
     if vocabulary not in VOCABULARIES:
         raise InputError(f"dataset.vocabulary={vocabulary!r}: one of {', '.join(VOCABULARIES)}")
     source = data_file()
-    recipe = Recipe("smiles", vocabulary == "charged", max_atoms=None, distinct=False)
+    recipe = Recipe("smiles", vocabulary == "charged", max_atoms, distinct=False)
     packed = prepare(source, cache, lambda: read(source), recipe, total=ROWS)
     present = len(packed) + sum(packed.dropped.values())
     if present != ROWS:

@@ -5,6 +5,7 @@ A step is a function (mu, x_s, s, t) -> x_t: ``flow_map`` and ``euler_step`` are
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import torch
@@ -28,10 +29,7 @@ def trajectory(step: Step, mu: Posterior, x_0: State, steps: int) -> Iterator[tu
 
 def sample(step: Step, mu: Posterior, x_0: State, steps: int) -> State:
     """x_1 after ``steps`` steps from the noise x_0."""
-    x = x_0
-    for _, x in trajectory(step, mu, x_0, steps):
-        pass
-    return x
+    return deque(trajectory(step, mu, x_0, steps), maxlen=1)[0][1]
 
 
 def _everywhere(time: float, x: State) -> Tensor:

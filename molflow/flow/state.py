@@ -77,7 +77,9 @@ class State:
     def on_free(self) -> State:
         """The values of the free variables, 0 elsewhere."""
         free = self.free
-        return self.with_values({name: x * free[name][..., None] for name, x in self.values.items()})
+        return self.with_values(
+            {name: x * free[name][..., None] for name, x in self.values.items()}
+        )
 
     def where_free(self, other: State) -> State:
         """The values of ``self`` on the free variables, those of ``other`` elsewhere."""

@@ -35,7 +35,7 @@ def pair_endpoints(n: int) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True)
 class Graph:
-    """A labelled graph: atoms (n,), pairs (n(n-1)/2,), both integer classes; pair class 0 = no edge."""
+    """A labelled graph: classes of atoms (n,) and pairs (n(n-1)/2,); pair class 0 = no edge."""
 
     atoms: Ints
     pairs: Ints

@@ -25,7 +25,11 @@ def graph_masks(sizes: Tensor, max_atoms: int) -> Fields:
 
 
 def clean_state(
-    atoms: Tensor, pairs: Tensor, sizes: Tensor, classes: tuple[int, int], dtype: torch.dtype = torch.float32
+    atoms: Tensor,
+    pairs: Tensor,
+    sizes: Tensor,
+    classes: tuple[int, int],
+    dtype: torch.dtype = torch.float32,
 ) -> State:
     """x_1, one-hot, from padded classes: atoms (B, N), pairs (B, P), sizes (B,), all int64.
 

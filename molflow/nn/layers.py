@@ -29,7 +29,7 @@ def fourier_features(time: Tensor) -> Tensor:
 
 
 class Condition(nn.Module):
-    """(s, t, size) -> (B, C): an MLP on the features of s, t, t - s and an embedding of the size."""
+    """(s, t, size) -> (B, C): an MLP on the features of s, t, t - s and the embedded size."""
 
     def __init__(self, width: int, max_size: int) -> None:
         super().__init__()

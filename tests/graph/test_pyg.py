@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from molflow.graph.graph import Graph, pair_count
@@ -18,6 +18,7 @@ def graphs(draw: st.DrawFn) -> Graph:
     return Graph(np.array(atoms), np.array(pairs, dtype=np.int64))
 
 
+@settings(deadline=None)  # the first example pays for the import
 @given(graph=graphs(), classes=st.sampled_from([None, 5]))
 def test_there_and_back_is_the_identity(graph: Graph, classes: int | None) -> None:
     back = from_pyg(to_pyg(graph, classes))

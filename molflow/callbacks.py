@@ -22,6 +22,8 @@ from molflow.pictures import draw_molecules
 
 CHECKPOINT = "last.ckpt"
 PICTURE = "samples.png"
+TRIAL_SAMPLE = 1000
+TRIAL_STEPS = 20
 
 
 class Progress(pl.Callback):
@@ -86,16 +88,12 @@ class Trial(pl.Callback):
         training: Collection[str],
         folder: Path,
         every: int,
-        n: int = 1000,
-        steps: int = 20,
     ) -> None:
         self.spec, self.held_out, self.training = spec, held_out, training
-        self.folder, self.every, self.n, self.steps = folder, every, n, steps
+        self.folder, self.every = folder, every
         self.last = -1
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         """Runs the trial when its step has come, once however many batches a step takes."""
         step = trainer.global_step
         due = self.every > 0 and step % self.every == 0 and step != self.last
@@ -107,16 +105,16 @@ class Trial(pl.Callback):
     def run(self, module: FlowModule) -> Samples:
         """Logs ``trial/*`` and draws the first molecules."""
         net = module.average.module
-        made = Generator(net.eval(), self.spec).sample(self.n, self.steps, seed=module.seed)
+        made = Generator(net.eval(), self.spec).sample(TRIAL_SAMPLE, TRIAL_STEPS, seed=module.seed)
         metrics = made.metrics(self.training)
         loss, parts = self.held_out_loss(module)
         values = {f"trial/{name}": value for name, value in metrics.items()}
         values["valid/loss"] = loss
         values |= {f"valid/{name}": float(part.mean()) for name, part in parts.items()}
         with atomic_write(self.folder / PICTURE) as path:
-            draw_molecules(made.checked[:24], path)
+            draw_molecules(made[:24], path)
+        module.report(values)
         for logger in module.loggers:
-            logger.log_metrics(values, step=module.global_step)
             if hasattr(logger, "log_image"):
                 logger.log_image("trial/molecules", [str(self.folder / PICTURE)])
         print(
@@ -153,10 +151,14 @@ class Checkpoints(pl.Callback):
         for number in (signal.SIGINT, signal.SIGTERM):
             self._restore[number] = signal.signal(number, self._ask_to_stop)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
-    ) -> None:
-        """Saves when it is time; stops when asked. All processes decide alike."""
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        """Saves when it is time; stops when asked. All processes decide alike.
+
+        Only between optimizer steps: gradients that are still being accumulated are not saved.
+        """
+        assert isinstance(module, FlowModule)
+        if module.batches_seen % trainer.accumulate_grad_batches:
+            return
         decide: Callable[..., bool] = trainer.strategy.reduce_boolean_decision
         stop = decide(self.interrupted, all=False)
         due = decide(time.monotonic() - self.saved > self.seconds, all=False)
@@ -177,7 +179,7 @@ class Checkpoints(pl.Callback):
         assert isinstance(module, FlowModule)
         path = self.folder / CHECKPOINT
         temporary = path.with_name(f".{CHECKPOINT}.tmp")
-        trainer.save_checkpoint(temporary)
+        trainer.save_checkpoint(temporary, weights_only=False)
         if trainer.is_global_zero:
             temporary.replace(path)
             save_model(self.folder, module.average.module, self.spec)

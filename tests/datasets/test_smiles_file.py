@@ -1,0 +1,249 @@
+"""A user's own file trains, and what is wrong with it is said in one line."""
+
+import csv
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from molflow.chem.molecule import canonical_smiles, read_smiles
+from molflow.datasets import smiles_file
+from molflow.datasets.loaders import MoleculeDataset
+from molflow.errors import InputError
+
+Load = Callable[..., MoleculeDataset]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Write a file of that name and content, and load it with a cache of its own."""
+
+    def write_and_load(name: str, content: bytes | str, **options: object) -> MoleculeDataset:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return smiles_file.load(path, tmp_path / "cache", **options)
+
+    return write_and_load
+
+
+def molecules(dataset: MoleculeDataset) -> list[str]:
+    return dataset.packed.smiles
+
+
+def drops(tmp_path: Path) -> list[list[str]]:
+    (path,) = (tmp_path / "cache").glob("*/dropped.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "name,smiles\nethanol,CCO\nmethane,C\n"),
+        ("a.CSV", "smiles\nCCO\nC\n"),
+        ("a.tsv", "smiles\tname\nCCO\tethanol, pure\nC\tmethane\n"),
+        ("a.smi", "CCO ethanol\nC\n"),
+        ("a.smi", "CCO\tethanol and more\nC\tmethane\n"),
+        ("a.smi", "SMILES name\nCCO ethanol\nC methane\n"),
+        ("a.csv", "name,smiles\r\nethanol,CCO\r\nmethane,C\r\n"),
+        ("a.csv", "name,smiles\rethanol,CCO\rmethane,C\r"),
+        ("a.csv", b"\xef\xbb\xbfsmiles,name\nCCO,ethanol\nC,methane\n"),
+        ("a.smi", b"\xef\xbb\xbfCCO ethanol\r\nC methane\r\n"),
+        ("a.csv", '"smiles","name"\n"CCO","a ""good"" one, dry"\n"C",x\n'),
+        ("a.csv", " smiles , name\n CCO , ethanol\nC,methane\n"),
+        ("a.csv", "smiles,name\nCCO,é\nC,methane"),
+        ("a.csv.gz", gzip.compress(b"smiles\nCCO\nC\n")),
+        ("a.tsv.gz", gzip.compress(b"x\tsmiles\n1\tCCO\n2\tC\n")),
+        ("a.smi.gz", gzip.compress(b"CCO\nC\n")),
+    ],
+)
+def test_every_kind_of_file_is_read(load: Load, name: str, content: bytes | str) -> None:
+    dataset = load(name, content)
+    assert molecules(dataset) == ["CCO", "C"]
+    assert dataset.dropped == {}
+
+
+def test_the_column_is_chosen_by_name(load: Load) -> None:
+    assert molecules(load("a.csv", "smiles,SMILES\nC,CCO\n", smiles_column="SMILES")) == ["CCO"]
+
+
+def test_vocabulary_and_sizes_come_from_the_file(load: Load) -> None:
+    dataset = load("a.csv", "smiles\nC[Si](C)(C)Br\n[NH3+]CC([O-])=O\nC\n", fractions=(1, 0, 0))
+    assert dataset.vocabulary.atoms == ("C", "N+", "O-", "O", "Si", "Br")
+    assert dataset.size_law().tolist() == [0, 1 / 3, 0, 0, 0, 2 / 3]
+    assert dataset.name == "a"
+
+
+def test_stereo_is_removed(load: Load) -> None:
+    assert molecules(load("a.smi", "C[C@H](N)C(=O)O\n")) == ["CC(N)C(=O)O"]
+
+
+def test_what_is_left_out_is_counted_by_reason_and_listed_by_row(
+    load: Load, tmp_path: Path
+) -> None:
+    rows = [
+        "x,CCO",
+        "x,",
+        "x,nan",
+        "x,OCC",
+        "x",
+        "x,C1CC",
+        "",
+        "x,CCCCCC",
+        "x,[CH3]",
+        "x,*C",
+        "x,C",
+    ]
+    dataset = load("a.csv", "name,smiles\n" + "\n".join(rows), max_atoms=5)
+    assert molecules(dataset) == ["CCO", "C"]
+    assert dataset.dropped == {
+        "empty cell": 3,
+        "missing value": 1,
+        "duplicate": 1,
+        "does not parse": 1,
+        "more than 5 atoms": 1,
+        "radical or unusual valence": 1,
+        "no element: *": 1,
+    }
+    assert drops(tmp_path) == [
+        ["row", "smiles", "reason"],
+        ["3", "", "empty cell"],
+        ["4", "nan", "missing value"],
+        ["5", "CCO", "duplicate"],
+        ["6", "", "empty cell"],
+        ["7", "C1CC", "does not parse"],
+        ["8", "", "empty cell"],
+        ["9", "CCCCCC", "more than 5 atoms"],
+        ["10", "[CH3]", "radical or unusual valence"],
+        ["11", "*C", "no element: *"],
+    ]
+
+
+def test_a_test_molecule_is_never_a_training_molecule(load: Load) -> None:
+    rows = ["C" * n for n in range(1, 41)] + ["C(" + "C" * n + ")" for n in range(1, 40)]
+    dataset = load("a.smi", "\n".join(rows))
+    assert dataset.dropped == {"duplicate": 39}
+    parts = [set(dataset.smiles(name)) for name in ("train", "valid", "test")]
+    assert [len(part) for part in parts] == [32, 4, 4]
+    assert len(set.union(*parts)) == 40
+
+
+def test_the_split_follows_seed_and_fractions() -> None:
+    parts = smiles_file.split_indices(10, (0.5, 0.3, 0.2), seed=0)
+    assert [len(parts[name]) for name in ("train", "valid", "test")] == [5, 3, 2]
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(10))
+    again = smiles_file.split_indices(10, (0.5, 0.3, 0.2), seed=0)
+    other = smiles_file.split_indices(10, (0.5, 0.3, 0.2), seed=1)
+    assert parts["train"].tolist() == again["train"].tolist() != other["train"].tolist()
+
+
+def test_a_single_molecule_is_a_training_molecule(load: Load) -> None:
+    parts = load("a.smi", "CCO\n").splits
+    assert [len(parts[name]) for name in ("train", "valid", "test")] == [1, 0, 0]
+
+
+def test_more_rows_than_one_process_takes_keep_their_order(load: Load, tmp_path: Path) -> None:
+    rows = ["C" * (1 + i // 60) + "N" * (1 + i % 60) for i in range(3_600)]
+    rows[3_000] = "C1"
+    dataset = load("a.smi", "\n".join(rows))
+    parsed = [canonical_smiles(read_smiles(row)) for i, row in enumerate(rows) if i != 3_000]
+    assert molecules(dataset) == parsed
+    assert drops(tmp_path)[1:] == [["3001", "C1", "does not parse"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "name,SMILES\nx,C\n", "no column 'smiles'; row 1 names 'name', 'SMILES'"),
+        ("a.csv", "smiles,x,smiles\nC,1,C\n", "2 columns are named 'smiles'"),
+        ("a.csv", "", "no column 'smiles'; row 1 names none"),
+        ("a.csv", "smiles\n", "no usable molecule: it has no rows"),
+        ("a.smi", "", "no usable molecule: it has no rows"),
+        (
+            "a.csv",
+            "smiles\nC1\nC1\n",
+            "no usable molecule in 2 rows: does not parse (2); the first",
+        ),
+        ("a.csv", b"smiles\nC\n\xff\xfe\n", "row 3 is not UTF-8 text"),
+        ("a.smi", b"C\nC\0C\n", "row 2 is not UTF-8 text"),
+        ("a.csv", "smiles\nCCO\n".encode("utf-16"), "row 1 is not UTF-8 text"),
+        ("a.csv", 'smiles,name\nC,"open\nCC,x\n', "row 3: unexpected end of data"),
+        ("a.csv.gz", b"smiles\nC\n", "cannot read"),
+        ("a.csv.gz", gzip.compress(b"smiles\n" + b"C\n" * 99)[:-9], "cannot read"),
+        ("a.xlsx", "smiles\nC\n", "one of .csv, .tsv, .smi (.gz may follow)"),
+        ("a.gz", "smiles\nC\n", "one of .csv, .tsv, .smi (.gz may follow)"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_clear_line_and_leaves_nothing(
+    load: Load, tmp_path: Path, name: str, content: bytes | str, message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load(name, content)
+    assert message in str(caught.value)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_bad_row_far_down_is_found_while_workers_read(load: Load, tmp_path: Path) -> None:
+    content = b"".join(b"%s\n" % (b"C" * (1 + i % 9)) for i in range(5_000)) + b"\xff\n"
+    with pytest.raises(InputError, match="row 5001 is not UTF-8 text"):
+        load("a.smi", content)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_missing_file_a_folder_and_no_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read '.*none\.csv': No such file or directory"):
+        smiles_file.load(tmp_path / "none.csv", tmp_path / "cache")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InputError, match=r"cannot read '.*folder\.csv': Is a directory"):
+        smiles_file.load(tmp_path / "folder.csv", tmp_path / "cache")
+    with pytest.raises(InputError, match=r"dataset.path is not given"):
+        smiles_file.load(None, tmp_path / "cache")
+
+
+def test_a_cache_that_cannot_be_written_is_named(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with pytest.raises(InputError, match="cannot write"):
+        load("a.smi", "C\n")
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.5), (0.5, 0.6, 0.1), (0, 0.5, 0.5), (1.5, -1, 0.5)])
+def test_fractions_that_are_no_split_are_refused(load: Load, fractions: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match="fractions"):
+        load("a.smi", "C\n", fractions=fractions)
+
+
+def test_an_unknown_vocabulary_is_answered_with_the_choices(load: Load) -> None:
+    with pytest.raises(InputError, match=r"dataset.vocabulary='x': one of charged, stripped"):
+        load("a.smi", "C\n", vocabulary="x")
+
+
+def prepared(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "cache").glob("*/packed.npz"))
+
+
+def test_a_second_load_reads_the_cache(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load("a.smi", "C\nCC\nC1\n")
+    monkeypatch.setattr(smiles_file, "read", lambda *_: pytest.fail("read again"))
+    again = load("a.smi", "C\nCC\nC1\n")
+    assert molecules(again) == molecules(first)
+    assert again.dropped == {"does not parse": 1}
+
+
+def test_a_damaged_cache_is_made_anew(load: Load, tmp_path: Path) -> None:
+    load("a.smi", "C\nCC\n")
+    (path,) = prepared(tmp_path)
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-100])
+    assert molecules(load("a.smi", "C\nCC\n")) == ["C", "CC"]
+    assert path.stat().st_size == len(sound)
+
+
+def test_changed_content_or_options_are_prepared_apart(load: Load, tmp_path: Path) -> None:
+    load("a.smi", "C\nCC\n")
+    assert molecules(load("a.smi", "C\nCCC\n")) == ["C", "CCC"]
+    assert molecules(load("a.smi", "C\nCCC\n", max_atoms=2)) == ["C"]
+    assert len(prepared(tmp_path)) == 3

@@ -1,0 +1,166 @@
+"""Training runs from the command line: resumed, interrupted, refused. Tiny networks, few steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from rdkit import Chem
+from safetensors.torch import load_file
+
+from molflow.errors import InputError
+from molflow.module import FlowModule
+from molflow.train import main
+
+SMILES = [
+    "C", "CC", "CO", "CN", "C=O", "C#N", "CCO", "CCN", "CC=O", "CC#N", "C1CC1", "C1CO1", "COC",
+    "CNC", "NC=O", "OC=O", "CCC", "CC(C)C", "C1CCC1", "c1cc[nH]c1", "c1ccoc1", "C[N+](=O)[O-]",
+    "CCCC", "CC(=O)C", "CC(=O)O", "OCCO", "NCCN", "C1CCOC1", "c1ccccc1", "CC(N)=O",
+]  # fmt: skip
+TINY = [
+    "model.width=16",
+    "model.pair_width=8",
+    "model.depth=1",
+    "model.heads=2",
+    "trainer.batch_size=5",
+    "trainer.steps=12",
+    "trainer.warmup=2",
+    "trainer.ema_decay=0.5",
+    "trainer.compile=never",
+    "trainer.precision=fp32",
+    "trainer.accelerator=cpu",
+]
+
+
+@pytest.fixture(autouse=True)
+def _few_molecules_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("molflow.train.LAST_SAMPLE", 24)
+    monkeypatch.setattr("molflow.callbacks.TRIAL_SAMPLE", 24)
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    """A training set of 30 molecules and a network of a few thousand weights."""
+    path = tmp_path / "molecules [a=b].csv"
+    path.write_text("SMILES,name\n" + "".join(f"{s},{i}\n" for i, s in enumerate(SMILES)))
+    source = ["dataset=smiles_file", f"dataset.path={path}", "dataset.smiles_column=SMILES"]
+    return [*source, f"dataset.cache={tmp_path / 'cache'}", *TINY]
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    """Ctrl-C during the batch of that number, once."""
+    step = FlowModule.training_step
+
+    def training_step(module: FlowModule, item: tuple, batch_idx: int) -> torch.Tensor:
+        if item[0] == batch:
+            monkeypatch.setattr(FlowModule, "training_step", step)
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(module, item, batch_idx)
+
+    monkeypatch.setattr(FlowModule, "training_step", training_step)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accumulate: int
+) -> None:
+    # 24 molecules in batches of 5: an epoch is 4 batches, and 6 is in the middle of the second.
+    options = [*arguments, f"trainer.accumulate={accumulate}", "trainer.sample_every=0"]
+    main([*options, f"out={tmp_path / 'whole'}"])
+    interrupt_at(monkeypatch, batch=6)
+    main([*options, f"out={tmp_path / 'parts'}"])
+    stopped = torch.load(tmp_path / "parts" / "last.ckpt", weights_only=True)
+    assert stopped["global_step"] == {1: 7, 2: 4}[accumulate]
+    main([f"resume={tmp_path / 'parts'}"])
+    whole, parts = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_run_folder_holds_everything_to_look_at_sample_from_and_continue(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    main([*arguments, f"out={run}", "trainer.sample_every=6"])
+    files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    assert files == {
+        "config.json",
+        "last.ckpt",
+        "logs/0/metrics.csv",
+        "loss.png",
+        "metrics.json",
+        "model.safetensors",
+        "run.json",
+        "samples.png",
+    }
+    logged = (run / "logs/0/metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"train/loss", "valid/loss", "trial/strict_valid", "trial/novel"} <= set(logged)
+    assert f"python -m molflow.sample checkpoint={run}" in capsys.readouterr().out
+
+
+def test_a_network_learns_thirty_molecules_better_than_the_uniform_guess(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    main([*arguments, f"out={run}", "trainer.steps=150", "trainer.sample_every=150"])
+    rows = (run / "logs/0/metrics.csv").read_text().splitlines()
+    column = rows[0].split(",").index("train/pairs")
+    losses = [float(row.split(",")[column]) for row in rows[1:] if row.split(",")[column]]
+    assert losses[0] == pytest.approx(1.386, abs=0.01)  # log 4 classes, before the first step
+    assert losses[-1] < 0.5
+
+
+def test_two_runs_with_one_seed_are_equal_and_another_seed_differs(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    weights = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        options = [f"out={tmp_path / name}", f"seed={seed}", "trainer.steps=3"]
+        main([*arguments, *options, "trainer.sample_every=0"])
+        weights.append(load_file(tmp_path / name / "model.safetensors")["atoms_in.weight"])
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_a_run_in_the_folder_of_another_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "last.ckpt").touch()
+    with pytest.raises(InputError, match=r"holds a run already; resume=.* continues it"):
+        main([*arguments, f"out={tmp_path / 'run'}"])
+
+
+def test_resuming_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"not a run folder with run\.json and last\.ckpt"):
+        main([f"resume={tmp_path}"])
+
+
+def test_a_damaged_checkpoint_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+    whole = (run / "last.ckpt").read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"not a checkpoint", b""):
+        (run / "last.ckpt").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"last\.ckpt: truncated or not a checkpoint"):
+            main([f"resume={run}"])
+
+
+def test_a_checkpoint_of_another_network_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+    with pytest.raises(InputError, match=r"is \(\d+, 16\) there and \(\d+, 32\) in this config"):
+        main([f"resume={run}", "model.width=32"])
+
+
+def test_the_record_of_a_run_says_what_was_left_out(arguments: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+    record = json.loads((run / "run.json").read_text())
+    assert record["config"]["dataset"]["smiles_column"] == "SMILES"
+    assert record["dropped"] == {}
+
+
+def test_the_molecules_of_the_test_really_are_thirty_different_ones() -> None:
+    assert len({Chem.CanonSmiles(smiles) for smiles in SMILES}) == 30
