@@ -51,7 +51,7 @@ class FlowConfig:
     prior_scale: float = key(0.5, "standard deviation of the noise x_0", within=POSITIVE)
     loss: str = key("cross_entropy", "of mu_tt against x_1", choices=("cross_entropy", "mse"))
     label_smoothing: float = key(0.0, "of the cross-entropy", within=FRACTION)
-    pair_weight: float = key(1.0, "weight of pairs beside atoms in the loss", within=NOT_NEGATIVE)
+    pair_weight: float = key(5.0, "weight of pairs beside atoms in the loss", within=NOT_NEGATIVE)
     time_law: str = key(
         "uniform", "law of the training times t", choices=("uniform", "logit_normal")
     )
@@ -60,11 +60,13 @@ class FlowConfig:
 @dataclass(frozen=True)
 class TrainerConfig:
     batch_size: int = key(256, "molecules per batch and device", within=COUNT)
-    steps: int = key(6000, "optimizer steps", within=COUNT)
-    max_minutes: float | None = key(None, "stop after so many minutes", within=POSITIVE)
-    learning_rate: float = key(2e-3, "the largest, after the warm-up", within=POSITIVE)
+    steps: int = key(20_000, "optimizer steps at most", within=COUNT)
+    max_minutes: float | None = key(
+        20.0, "minutes of training at most; null is no limit", within=POSITIVE
+    )
+    learning_rate: float = key(3e-3, "the largest, after the warm-up", within=POSITIVE)
     weight_decay: float = key(0.01, "of AdamW", within=NOT_NEGATIVE)
-    warmup: int = key(200, "steps of linear warm-up, then cosine to zero", within=NOT_NEGATIVE)
+    warmup: int = key(500, "steps of linear warm-up, then cosine to zero", within=NOT_NEGATIVE)
     gradient_clip: float = key(1.0, "largest gradient norm; 0 is no limit", within=NOT_NEGATIVE)
     ema_decay: float = key(0.999, "of the averaged weights; 0 is no average", within=FRACTION)
     accumulate: int = key(1, "batches per optimizer step", within=COUNT)
@@ -74,7 +76,7 @@ class TrainerConfig:
     devices: int = key(1, "GPUs or CPU processes", within=COUNT)
     strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
     sample_every: int = key(
-        1000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
+        2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
     )
     checkpoint_minutes: float = key(3.0, "minutes between checkpoints", within=POSITIVE)
 

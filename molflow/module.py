@@ -122,8 +122,8 @@ class FlowModule(pl.LightningModule):
         total, parts = self.loss(self.net, x_1, *draws(x_1, self.seed, step, self.global_rank))
         self.batches_seen = step + 1
         if step % LOG_EVERY == 0:
-            values = {f"train/{name}": float(part.mean()) for name, part in parts.items()}
-            self.report({**values, "train/loss": float(total), "train/minutes": self.minutes()})
+            values = {f"train/{name}": part.mean().item() for name, part in parts.items()}
+            self.report({**values, "train/loss": total.item(), "train/minutes": self.minutes()})
         return total
 
     def report(self, values: dict[str, float]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import warnings
@@ -19,6 +20,7 @@ from molflow.errors import InputError
 from molflow.module import FlowModule
 
 STEPS_WORTH_COMPILING = 3000
+MINUTES_WORTH_COMPILING = 10.0
 
 
 def make_trainer(config: TrainConfig, trial: Trial) -> pl.Trainer:
@@ -81,7 +83,9 @@ def wants_compilation(settings: TrainerConfig) -> bool:
     if settings.compile != "auto":
         return settings.compile == "always"
     compiler = any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++"))
-    return compiler and settings.steps >= STEPS_WORTH_COMPILING
+    minutes = settings.max_minutes or math.inf
+    long = settings.steps >= STEPS_WORTH_COMPILING and minutes >= MINUTES_WORTH_COMPILING
+    return compiler and long
 
 
 def checkpoint_to_resume(config: TrainConfig, module: FlowModule) -> str | None:
