@@ -55,7 +55,7 @@ class Progress(pl.Callback):
             return
         self.shown = now
         assert isinstance(module, FlowModule)
-        done, minutes = module.progress(), module.minutes()
+        done, minutes = module.progress, module.minutes()
         steps = trainer.global_step - self.first_step
         rate = steps * self.batch_size * trainer.world_size / (now - self.started)
         left = f", {minutes * (1 / done - 1):.1f} min left" if done > 0 else ""

@@ -105,6 +105,7 @@ class FlowModule(pl.LightningModule):
         self.optimisation = optimisation
         self.seed = seed
         self.batches_seen = 0
+        self.progress = 0.0
         self.minutes_before = 0.0
         self._started = time.monotonic()
 
@@ -165,8 +166,11 @@ class FlowModule(pl.LightningModule):
         """Wall time spent in training, that of the runs which this one resumes included."""
         return self.minutes_before + (time.monotonic() - self._started) / 60
 
-    def progress(self) -> float:
-        """In [0, 1]: the larger of the shares of steps and of minutes used; equal on all ranks."""
+    def measure_progress(self) -> float:
+        """In [0, 1]: the larger of the shares of steps and of minutes used.
+
+        Processes have clocks of their own, so all of them take part and get that of the first.
+        """
         settings = self.optimisation
         done = self.global_step / settings.steps
         if settings.max_minutes is not None:
@@ -179,16 +183,17 @@ class FlowModule(pl.LightningModule):
     def rate_factor(self) -> float:
         """min(1, step / warm-up) (1 + cos(pi progress)) / 2."""
         warm = min(1.0, (self.global_step + 1) / max(1, self.optimisation.warmup))
-        return warm * 0.5 * (1 + math.cos(math.pi * self.progress()))
+        return warm * 0.5 * (1 + math.cos(math.pi * self.progress))
 
     def on_train_start(self) -> None:
         """Starts the clock."""
         self._started = time.monotonic()
+        self.progress = self.measure_progress()
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Stops when the minutes are used up, between two optimizer steps."""
-        stepped = self.batches_seen % self.trainer.accumulate_grad_batches == 0
-        if self.optimisation.max_minutes is not None and stepped and self.progress() >= 1:
+        self.progress = self.measure_progress()
+        if self.progress >= 1 and self.batches_seen % self.trainer.accumulate_grad_batches == 0:
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -148,7 +148,7 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
     )
     print(f"look at:  {folder / 'samples.png'} {folder / 'loss.png'}")
     print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={LAST_STEPS}")
-    if module.progress() < 1:
+    if module.progress < 1:
         print(f"continue: python -m molflow.train resume={folder}")
 
 

@@ -47,6 +47,14 @@ def test_progress_of_unknown_length_promises_no_end(monkeypatch, capsys):
     assert capsys.readouterr().err == "reading: 1 rows, 0.0333 rows/s\n"
 
 
+def test_progress_counts_what_an_item_weighs(monkeypatch, capsys):
+    monkeypatch.setattr(time, "monotonic", clock(30))
+    list(console.progress([40, 2], "sampling", 42, "molecules", weight=float))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "sampling: 40/42 molecules, 1.33 molecules/s, 2 s left"
+    assert lines[1].startswith("sampling: 42/42 molecules")
+
+
 def test_progress_on_a_terminal_shows_a_bar_after_two_seconds(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", Terminal())
@@ -171,3 +179,14 @@ def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
     ):
         temporary.write_text("1")
     assert [p.name for p in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
+    console.require_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named_before_anything_is_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot write '.*file/out': Not a directory"):
+        console.require_writable(tmp_path / "file" / "out")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,3 +166,15 @@ def test_the_record_of_a_run_says_what_was_left_out(arguments: list[str], tmp_pa
 
 def test_the_molecules_of_the_test_really_are_thirty_different_ones() -> None:
     assert len({Chem.CanonSmiles(smiles) for smiles in SMILES}) == 30
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(arguments: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = [f"out={run}", "trainer=ddp", "trainer.steps=4", "trainer.sample_every=0"]
+    command = [sys.executable, "-m", "molflow.train", *arguments, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    weights = load_file(run / "model.safetensors")
+    assert all(value.isfinite().all() for value in weights.values())
+    assert done.stdout.count("after 4 steps") == 1  # one process speaks
