@@ -58,7 +58,7 @@ class Progress(pl.Callback):
         done, minutes = module.progress, module.minutes()
         steps = trainer.global_step - self.first_step
         rate = steps * self.batch_size * trainer.world_size / (now - self.started)
-        left = f", {minutes * (1 / done - 1):.1f} min left" if done > 0 else ""
+        left = f", {minutes * (1 / done - 1):.1f} min left" if done > 0.01 else ""
         total = module.optimisation.steps
         line = f"step {trainer.global_step}/{total}, {rate:.0f} molecules/s{left}"
         if isinstance(outputs, dict) and "loss" in outputs:
@@ -107,10 +107,11 @@ class Trial(pl.Callback):
         net = module.average.module
         made = Generator(net.eval(), self.spec).sample(TRIAL_SAMPLE, TRIAL_STEPS, seed=module.seed)
         metrics = made.metrics(self.training)
-        loss, parts = self.held_out_loss(module)
         values = {f"trial/{name}": value for name, value in metrics.items()}
-        values["valid/loss"] = loss
-        values |= {f"valid/{name}": float(part.mean()) for name, part in parts.items()}
+        loss, parts = self.held_out_loss(module)
+        if len(self.held_out):
+            values["valid/loss"] = loss
+            values |= {f"valid/{name}": part.mean().item() for name, part in parts.items()}
         with atomic_write(self.folder / PICTURE) as path:
             draw_molecules(made[:24], path)
         module.report(values)

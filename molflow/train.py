@@ -112,8 +112,10 @@ def introduce(config: TrainConfig, dataset: MoleculeDataset, parameters: int) ->
     from molflow.trainer import wants_bf16, wants_compilation
 
     counts = ", ".join(f"{len(indices):,} {name}" for name, indices in dataset.splits.items())
-    dropped = sum(dataset.dropped.values())
-    print(f"data:    {dataset.name}: {counts}; {dropped:,} rows left out")
+    print(f"data:    {dataset.name}: {counts}")
+    if dataset.dropped:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
+        print(f"left out: {reasons}; listed in {dataset.report}")
     print(f"atoms:   {' '.join(dataset.vocabulary.atoms)}; at most {dataset.max_atoms}")
     precision = "bf16" if wants_bf16(config.trainer) else "fp32"
     compiled = wants_compilation(config.trainer)

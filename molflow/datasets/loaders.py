@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +27,19 @@ Indices = NDArray[np.int64]
 class MoleculeDataset:
     """A packed data set and its splits.
 
-    splits: "train", "valid" and "test" to indices (m,) into `packed`. dropped: how many molecules
-    of the source could not be used, by reason.
+    splits: "train", "valid" and "test" to indices (m,) into `packed`. report: the CSV file with
+    what could not be used of the source (row, smiles, reason).
     """
 
     name: str
     packed: Packed
     splits: Mapping[str, Indices]
-    dropped: Mapping[str, int]
+    report: Path
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many molecules of the source could not be used, by reason."""
+        return self.packed.dropped
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -22,22 +22,24 @@ def prepare(
     rows: Callable[[], Iterable[Row]],
     recipe: Recipe,
     total: int | None = None,
-) -> Packed:
+) -> tuple[Packed, Path]:
     """The packed molecules of `rows()`, which reads `source`; from `cache` where they lie ready.
 
+    With them comes the list of what was left out, `dropped.csv`: row, smiles, reason.
+
     Without a cache it is `cache_folder()`. The folder there is named by the content of the source,
-    the recipe and RDKit's version; a damaged file in it is made anew. `dropped.csv` lists what was
-    left out. InputError if the source cannot be read, the cache not written, or nothing is usable.
+    the recipe and RDKit's version; a damaged file in it is made anew. InputError if the source
+    cannot be read, the cache not written, or nothing is usable.
     """
     folder = (cache or cache_folder()) / f"{source.name.split('.')[0]}-{_key(source, recipe)}"
-    target = folder / "packed.npz"
+    target, report = folder / "packed.npz", folder / "dropped.csv"
     try:
-        return Packed.load(target)
+        return Packed.load(target), report
     except (FileNotFoundError, ValueError):
         packed, drops = pack(str(source), rows(), recipe, total)
-    _write_drops(folder / "dropped.csv", drops)
+    _write_drops(report, drops)
     packed.save(target)
-    return packed
+    return packed, report
 
 
 def _key(source: Path, recipe: Recipe) -> str:

@@ -52,14 +52,14 @@ def load(
         raise InputError(f"dataset.vocabulary={vocabulary!r}: one of {', '.join(VOCABULARIES)}")
     source = data_file()
     recipe = Recipe("smiles", vocabulary == "charged", max_atoms, distinct=False)
-    packed = prepare(source, cache, lambda: read(source), recipe, total=ROWS)
+    packed, report = prepare(source, cache, lambda: read(source), recipe, total=ROWS)
     present = len(packed) + sum(packed.dropped.values())
     if present != ROWS:
         raise InputError(f"{source}: {present} rows, {ROWS} expected; replace the file")
     everything = packed.ids if not packed.dropped else np.array([row for row, _ in read(source)])
     parts = split_ids(split, everything, seed)
     splits = {name: _positions(part, packed.ids) for name, part in parts.items()}
-    return MoleculeDataset("qm9", packed, splits, packed.dropped)
+    return MoleculeDataset("qm9", packed, splits, report)
 
 
 def data_file() -> Path:

@@ -54,9 +54,9 @@ def load(
         raise InputError(f"fractions {tuple(fractions)}: train, valid, test > 0, >= 0, >= 0, sum 1")
     _suffix(path)
     recipe = Recipe(smiles_column, vocabulary == "charged", max_atoms, distinct=True)
-    packed = prepare(path, cache, lambda: read(path, smiles_column), recipe)
+    packed, report = prepare(path, cache, lambda: read(path, smiles_column), recipe)
     return MoleculeDataset(
-        path.name.split(".")[0], packed, split_indices(len(packed), fractions, seed), packed.dropped
+        path.name.split(".")[0], packed, split_indices(len(packed), fractions, seed), report
     )
 
 
