@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from molflow.checkpoint import ModelSpec, save_model
-from molflow.console import atomic_write
+from molflow.console import atomic_write, terminal
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples
 from molflow.module import FlowModule, draws
@@ -38,11 +38,10 @@ class Progress(pl.Callback):
         """Opens the bar."""
         self.first_step, self.started, self.shown = trainer.global_step, time.monotonic(), 0.0
         if sys.stderr.isatty() and trainer.is_global_zero:
-            from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
 
             columns = TextColumn("training"), BarColumn(), TextColumn("{task.fields[line]}")
-            self.bar = Progress(*columns, console=Console(stderr=True))
+            self.bar = Progress(*columns, console=terminal())
             self.bar.add_task("training", total=1.0, line="")
             self.bar.start()
 

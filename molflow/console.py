@@ -8,12 +8,16 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from operator import length_hint
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from molflow.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -23,21 +27,28 @@ LINE_SECONDS = 30.0
 
 
 def progress(
-    iterable: Iterable[T], description: str, total: int | None = None, unit: str = "it"
+    iterable: Iterable[T],
+    description: str,
+    total: int | None = None,
+    unit: str = "it",
+    weight: Callable[[T], float] = lambda item: 1.0,
 ) -> Iterator[T]:
     """The items of `iterable`, with a bar on stderr (rate, remaining time) once it takes over 2 s.
 
     Without a terminal: at most one line every 30 s. `total` defaults to the length, if there is
-    one. The bar leaves with the loop, also when the loop ends early or by an error.
+    one. weight: how many units an item counts, such as the molecules of a batch; `total` is in
+    units too. The bar leaves with the loop, also when the loop ends early or by an error.
     """
     total = total if total is not None else length_hint(iterable) or None
     terminal = sys.stderr.isatty()
     report: _Report = (_Bar if terminal else _Lines)(description, total, unit)
     start = time.monotonic()
     due = start + (QUIET_SECONDS if terminal else LINE_SECONDS)
+    done = 0.0
     try:
-        for done, item in enumerate(iterable, start=1):
+        for item in iterable:
             yield item
+            done += weight(item)
             now = time.monotonic()
             if now >= due:
                 report.show(done, now - start)
@@ -49,7 +60,7 @@ def progress(
 class _Report(Protocol):
     interval: float
 
-    def show(self, done: int, seconds: float) -> None: ...
+    def show(self, done: float, seconds: float) -> None: ...
 
     def close(self) -> None: ...
 
@@ -62,12 +73,12 @@ class _Lines:
     def __init__(self, description: str, total: int | None, unit: str) -> None:
         self.description, self.total, self.unit = description, total, unit
 
-    def show(self, done: int, seconds: float) -> None:
+    def show(self, done: float, seconds: float) -> None:
         of = f"/{self.total}" if self.total else ""
         rate = done / seconds
         left = f", {(self.total - done) / rate:.0f} s left" if self.total else ""
         print(
-            f"{self.description}: {done}{of} {self.unit}, {rate:.3g} {self.unit}/s{left}",
+            f"{self.description}: {done:.0f}{of} {self.unit}, {rate:.3g} {self.unit}/s{left}",
             file=sys.stderr,
             flush=True,
         )
@@ -85,13 +96,12 @@ class _Bar:
         self.description, self.total, self.unit = description, total, unit
         self.bar: Any = None
 
-    def show(self, done: int, seconds: float) -> None:
+    def show(self, done: float, seconds: float) -> None:
         if self.bar is None:
             self._open(seconds)
-        self.bar.update(0, completed=done, speed=f"{done / seconds:.3g} {self.unit}/s")
+        self.bar.update(0, completed=round(done), speed=f"{done / seconds:.3g} {self.unit}/s")
 
     def _open(self, seconds: float) -> None:
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -106,7 +116,7 @@ class _Bar:
             MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}", markup=False),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=terminal(),
             transient=True,
         )
         self.bar.add_task(self.description, total=self.total, speed="")
@@ -117,20 +127,30 @@ class _Bar:
             self.bar.stop()
 
 
+@cache
+def terminal() -> Console:
+    """stderr, as rich sees it: one for all, so that the bar of a part stands below the whole's."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table to stdout; numbers to the right, floats to four digits, text as it is."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(title=Text(title))
+    grid = Table()
     for index, name in enumerate(columns):
         numeric = all(isinstance(row[index], int | float) for row in rows)
         grid.add_column(Text(name), justify="right" if numeric else "left")
     for row in rows:
         grid.add_row(*(Text(_cell(value)) for value in row))
     # A pipe or a file has no width: the lines stay whole there.
-    Console(width=None if sys.stdout.isatty() else 10_000).print(grid)
+    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    console.print(Text(title, style="bold"))
+    console.print(grid)
 
 
 def _cell(value: object) -> str:
@@ -163,6 +183,20 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
         print("output closed", file=sys.stderr)
         sys.exit(141)
     sys.exit(0)
+
+
+def require_writable(folder: Path) -> None:
+    """Makes the folder and tries it, before hours are spent on what belongs there.
+
+    InputError where no file can be written.
+    """
+    probe = folder / f".{token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 @contextmanager

@@ -8,77 +8,52 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from molflow.build import METHODS, build_network, build_posterior
-from molflow.checkpoint import ModelSpec, load_weights, read_spec
-from molflow.chem.molecule import Checked, check_many
+from molflow.build import LOSSES, METHODS, build_network, build_posterior
+from molflow.checkpoint import CONFIG, ModelSpec, find_model, load_weights, read_spec
+from molflow.chem.molecule import check_many
 from molflow.console import progress
 from molflow.errors import InputError
 from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
-from molflow.flow.samplers import sample, trajectory
+from molflow.flow.samplers import Step, trajectory
 from molflow.flow.state import Fields, State
 from molflow.graph.graph import Graph, pair_count
 from molflow.graph.state import blank_state, to_graphs
-from molflow.metrics.validity import measure
+from molflow.samples import Samples
 
-if TYPE_CHECKING:
-    from rdkit import Chem
+__all__ = ["Generator", "Samples", "load"]
 
-
-@dataclass(frozen=True)
-class Samples:
-    """Generated molecules in the order of their index, valid or not.
-
-    graphs: what the network made. checked: what chemistry says of it. evaluations: network
-    evaluations per molecule. network_seconds, chemistry_seconds: wall time of the two parts.
-    """
-
-    graphs: list[Graph]
-    checked: list[Checked]
-    spec: ModelSpec
-    evaluations: int
-    network_seconds: float
-    chemistry_seconds: float
-
-    def __len__(self) -> int:
-        return len(self.graphs)
-
-    @cached_property
-    def molecules(self) -> list[Chem.Mol | None]:
-        """A molecule that passed sanitisation and is connected, or None; see ``reasons``."""
-        return [c.mol if c.connected else None for c in self.checked]
-
-    @cached_property
-    def smiles(self) -> list[str | None]:
-        """Canonical SMILES of every molecule that passes sanitisation, None for the others."""
-        return [c.smiles for c in self.checked]
-
-    @cached_property
-    def reasons(self) -> list[str | None]:
-        """Why a molecule is not strictly valid, None for those that are."""
-        return [c.reason for c in self.checked]
-
-    def metrics(self, training: Collection[str] | None = None) -> dict[str, float]:
-        """The validities, uniqueness and novelty (see ``metrics.validity``)."""
-        return measure(self.graphs, self.spec.vocabulary, training)
+SEEDS = 2**64
+SizesAndNoises = tuple[NDArray[np.int64], list[Fields]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Generator:
-    """A network with everything that sampling needs."""
+    """A network with everything that sampling needs.
+
+    fingerprint: the sha256 of the file that the weights were loaded from, if they were.
+    """
 
     net: nn.Module
     spec: ModelSpec
+    fingerprint: str | None = None
+
+    def __repr__(self) -> str:
+        parameters = sum(p.numel() for p in self.net.parameters())
+        return (
+            f"Generator({parameters:,} parameters on {self.device}, trained on "
+            f"{self.spec.dataset.get('name', 'unknown data')}: up to {self.spec.max_atoms} atoms "
+            f"of {' '.join(self.spec.vocabulary.atoms)})"
+        )
 
     @property
     def posterior(self) -> Posterior:
@@ -102,74 +77,95 @@ class Generator:
         """``n`` molecules in ``steps`` network evaluations each.
 
         The size and the noise of molecule i depend on (seed, i) alone, so neither n nor the batch
-        size changes it. atoms: a number of atoms for all; by default sizes follow the training law.
+        size changes it. method: a name of ``build.METHODS``. atoms: a number of atoms for all; by
+        default sizes follow the training law. InputError names an argument out of its range.
         """
         _require_positive(n=n, steps=steps, batch_size=batch_size)
-        step = _method(method)
-        started = time.perf_counter()
-        sizes, noises = self.noise(range(n), seed, atoms)
-        order = np.argsort(sizes, kind="stable")
-        batches = [order[k : k + batch_size] for k in range(0, n, batch_size)]
-        graphs: list[Graph | None] = [None] * n
-        for chosen in progress(batches, "sampling", unit="batch"):
-            x_0 = self.start(sizes[chosen], [noises[i] for i in chosen])
-            with torch.inference_mode():
-                made = to_graphs(sample(step, self.posterior, x_0, steps))
-            for i, graph in zip(chosen.tolist(), made, strict=True):
-                graphs[i] = graph
-        complete = [graph for graph in graphs if graph is not None]
+        step, started = _method(method), time.perf_counter()
+        made: dict[int, Graph] = {}
+        walk = self._walk(step, steps, batch_size, self.noise(range(n), seed, atoms))
+        with torch.inference_mode():
+            for chosen, t, x in progress(
+                walk, "sampling", n, "molecules", weight=lambda item: len(item[0]) / steps
+            ):
+                if t == 1:
+                    made.update(zip(chosen, to_graphs(x), strict=True))
+        graphs = [made[i] for i in range(n)]
         sampled = time.perf_counter()
-        checked = check_many(complete, self.spec.vocabulary)
-        finished = time.perf_counter()
-        return Samples(
-            complete, checked, self.spec, steps, sampled - started, finished - sampled
-        )
+        checked = check_many(graphs, self.spec.vocabulary)
+        chemistry_seconds = time.perf_counter() - sampled
+        return Samples(graphs, checked, self.spec, steps, sampled - started, chemistry_seconds)
 
     def trajectory(
-        self, n: int, steps: int = 50, method: str = "euler", seed: int = 0
+        self,
+        n: int,
+        steps: int = 50,
+        method: str = "euler",
+        seed: int = 0,
+        atoms: int | None = None,
     ) -> list[tuple[float, State, State]]:
-        """(t, x_t, mu_tt(x_t)) along the sampling of molecules 0..n-1, on the CPU."""
+        """(t, x_t, mu_tt(x_t)) at the ``steps`` + 1 times of sampling molecules 0..n-1, on the CPU.
+
+        The molecules are those of ``sample`` with the same arguments.
+        """
         _require_positive(n=n, steps=steps)
-        sizes, noises = self.noise(range(n), seed)
+        sizes, noises = self.noise(range(n), seed, atoms)
         mu, states = self.posterior, []
         with torch.inference_mode():
             x_0 = self.start(sizes, noises)
-            for time_, x in trajectory(_method(method), mu, x_0, steps):
+            walk = trajectory(_method(method), mu, x_0, steps)
+            for time_, x in progress(walk, "following", steps + 1, "states"):
                 t = torch.full((n,), time_, device=self.device)
                 states.append((time_, x.to("cpu"), mu(x, t, t).to("cpu")))
         return states
 
-    def noise(
-        self, indices: Sequence[int], seed: int, atoms: int | None = None
-    ) -> tuple[np.ndarray, list[Fields]]:
-        """Sizes (n,) and, for every molecule, field -> (D, K) noise for its own variables."""
+    def require_size(self, atoms: int | None) -> None:
+        """InputError where this model makes no molecules of so many atoms; None is any size."""
         if atoms is not None and not 1 <= atoms <= self.spec.max_atoms:
             raise InputError(f"atoms={atoms}: this model makes 1 to {self.spec.max_atoms} atoms")
+
+    def noise(self, indices: Sequence[int], seed: int, atoms: int | None = None) -> SizesAndNoises:
+        """Sizes (n,) and, for every molecule, field -> (D, K) noise for its own variables."""
+        self.require_size(atoms)
+        if not 0 <= seed < SEEDS:
+            raise InputError(f"seed={seed}: at least 0 and less than 2^64")
         law = np.cumsum(self.spec.size_law)
-        classes, sizes, noises = self.spec.classes, [], []
+        sizes, noises = [], []
         for i in indices:
             random = np.random.Generator(np.random.Philox(key=np.array([seed, i], np.uint64)))
             drawn = int(np.searchsorted(law, random.random() * law[-1], side="right"))
-            size = atoms or drawn
-            sizes.append(size)
+            sizes.append(atoms or drawn)
+            counts = {"atoms": sizes[-1], "pairs": pair_count(sizes[-1])}
             noises.append(
                 {
                     name: torch.from_numpy(random.standard_normal((d, k), np.float32))
-                    for name, d, k in zip(
-                        ("atoms", "pairs"), (size, pair_count(size)), classes, strict=True
-                    )
+                    for (name, d), k in zip(counts.items(), self.spec.classes, strict=True)
                 }
             )
         return np.array(sizes), noises
 
-    def start(self, sizes: np.ndarray, noises: Sequence[Fields]) -> State:
-        """x_0 of one batch, padded to its largest molecule."""
+    def start(self, sizes: NDArray[np.int64], noises: Sequence[Fields]) -> State:
+        """x_0 of one batch, padded to its largest molecule: sizes (B,), noises as of ``noise``."""
         blank = blank_state(torch.from_numpy(sizes), int(sizes.max()), self.spec.classes)
         padded = {
             name: _pad([noise[name] for noise in noises], value)
             for name, value in blank.values.items()
         }
         return prior(blank, padded, self.spec.prior_scale).to(self.device)
+
+    def _walk(
+        self, step: Step, steps: int, batch_size: int, sizes_and_noises: SizesAndNoises
+    ) -> Iterator[tuple[list[int], float, State]]:
+        """(indices of a batch, t, x_t) after every step of every batch, similar sizes together."""
+        sizes, noises = sizes_and_noises
+        order = np.argsort(sizes, kind="stable")
+        for first in range(0, len(order), batch_size):
+            chosen = order[first : first + batch_size]
+            x_0 = self.start(sizes[chosen], [noises[i] for i in chosen])
+            states = trajectory(step, self.posterior, x_0, steps)
+            next(states)
+            for t, x in states:
+                yield chosen.tolist(), t, x
 
 
 def _pad(noises: list[Tensor], like: Tensor) -> Tensor:
@@ -179,7 +175,7 @@ def _pad(noises: list[Tensor], like: Tensor) -> Tensor:
     return padded
 
 
-def _method(name: str) -> Callable[..., State]:
+def _method(name: str) -> Step:
     if name not in METHODS:
         raise InputError(f"method={name!r}: one of {', '.join(METHODS)}")
     return METHODS[name]
@@ -192,11 +188,18 @@ def _require_positive(**values: int) -> None:
 
 
 def load(checkpoint: str | Path, device: str = "auto") -> Generator:
-    """The model in a folder: a run folder or any folder with model.safetensors and config.json."""
-    folder = Path(checkpoint)
+    """The model in a folder: a run folder or any folder with model.safetensors and config.json.
+
+    device: a name that torch knows; "auto" is the GPU where there is one. InputError says what is
+    missing, damaged or does not fit.
+    """
+    folder = find_model(checkpoint)
     spec = read_spec(folder)
+    if spec.loss not in LOSSES:
+        known = ", ".join(LOSSES)
+        raise InputError(f"{folder / CONFIG}: loss is {spec.loss!r}, this version knows {known}")
     net = build_network(spec)
-    load_weights(folder, net)
+    fingerprint = load_weights(folder, net, spec.vocabulary)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Generator(net.to(device).eval(), spec)
+    return Generator(net.to(device).eval(), spec, fingerprint)

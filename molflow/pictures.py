@@ -1,32 +1,187 @@
-"""Pictures of what a model does: molecules, the loss of a run, a trajectory."""
+"""Pictures of what a model does: molecules, the loss of a run, the way from noise to molecules."""
 
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from molflow.chem.molecule import Checked
+from molflow.chem.molecule import Checked, Vocabulary, build, check_many
+from molflow.graph.graph import Graph
 
-
-def draw_molecules(checked: Sequence[Checked], path: Path, columns: int = 6) -> None:
-    """A PNG with a grid of molecules; those that are not strictly valid show their reason."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from PIL.Image import Image
     from rdkit import Chem
-    from rdkit.Chem import Draw
 
-    mols = [c.mol if c.mol is not None else Chem.Mol() for c in checked]
-    image = Draw.MolsToGridImage(
-        mols,
-        molsPerRow=columns,
-        subImgSize=(220, 170),
-        legends=[c.reason or c.smiles or "" for c in checked],
-        returnPNG=False,
+    from molflow.flow.state import State
+    from molflow.samples import Samples
+
+States = Sequence[tuple[float, "State", "State"]]
+"""(t, x_t, mu_tt) along a trajectory, as ``Generator.trajectory`` returns them."""
+
+CELL = (240, 200)
+GAP = 4
+LEGEND_LETTERS = 30
+INKS = {"valid": "#333333", "in fragments": "#a85400", "invalid": "#c00020"}
+TINTS = {"valid": "#ffffff", "in fragments": "#fff1dd", "invalid": "#ffe9ec"}
+MARK = "#ff8896"
+
+
+def draw_molecules(samples: Samples, path: Path, columns: int = 6) -> None:
+    """A PNG with a grid of molecules, a line above that counts them, and a legend below each.
+
+    What is not strictly valid is drawn as the network made it, on orange (in fragments) or on red
+    (invalid), with the reason as its legend and the atom at fault marked.
+    """
+    cells = [
+        _draw_cell(graph, one, samples.spec.vocabulary, one.reason or one.smiles or "")
+        for graph, one in zip(samples.graphs, samples.checked, strict=True)
+    ]
+    kinds = [_kind(one) for one in samples.checked]
+    line = [(f"{len(kinds)} molecules:", "#000000")]
+    line += [(f"{kinds.count(kind)} {kind}", INKS[kind]) for kind in INKS if kind in kinds]
+    _with_header(_tile(cells, columns), line).save(path, format="PNG")
+
+
+def draw_trajectory(
+    states: States, vocabulary: Vocabulary, path: Path, rows: int = 5, columns: int = 6
+) -> None:
+    """A PNG: the likeliest graphs argmax mu_tt of a few molecules at several t, above how sure mu
+    is: the mean over all molecules of the largest probability of an atom and of a pair, and the
+    share of the likeliest graphs that are strictly valid.
+    """
+    from matplotlib.figure import Figure
+
+    from molflow.graph.state import to_graphs
+
+    graphs = [to_graphs(mu) for _, _, mu in states]
+    checked = [check_many(row, vocabulary) for row in graphs]
+    rows = min(rows, len(graphs[0]))
+    shown = sorted({round((len(states) - 1) * k / (columns - 1)) for k in range(columns)})
+    cells = [
+        _draw_cell(graphs[k][row], checked[k][row], vocabulary)
+        for row in range(rows)
+        for k in shown
+    ]
+    figure = Figure(figsize=(12, 1.67 * rows + 3.4), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=(1.67 * rows, 2.8))
+    _show_cells(above, cells, [f"t = {states[k][0]:.2g}" for k in shown])
+    _plot_confidence(below, states, [_valid_share(row) for row in checked])
+    below.set_xlim(above.get_xlim())
+    figure.savefig(path, format="png", dpi=120)
+
+
+def _show_cells(axes: Axes, cells: Sequence[Image], labels: Sequence[str]) -> None:
+    """The cells, a column for each label, the first column over 0 and the last over 1."""
+    places = [k / (len(labels) - 1) for k in range(len(labels))]
+    half = places[1] / 2
+    axes.imshow(_tile(cells, len(labels)), aspect="auto", extent=(-half, 1 + half, 0, 1))
+    axes.set_xticks(places, labels)
+    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
+    axes.set_yticks([])
+    axes.set_title(
+        "Likeliest graph, argmax of $\\mu_{t,t}(x_t)$: one molecule a row "
+        "(orange: in fragments, red: invalid)",
+        pad=12,
     )
-    image.save(path, format="PNG")
+    axes.spines[:].set_visible(False)
+
+
+def _plot_confidence(axes: Axes, states: States, valid: Sequence[float]) -> None:
+    times = [t for t, _, _ in states]
+    for name in states[0][2].values:
+        largest = [float(mu.values[name].amax(-1)[mu.exists[name]].mean()) for _, _, mu in states]
+        axes.plot(times, largest, label=f"mean largest probability of {name}")
+    axes.plot(times, valid, "--", color="#777777", label="share of likeliest graphs that are valid")
+    axes.set(xlabel="t", ylabel=f"mean over {len(states[0][1])} molecules", ylim=(0, 1.03))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+
+
+def _valid_share(checked: Sequence[Checked]) -> float:
+    return sum(one.reason is None for one in checked) / len(checked)
+
+
+def _kind(checked: Checked) -> str:
+    if checked.mol is None:
+        return "invalid"
+    return "valid" if checked.connected else "in fragments"
+
+
+def _draw_cell(graph: Graph, checked: Checked, vocabulary: Vocabulary, legend: str = "") -> Image:
+    """One molecule, or the graph that is none."""
+    from PIL import Image
+    from rdkit import rdBase
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    kind = _kind(checked)
+    canvas = rdMolDraw2D.MolDraw2DCairo(*CELL)
+    options = canvas.drawOptions()
+    options.setBackgroundColour(_rgb(TINTS[kind]))
+    options.setLegendColour(_rgb(INKS[kind]))
+    options.setHighlightColour(_rgb(MARK))
+    for name, value in {
+        "legendFontSize": 15,
+        "legendFraction": 0.14,
+        "fixedBondLength": 32,
+        "flagCloseContactsDist": -1,
+        "prepareMolsBeforeDrawing": checked.mol is not None,
+    }.items():
+        setattr(options, name, value)
+    if len(legend) > LEGEND_LETTERS:
+        legend = legend[: LEGEND_LETTERS - 1] + "…"
+    fault = re.search(r"at atom (\d+)$", checked.reason or "")
+    with rdBase.BlockLogs():
+        canvas.DrawMolecule(
+            checked.mol if checked.mol is not None else _as_it_stands(graph, vocabulary),
+            legend=legend,
+            highlightAtoms=[int(fault[1])] if fault else [],
+        )
+    canvas.FinishDrawing()
+    return Image.open(io.BytesIO(canvas.GetDrawingText())).convert("RGB")
+
+
+def _as_it_stands(graph: Graph, vocabulary: Vocabulary) -> Chem.Mol:
+    mol = build(graph, vocabulary).GetMol()
+    mol.UpdatePropertyCache(strict=False)
+    return mol
+
+
+def _rgb(colour: str) -> tuple[float, ...]:
+    return tuple(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+
+
+def _tile(cells: Sequence[Image], columns: int) -> Image:
+    """The cells row by row on white, with a small gap."""
+    from PIL import Image
+
+    columns = min(columns, len(cells))
+    width, height = CELL[0] + GAP, CELL[1] + GAP
+    sheet = Image.new("RGB", (columns * width, -(-len(cells) // columns) * height), "white")
+    for k, cell in enumerate(cells):
+        sheet.paste(cell, (k % columns * width, k // columns * height))
+    return sheet
+
+
+def _with_header(sheet: Image, words: Sequence[tuple[str, str]]) -> Image:
+    """The sheet under a line of (text, colour)."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    page = Image.new("RGB", (max(sheet.width, 480), sheet.height + 44), "white")
+    page.paste(sheet, (0, 44))
+    pen, font, x = ImageDraw.Draw(page), ImageFont.load_default(20), 12
+    for text, colour in words:
+        pen.text((x, 10), text, colour, font)
+        x += round(pen.textlength(text, font)) + 16
+    return page
 
 
 def read_logs(folder: Path) -> list[dict[str, float]]:
-    """The rows of every ``metrics.csv`` under ``folder``, resumed parts in order; blanks left out."""
+    """The rows of every ``metrics.csv`` of a run folder, resumed parts in order; no blanks."""
     rows: list[dict[str, float]] = []
     for path in sorted(folder.glob("logs/*/metrics.csv"), key=lambda p: int(p.parent.name)):
         with path.open(newline="") as file:

@@ -1,0 +1,211 @@
+"""A model on disk: what is written comes back, and what is damaged is one clear line."""
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import molflow
+from molflow.build import build_network
+from molflow.checkpoint import CONFIG, WEIGHTS, ModelSpec, load_weights, read_spec, save_model
+from molflow.chem.vocabulary import Vocabulary
+from molflow.errors import InputError
+
+SPEC = ModelSpec(
+    vocabulary=Vocabulary(("C", "N", "N+", "O-", "O")),
+    max_atoms=3,
+    size_law=(0.0, 0.25, 0.25, 0.5),
+    width=8,
+    pair_width=4,
+    depth=1,
+    heads=2,
+    positions=True,
+    loss="cross_entropy",
+    prior_scale=0.5,
+    dataset={"name": "qm9", "split": "digress"},
+)
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    """A folder with an untrained model of SPEC."""
+    torch.manual_seed(0)
+    save_model(tmp_path, build_network(SPEC), SPEC)
+    return tmp_path
+
+
+def edit(folder: Path, **changes: object) -> None:
+    """Changes keys of config.json; None takes a key out."""
+    values = json.loads((folder / CONFIG).read_text()) | changes
+    kept = {name: value for name, value in values.items() if value is not None}
+    (folder / CONFIG).write_text(json.dumps(kept))
+
+
+def error_of(folder: Path) -> str:
+    with pytest.raises(InputError) as error:
+        molflow.load(folder)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_the_configuration_comes_back(model):
+    assert read_spec(model) == SPEC
+
+
+def test_the_weights_come_back_exactly(model):
+    torch.manual_seed(0)
+    wanted = build_network(SPEC).state_dict()
+    found = molflow.load(model).net.state_dict()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_a_loaded_model_is_on_the_cpu_in_evaluation_mode_and_knows_its_file(model):
+    generator = molflow.load(model, device="cpu")
+    assert not generator.net.training
+    assert generator.device == torch.device("cpu")
+    assert generator.fingerprint == hashlib.sha256((model / WEIGHTS).read_bytes()).hexdigest()
+
+
+def test_the_file_of_weights_stands_for_its_folder(model):
+    assert molflow.load(model / WEIGHTS).spec == SPEC
+
+
+def test_both_files_are_as_readable_as_the_users_other_files(model):
+    (model / "other").touch()
+    modes = {os.stat(model / name).st_mode for name in (CONFIG, WEIGHTS, "other")}
+    assert len(modes) == 1
+
+
+def test_saving_again_replaces_the_model_and_leaves_nothing_else(model):
+    net = build_network(SPEC)
+    save_model(model, net, SPEC)
+    first = molflow.load(model).net.state_dict()["atoms_in.weight"]
+    assert torch.equal(first, net.state_dict()["atoms_in.weight"])
+    assert sorted(path.name for path in model.iterdir()) == [CONFIG, WEIGHTS]
+
+
+def test_weights_without_the_name_of_a_vocabulary_load_by_their_shapes(model):
+    save_file(load_file(model / WEIGHTS), model / WEIGHTS)
+    assert molflow.load(model).spec == SPEC
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    assert error_of(tmp_path / "no") == f"checkpoint={tmp_path / 'no'}: no such folder"
+
+
+def test_a_file_instead_of_a_folder_is_named(tmp_path):
+    (tmp_path / "last.ckpt").touch()
+    assert error_of(tmp_path / "last.ckpt").endswith("last.ckpt: a file, where a folder is needed")
+
+
+@pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
+def test_the_missing_file_is_named(model, name):
+    (model / name).unlink()
+    assert error_of(model) == f"checkpoint={model}: no model there, {name} is missing"
+
+
+def test_a_truncated_configuration_is_named(model):
+    text = (model / CONFIG).read_text()
+    (model / CONFIG).write_text(text[: len(text) // 2])
+    assert error_of(model).startswith(f"{model / CONFIG}: truncated or not JSON (")
+
+
+def test_a_configuration_that_is_not_text_is_named(model):
+    (model / CONFIG).write_bytes(b"\xff\x00\xfe")
+    assert error_of(model).startswith(f"{model / CONFIG}: not the configuration of a model: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": None}, "format is missing"),
+        ({"format": 2}, "format is 2, this version reads 1"),
+        ({"heads": None}, "heads is missing"),
+        ({"width": 0}, "width is 0, not a count"),
+        ({"depth": "six"}, "depth is 'six', not a count"),
+        ({"heads": 3}, "width 8 is no multiple of heads 3"),
+        ({"positions": 1}, "positions is 1, not a bool"),
+        ({"dataset": "qm9"}, "dataset is 'qm9', not a dict"),
+        ({"prior_scale": -1}, "prior_scale is -1, not a positive number"),
+        ({"prior_scale": float("nan")}, "prior_scale is nan, not a positive number"),
+        ({"max_atoms": 4}, "size_law is no law of 0 to max_atoms=4 atoms"),
+        ({"size_law": [0, 0.5, 0.5, 0.5]}, "size_law is no law of 0 to max_atoms=3 atoms"),
+        ({"size_law": [0.5, 0, 0, 0.5]}, "size_law has molecules without atoms"),
+        ({"size_law": 7}, "vocabulary or size_law: TypeError("),
+        ({"vocabulary": {"atoms": ["C"]}}, "vocabulary or size_law: KeyError('bonds')"),
+        ({"vocabulary": {"atoms": ["c"], "bonds": [], "charged": True}}, "bonds ()"),
+        ({"loss": "cds"}, "loss is 'cds', this version knows cross_entropy, mse"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_says_what_is_wrong(model, changes, message):
+    edit(model, **changes)
+    error = error_of(model)
+    assert error.startswith(f"{model / CONFIG}: ")
+    assert message in error
+
+
+def test_json_of_another_kind_is_no_configuration(model):
+    (model / CONFIG).write_text("[1, 2]")
+    assert error_of(model).endswith("not the configuration of a model: format is missing")
+
+
+@pytest.mark.parametrize("share", [0, 0.0001, 0.01, 0.5, 0.999])
+def test_truncated_weights_are_named_wherever_they_end(model, share):
+    content = (model / WEIGHTS).read_bytes()
+    (model / WEIGHTS).write_bytes(content[: int(share * len(content))])
+    assert error_of(model).startswith(f"{model / WEIGHTS}: truncated or not a safetensors file (")
+
+
+def test_another_vocabulary_of_another_size_is_found_by_the_names(model):
+    other = Vocabulary(("C", "N", "O", "F", "S", "Cl"))
+    edit(model, vocabulary=other.to_dict())
+    assert error_of(model) == (
+        f"{model / WEIGHTS}: of another vocabulary (C N N+ O- O none single double triple) "
+        f"than {CONFIG} beside it"
+    )
+
+
+def test_another_vocabulary_of_the_same_size_is_found_too(model):
+    edit(model, vocabulary=Vocabulary(("C", "N", "O", "F", "S")).to_dict())
+    assert "of another vocabulary" in error_of(model)
+
+
+def test_another_vocabulary_is_found_by_shape_where_no_names_go_with_the_weights(model):
+    save_file(load_file(model / WEIGHTS), model / WEIGHTS)
+    edit(model, vocabulary=Vocabulary(("C", "N", "O")).to_dict())
+    assert error_of(model).endswith(
+        "atoms_in.weight is (8, 6) instead of (8, 4): another vocabulary or size"
+    )
+
+
+def test_a_tensor_that_is_missing_is_named(model):
+    tensors = load_file(model / WEIGHTS)
+    del tensors["atoms_out.bias"]
+    save_file(tensors, model / WEIGHTS)
+    assert error_of(model).endswith(": atoms_out.bias is missing")
+
+
+def test_a_tensor_too_many_is_named(model):
+    edit(model, positions=False)
+    assert error_of(model).endswith("_position is unknown")
+
+
+def test_weights_that_do_not_fit_change_nothing(model):
+    net = build_network(replace(SPEC, width=16))
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises(InputError, match="instead of"):
+        load_weights(model, net, SPEC.vocabulary)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_a_generator_shows_itself_in_one_line(model):
+    generator = molflow.load(model)
+    count = sum(p.numel() for p in generator.net.parameters())
+    assert repr(generator) == (
+        f"Generator({count:,} parameters on cpu, trained on qm9: up to 3 atoms of C N N+ O- O)"
+    )

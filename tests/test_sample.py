@@ -1,0 +1,332 @@
+"""The sampling program: what it writes and prints, and what it refuses."""
+
+import csv
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from rdkit import Chem
+
+from molflow.build import build_dataset, build_network
+from molflow.checkpoint import CONFIG, WEIGHTS, ModelSpec, save_model
+from molflow.chem.vocabulary import Vocabulary
+from molflow.config import DatasetConfig
+from molflow.errors import InputError
+from molflow.generator import Generator
+from molflow.sample import main, training_smiles
+
+SPEC = ModelSpec(
+    vocabulary=Vocabulary(("C", "N", "O")),
+    max_atoms=4,
+    size_law=(0.0, 0.25, 0.25, 0.25, 0.25),
+    width=16,
+    pair_width=8,
+    depth=1,
+    heads=2,
+    positions=False,
+    loss="cross_entropy",
+    prior_scale=0.5,
+    dataset={"name": "smiles_file", "path": "absent.csv", "split": "random"},
+)
+FILES = ["grid.png", "run.json", "samples.csv", "samples.sdf", "samples.smi"]
+MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, perturbed) -> Path:
+    """A model that was never trained and makes valid and invalid molecules, of up to four atoms."""
+    folder = tmp_path_factory.mktemp("model")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_model(folder, perturbed(build_network(SPEC), seed=1, size=0.3), SPEC)
+    return folder
+
+
+def run(checkpoint: Path, out: Path, *arguments: str) -> None:
+    defaults = [f"checkpoint={checkpoint}", f"out={out}", "n=40", "steps=3"]
+    main([*defaults, *arguments])
+
+
+@pytest.fixture(scope="module")
+def results(checkpoint, tmp_path_factory) -> Path:
+    """The folder of one sampling. Not to be changed."""
+    folder = tmp_path_factory.mktemp("results") / "made" / "on demand"
+    run(checkpoint, folder)
+    return folder
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "samples.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def error_of(*arguments: object) -> str:
+    with pytest.raises(InputError) as error:
+        run(*arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_sampling_leaves_its_five_files_and_nothing_else(results):
+    assert names(results) == FILES
+
+
+def test_the_csv_has_a_row_for_every_attempt_in_order(results):
+    table = rows(results)
+    assert list(table[0]) == ["index", "smiles", "valid", "connected", "fragments", "reason"]
+    assert [row["index"] for row in table] == [str(i) for i in range(40)]
+
+
+def test_a_molecule_has_a_smiles_or_is_invalid_and_a_reason_unless_strictly_valid(results):
+    table = rows(results)
+    assert {row["valid"] for row in table} == {"True", "False"}
+    for row in table:
+        assert (row["smiles"] != "") == (row["valid"] == "True")
+        assert (row["fragments"] == "1") == (row["connected"] == "True")
+        strict = row["valid"] == row["connected"] == "True"
+        assert (row["reason"] == "") == strict
+
+
+def strictly_valid(folder: Path) -> list[tuple[str, str]]:
+    return [(row["smiles"], row["index"]) for row in rows(folder) if row["reason"] == ""]
+
+
+def test_the_smi_file_holds_the_strictly_valid_molecules_by_index(results):
+    lines = (results / "samples.smi").read_text().splitlines()
+    assert lines == [f"{smiles} {index}" for smiles, index in strictly_valid(results)]
+
+
+def test_the_sdf_holds_the_same_molecules_flat_with_index_and_smiles(results):
+    mols = list(Chem.SDMolSupplier(str(results / "samples.sdf")))
+    assert [(m.GetProp("SMILES"), m.GetProp("index")) for m in mols] == strictly_valid(results)
+    assert [Chem.MolToSmiles(m) for m in mols] == [m.GetProp("SMILES") for m in mols]
+    two = next(m for m in mols if m.GetNumAtoms() > 1)
+    assert not two.GetConformer().Is3D()
+    assert two.GetConformer().GetAtomPosition(0).Distance(
+        two.GetConformer().GetAtomPosition(1)
+    ) == pytest.approx(1.5, abs=0.2)
+
+
+def test_the_record_says_what_was_run_with_what(results, checkpoint):
+    record = json.loads((results / "run.json").read_text())
+    assert record["arguments"][2:] == ["n=40", "steps=3"]
+    assert record["config"]["method"] == "euler"
+    assert record["evaluations_per_molecule"] == 3
+    assert record["seed"] == 0
+    assert record["checkpoint"] == {
+        "path": str(checkpoint),
+        "sha256": hashlib.sha256((checkpoint / WEIGHTS).read_bytes()).hexdigest(),
+    }
+    assert set(record["versions"]) == {"molflow", "torch", "numpy", "rdkit"}
+    assert record["seconds"]["network"] > 0
+    assert record["seconds"]["chemistry"] > 0
+    assert record["metrics"]["strict_valid"] == len(strictly_valid(results)) / 40
+    assert record["metrics"]["novel"] is None
+
+
+def test_the_same_seed_makes_the_same_files_and_another_does_not(results, checkpoint, tmp_path):
+    run(checkpoint, tmp_path / "same", "batch_size=7")
+    run(checkpoint, tmp_path / "other", "seed=1")
+    for name in ("samples.csv", "samples.smi", "samples.sdf", "grid.png"):
+        assert (tmp_path / "same" / name).read_bytes() == (results / name).read_bytes()
+    assert rows(tmp_path / "other") != rows(results)
+
+
+def test_the_printed_tables_have_metrics_reasons_and_speed(checkpoint, tmp_path, capsys):
+    run(checkpoint, tmp_path / "out")
+    shown = capsys.readouterr().out
+    assert "40 molecules, 3 euler steps, seed 0" in shown
+    for name in ("strict_valid", "plain_valid", "relaxed_valid", "valence_valid", "unique", "vu"):
+        assert f"│ {name} " in shown
+    assert "commonest reasons of failure" in shown
+    assert "molecules/s" in shown
+
+
+def test_reasons_are_counted_whichever_atom_they_are_at(results):
+    record = json.loads((results / "run.json").read_text())
+    assert sum(record["reasons"].values()) == 40 - len(strictly_valid(results))
+    assert not any("at atom" in reason for reason in record["reasons"])
+
+
+def test_a_trajectory_is_drawn_where_asked_and_goes_with_the_next_sampling(checkpoint, tmp_path):
+    run(checkpoint, tmp_path / "out", "trajectory=true")
+    assert names(tmp_path / "out") == [*FILES, "trajectory.png"]
+    run(checkpoint, tmp_path / "out", "n=3")
+    assert names(tmp_path / "out") == FILES
+    assert len(rows(tmp_path / "out")) == 3
+
+
+def test_other_files_in_the_folder_are_left(checkpoint, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    run(checkpoint, tmp_path, "n=1")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_all_molecules_have_the_size_that_was_asked_for(checkpoint, tmp_path):
+    run(checkpoint, tmp_path, "atoms=1")
+    assert {row["smiles"] for row in rows(tmp_path)} <= {"C", "N", "O"}
+
+
+@pytest.fixture
+def of_a_file(tmp_path) -> ModelSpec:
+    """The specification of a model that was trained on a file, and the file beside it."""
+    path = tmp_path / "mine.csv"
+    path.write_text("smiles\n" + "\n".join(MOLECULES) + "\n")
+    config = DatasetConfig(
+        name="smiles_file", path=str(path), split="random", cache=str(tmp_path / "cache")
+    )
+    data = build_dataset(config)
+    return replace(
+        SPEC,
+        vocabulary=data.vocabulary,
+        max_atoms=data.max_atoms,
+        size_law=tuple(data.size_law().tolist()),
+        dataset=vars(config).copy(),
+    )
+
+
+def test_the_training_molecules_of_a_model_are_found_again(of_a_file):
+    training, obstacle = training_smiles(of_a_file)
+    assert training is not None
+    assert len(training) == 10
+    assert training < set(MOLECULES)
+    assert obstacle == ""
+
+
+def test_molecules_of_a_file_that_has_changed_are_not_taken_for_the_training_set(of_a_file):
+    Path(of_a_file.dataset["path"]).write_text("smiles\n" + "CC\nCCC\nCCCC\n" * 4)
+    assert training_smiles(of_a_file) == (
+        None,
+        "no training set: mine has changed since the training",
+    )
+
+
+def test_novelty_is_measured_where_the_training_set_is_found(of_a_file, tmp_path, perturbed):
+    save_model(tmp_path / "model", perturbed(build_network(of_a_file), size=0.3), of_a_file)
+    run(tmp_path / "model", tmp_path / "out", "atoms=1")
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    training, _ = training_smiles(of_a_file)
+    made = {smiles for smiles, _ in strictly_valid(tmp_path / "out")}
+    assert record["metrics"]["novel"] == len(made - training) / len(made)
+
+
+def test_novelty_that_cannot_be_measured_says_why(checkpoint, tmp_path, capsys):
+    run(checkpoint, tmp_path / "out")
+    shown = capsys.readouterr().out
+    assert "novelty was not measured: no training set: " in shown
+    assert "absent.csv" in shown
+    assert "│ vun" not in shown
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("n=0", "n=0: must be at least 1"),
+        ("steps=0", "steps=0: must be at least 1"),
+        ("n=-3", "n=-3: must be at least 1"),
+        ("batch_size=0", "batch_size=0: must be at least 1"),
+        ("seed=-1", "seed=-1: must be at least 0"),
+        ("method=heun", "method='heun': one of euler, flow_map"),
+        ("atoms=5", "atoms=5: this model makes 1 to 4 atoms"),
+        ("checkpoint=no/where", "checkpoint=no/where: no such folder"),
+        ("checkpoint=", "checkpoint: needs a value"),
+        ("step=5", "unknown key 'step': did you mean steps?"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_one_line_and_writes_nothing(
+    checkpoint, tmp_path, argument, message
+):
+    assert error_of(checkpoint, tmp_path / "out", argument).startswith(message)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_truncated_checkpoint_is_one_line_and_writes_nothing(checkpoint, tmp_path):
+    (tmp_path / CONFIG).write_text((checkpoint / CONFIG).read_text())
+    (tmp_path / WEIGHTS).write_bytes((checkpoint / WEIGHTS).read_bytes()[:-100])
+    error = error_of(tmp_path, tmp_path / "out")
+    assert error.startswith(f"{tmp_path / WEIGHTS}: truncated or not a safetensors file (")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_of_another_vocabulary_is_one_line_and_writes_nothing(checkpoint, tmp_path):
+    (tmp_path / WEIGHTS).write_bytes((checkpoint / WEIGHTS).read_bytes())
+    (tmp_path / CONFIG).write_text((checkpoint / CONFIG).read_text().replace('"N"', '"S"'))
+    assert "of another vocabulary (C N O none" in error_of(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def no_sampling(monkeypatch) -> None:
+    def sample(*arguments: object, **more: object) -> None:
+        pytest.fail("sampled before the folder was tried")
+
+    monkeypatch.setattr(Generator, "sample", sample)
+
+
+@pytest.mark.usefixtures("no_sampling")
+def test_a_folder_that_cannot_be_written_is_found_before_the_sampling(checkpoint, tmp_path):
+    (tmp_path / "file").touch()
+    error = error_of(checkpoint, tmp_path / "file" / "out")
+    assert error == f"cannot write '{tmp_path / 'file' / 'out'}': Not a directory"
+
+
+@pytest.mark.usefixtures("no_sampling")
+def test_a_folder_in_the_place_of_a_file_is_found_before_the_sampling(checkpoint, tmp_path):
+    (tmp_path / "samples.smi").mkdir()
+    assert "samples.smi is a folder there" in error_of(checkpoint, tmp_path)
+
+
+@pytest.mark.usefixtures("no_sampling")
+def test_the_record_of_a_training_run_is_never_overwritten(checkpoint):
+    error = error_of(checkpoint, checkpoint)
+    assert error == f"out={checkpoint}: holds a model ({WEIGHTS}); choose another folder"
+
+
+def test_a_failure_while_writing_leaves_no_record_and_nothing_half_written(
+    checkpoint, tmp_path, monkeypatch
+):
+    run(checkpoint, tmp_path)
+    monkeypatch.setattr("molflow.pictures.draw_molecules", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(checkpoint, tmp_path, "seed=1")
+    assert names(tmp_path) == ["grid.png", "samples.csv", "samples.sdf", "samples.smi"]
+
+
+def test_progress_counts_molecules_while_a_batch_is_on_its_way(
+    checkpoint, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("molflow.console.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("molflow.console._Lines.interval", 0.0)
+    run(checkpoint, tmp_path, "steps=4")
+    lines = [line.split(",")[0] for line in capsys.readouterr().err.splitlines()]
+    assert [line for line in lines if line.startswith("sampling")] == [
+        f"sampling: {done}/40 molecules" for done in (10, 20, 30, 40)
+    ]
+
+
+def test_help_is_printed_without_loading_torch_or_rdkit():
+    code = (
+        "import sys; from molflow.sample import main; main(['--help']);"
+        "print([name for name in ('torch', 'rdkit', 'hydra', 'rich') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "python -m molflow.sample" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_from_the_shell_a_mistake_is_one_line_and_code_2(checkpoint, tmp_path):
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "molflow.sample", f"checkpoint={checkpoint}"]
+    command += [f"out={tmp_path / 'file' / 'out'}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == f"error: cannot write '{tmp_path}/file/out': Not a directory\n"
