@@ -26,6 +26,7 @@ from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
 from molflow.flow.samplers import Step, trajectory
 from molflow.flow.state import Fields, State
+from molflow.flow.times import time_steps
 from molflow.graph.graph import Graph, pair_count
 from molflow.graph.state import blank_state, to_graphs
 from molflow.samples import Samples
@@ -113,7 +114,7 @@ class Generator:
         mu, states = self.posterior, []
         with torch.inference_mode():
             x_0 = self.start(sizes, noises)
-            walk = trajectory(_method(method), mu, x_0, steps)
+            walk = trajectory(_method(method), mu, x_0, time_steps(steps))
             for time_, x in progress(walk, "following", steps + 1, "states"):
                 t = torch.full((n,), time_, device=self.device)
                 states.append((time_, x.to("cpu"), mu(x, t, t).to("cpu")))
@@ -162,7 +163,7 @@ class Generator:
         for first in range(0, len(order), batch_size):
             chosen = order[first : first + batch_size]
             x_0 = self.start(sizes[chosen], [noises[i] for i in chosen])
-            states = trajectory(step, self.posterior, x_0, steps)
+            states = trajectory(step, self.posterior, x_0, time_steps(steps))
             next(states)
             for t, x in states:
                 yield chosen.tolist(), t, x

@@ -27,14 +27,18 @@ def posterior(net: Network) -> Posterior:
     return lambda x_s, s, t: net(x_s, s, t).softmax()
 
 
-def transport(x_s: State, mu: State, s: Tensor, t: Tensor) -> State:
-    """x_s + (t - s) / (1 - s) (mu - x_s), on the free variables; s <= t, both (B,), in [0, 1].
+def share(s: Tensor, t: Tensor) -> Tensor:
+    """(t - s) / (1 - s), the part of the way to the end that a step goes; s <= t, in [0, 1].
 
-    The ratio is at most 1, and 1 at s = 1 by definition: nothing is clamped, nothing overshoots.
+    At most 1, and 1 at s = 1 by definition: nothing is clamped, nothing overshoots.
     """
     at_end = s >= 1
-    ratio = torch.where(at_end, torch.ones_like(s), (t - s) / torch.where(at_end, 1.0, 1 - s))
-    return x_s + ratio * (mu - x_s).on_free()
+    return torch.where(at_end, torch.ones_like(s), (t - s) / torch.where(at_end, 1.0, 1 - s))
+
+
+def transport(x_s: State, mu: State, s: Tensor, t: Tensor) -> State:
+    """x_s + (t - s) / (1 - s) (mu - x_s), on the free variables; s <= t, both (B,), in [0, 1]."""
+    return x_s + share(s, t) * (mu - x_s).on_free()
 
 
 def flow_map(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:

@@ -6,6 +6,8 @@ nothing and molecules of all sizes count the same. Weighing the fields is the ca
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from molflow.flow.state import Fields, State, mean_over_free
@@ -19,7 +21,7 @@ def vfm_loss(logits: State, x_1: State, smoothing: float = 0.0) -> Fields:
     """
     nats = {
         name: cross_entropy(
-            values.float().flatten(0, 1),
+            precise(values).flatten(0, 1),
             x_1.values[name].argmax(-1).flatten(),
             reduction="none",
             label_smoothing=smoothing,
@@ -36,7 +38,12 @@ def mse_loss(prediction: State, x_1: State) -> Fields:
     same minimiser as ``vfm_loss``: the posterior mean. The baseline that cross-entropy replaces.
     """
     squares = {
-        name: (values.float() - x_1.values[name]).square().sum(-1)
+        name: (precise(values) - x_1.values[name]).square().sum(-1)
         for name, values in prediction.values.items()
     }
     return mean_over_free(squares, x_1)
+
+
+def precise(values: Tensor) -> Tensor:
+    """In fp32 at least: what a network gives in bf16 is summed in single precision."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -1,35 +1,109 @@
-"""Samplers: a step applied along a grid of times.
+"""Samplers: steps applied along a grid of times.
 
-A step is a function (mu, x_s, s, t) -> x_t: ``flow_map`` and ``euler_step`` are two of them.
+A step is a function (mu, x_s, s, t) -> x_t: ``flow_map`` and ``euler_step`` are two, ``heun_step``
+a third. What a step needs beyond that (noise, an amount) is bound before it is walked, so that
+every step stays a deterministic function:
+
+>>> steps = [renoised(x_0s[k], amount=1.0) for k in range(4)]        # doctest: +SKIP
+>>> sample(steps, mu, x_0, time_steps(4))                            # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
-from molflow.flow.flow_map import Posterior
-from molflow.flow.state import State
-from molflow.flow.times import time_steps
+from molflow.flow.flow_map import Posterior, euler_step, flow_map
+from molflow.flow.state import Fields, State
 
 Step = Callable[[Posterior, State, Tensor, Tensor], State]
 
 
-def trajectory(step: Step, mu: Posterior, x_0: State, steps: int) -> Iterator[tuple[float, State]]:
-    """(t, x_t) at every time of the grid, x_0 first: steps + 1 states, the last at t = 1."""
+def trajectory(
+    step: Step | Sequence[Step], mu: Posterior, x_0: State, times: Sequence[float]
+) -> Iterator[tuple[float, State]]:
+    """(t, x_t) at every one of ``times``, which increase; ``x_0`` is the state at the first.
+
+    step: one for the whole way, or one for each interval. ``times.time_steps`` is the uniform grid.
+    """
+    steps = [step] * (len(times) - 1) if callable(step) else step
     x = x_0
-    yield 0.0, x
-    for s, t in time_steps(steps):
-        x = step(mu, x, _everywhere(s, x), _everywhere(t, x))
+    yield times[0], x
+    for (s, t), move in zip(pairwise(times), steps, strict=True):
+        x = move(mu, x, _everywhere(s, x), _everywhere(t, x))
         yield t, x
 
 
-def sample(step: Step, mu: Posterior, x_0: State, steps: int) -> State:
-    """x_1 after ``steps`` steps from the noise x_0."""
-    return deque(trajectory(step, mu, x_0, steps), maxlen=1)[0][1]
+def sample(
+    step: Step | Sequence[Step], mu: Posterior, x_0: State, times: Sequence[float]
+) -> State:
+    """The end of ``trajectory``."""
+    return deque(trajectory(step, mu, x_0, times), maxlen=1)[0][1]
+
+
+def heun_step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
+    """x_s + (t-s)/2 (v_s(x_s) + v_t(x')), x' the end of an Euler step (Karras et al. 2022, alg. 1).
+
+    Written as x' + (t-s)/(1-t)/2 (mu_tt(x') - mu_ss(x_s)). Two evaluations; a step that reaches
+    t = 1, where there is no velocity, is the Euler step.
+    """
+    mu_ss = mu(x_s, s, s)
+    x_t = euler_step(lambda *_: mu_ss, x_s, s, t)
+    at_end = t >= 1
+    if at_end.all():
+        return x_t
+    half = torch.where(at_end, 0.0, 0.5 * (t - s) / torch.where(at_end, 1.0, 1 - t))
+    return x_t + half * (mu(x_t, t, t) - mu_ss).on_free()
+
+
+def renoised(noise: State, amount: float) -> Step:
+    """A jump by the flow map to a later time u = t + amount (1-t), and back to t with new noise.
+
+    noise: another draw of x_0. amount 0: the flow map from s to t; amount 1: a jump to the endpoint
+    mu_{s,1}, then x_t = (1-t) noise + t mu_{s,1}. Between, x_t = (t/u) X_su + c noise with
+    c^2 = (1-t)^2 - (t/u)^2 (1-u)^2, the noise that is missing at t: with an exact flow map
+    x_t keeps its law for every amount. One evaluation. The gamma-sampling of Kim et al. 2024,
+    "Consistency Trajectory Models", on the straight path; Gaussian noise alone.
+    """
+
+    def step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
+        u = t + amount * (1 - t)
+        back = torch.where(u > 0, t / torch.where(u > 0, u, 1.0), 1.0)
+        missing = ((1 - t).square() - (back * (1 - u)).square()).clamp(min=0).sqrt()
+        return (back * flow_map(mu, x_s, s, u) + missing * noise).where_free(x_s)
+
+    return step
+
+
+def drawn(step: Step, uniform: Fields, temperature: float) -> Step:
+    """``step`` toward classes drawn from the posterior in place of the posterior itself.
+
+    With the Gumbel numbers -log(-log u) the class argmax(log mu + temperature * gumbel) has a law
+    proportional to mu^(1 / temperature): 0 is the argmax, 1 a draw from mu.
+    uniform: field -> (B, D, K), uniform on (0, 1), independent of the state.
+    """
+
+    def one_class(mu: State) -> State:
+        return mu.with_values(
+            {
+                name: one_hot(
+                    (value.log() + temperature * _gumbel(uniform[name])).argmax(-1), value.shape[-1]
+                ).to(value.dtype)
+                for name, value in mu.values.items()
+            }
+        )
+
+    return lambda mu, x_s, s, t: step(lambda *where: one_class(mu(*where)), x_s, s, t)
+
+
+def _gumbel(uniform: Tensor) -> Tensor:
+    limits = torch.finfo(uniform.dtype)
+    return -(-uniform.clamp(limits.tiny, 1 - limits.eps).log()).log()
 
 
 def _everywhere(time: float, x: State) -> Tensor:

@@ -13,10 +13,13 @@ from torch import Tensor
 TimeLaw = Callable[[Tensor], Tensor]
 """(B,) uniform on (0, 1) -> (B,) times in [0, 1]."""
 
+PairLaw = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Two independent (B,), uniform on (0, 1) -> (s, t), both (B,), 0 <= s <= t <= 1."""
 
-def time_steps(steps: int) -> list[tuple[float, float]]:
-    """[(s, t)] with s = k / steps, t = (k + 1) / steps: from 0 to 1 in equal steps."""
-    return [(k / steps, (k + 1) / steps) for k in range(steps)]
+
+def time_steps(steps: int) -> list[float]:
+    """The uniform grid: the ``steps`` + 1 times k / steps, from 0 to 1."""
+    return [k / steps for k in range(steps + 1)]
 
 
 def stratified(offset: Tensor, batch: int) -> Tensor:
@@ -36,3 +39,21 @@ def uniform(u: Tensor) -> Tensor:
 def logit_normal(u: Tensor) -> Tensor:
     """t = sigmoid(z) with z standard normal: more of the middle (Esser et al. 2024)."""
     return torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6)).sigmoid()
+
+
+def triangle(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """(s, t) = the smaller and the larger: uniform on the triangle s <= t."""
+    return torch.minimum(u, v), torch.maximum(u, v)
+
+
+def with_corner(law: PairLaw, share: float) -> PairLaw:
+    """``law``, but (0, 1) with probability ``share`` in [0, 1): the pair of one-step sampling.
+
+    The first number decides: below ``share`` it gives the corner, the rest is stretched to (0, 1).
+    """
+
+    def mixed(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        corner, (s, t) = u < share, law((u - share) / (1 - share), v)
+        return s.masked_fill(corner, 0.0), t.masked_fill(corner, 1.0)
+
+    return mixed

@@ -15,7 +15,15 @@ from torch.nn import functional as F
 
 from molflow.flow.state import State
 from molflow.graph.graph import pair_count
-from molflow.nn.layers import AdaptiveNorm, Condition, Mlp, merge_heads, split_heads
+from molflow.nn.layers import (
+    AdaptiveNorm,
+    Condition,
+    Gate,
+    Mlp,
+    merge_heads,
+    split_heads,
+    zero_linear,
+)
 
 
 class PairIndex(nn.Module):
@@ -64,6 +72,9 @@ class Block(nn.Module):
         self.norm_attention = AdaptiveNorm(width, width)
         self.norm_mlp = AdaptiveNorm(width, width)
         self.norm_pairs = AdaptiveNorm(pair_width, width)
+        self.gate_attention = Gate(width, width)
+        self.gate_mlp = Gate(width, width)
+        self.gate_pairs = Gate(pair_width, width)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.bias_and_gate = nn.Linear(pair_width, 2 * heads)
         self.out = nn.Linear(width, width)
@@ -77,13 +88,11 @@ class Block(nn.Module):
         self, h: Tensor, e: Tensor, c: Tensor, keys: Tensor, index: PairIndex
     ) -> tuple[Tensor, Tensor]:
         """h (B, N, C), e (B, P, C'), c (B, C), keys (B, 1, 1, N): 0, or -inf on padding."""
-        normed, gate = self.norm_attention(h, c)
-        pairs, pair_gate = self.norm_pairs(e, c)
-        update, logits = self._attend(normed, pairs, keys, index)
-        h = h + gate * update
-        normed, gate = self.norm_mlp(h, c)
-        h = h + gate * self.mlp(normed)
-        return h, e + pair_gate * self._update_pairs(h, pairs, logits, index)
+        pairs = self.norm_pairs(e, c)
+        update, logits = self._attend(self.norm_attention(h, c), pairs, keys, index)
+        h = h + self.gate_attention(update, c)
+        h = h + self.gate_mlp(self.mlp(self.norm_mlp(h, c)), c)
+        return h, e + self.gate_pairs(self._update_pairs(h, pairs, logits, index), c)
 
     def _attend(
         self, h: Tensor, pairs: Tensor, keys: Tensor, index: PairIndex
@@ -144,11 +153,8 @@ class GraphTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(width, pair_width, heads) for _ in range(depth))
         self.norm_atoms = AdaptiveNorm(width, width)
         self.norm_pairs = AdaptiveNorm(pair_width, width)
-        self.atoms_out = nn.Linear(width, classes[0])
-        self.pairs_out = nn.Linear(pair_width, classes[1])
-        for head in (self.atoms_out, self.pairs_out):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+        self.atoms_out = zero_linear(width, classes[0])
+        self.pairs_out = zero_linear(pair_width, classes[1])
 
     def forward(self, x: State, s: Tensor, t: Tensor) -> State:
         """Logits with the shapes of x; s <= t are (B,)."""
@@ -160,7 +166,7 @@ class GraphTransformer(nn.Module):
         keys = torch.zeros_like(exists, dtype=h.dtype).masked_fill(~exists, -torch.inf)
         for block in self.blocks:
             h, e = block(h, e, c, keys[:, None, None], self.index)
-        atoms, pairs = self.norm_atoms(h, c)[0], self.norm_pairs(e, c)[0]
+        atoms, pairs = self.norm_atoms(h, c), self.norm_pairs(e, c)
         return x.with_values({"atoms": self.atoms_out(atoms), "pairs": self.pairs_out(pairs)})
 
 

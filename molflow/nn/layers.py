@@ -45,21 +45,35 @@ class Condition(nn.Module):
 
 
 class AdaptiveNorm(nn.Module):
-    """RMS norm with scale and shift read from the condition, and a gate for the branch's output.
+    """RMS norm with scale and shift read from the condition: x (B, D, C), c -> (B, D, C).
 
-    forward(x (B, D, C), c) -> (normalised (B, D, C), gate (B, 1, C)). Zero-initialised: at the
-    start every branch is closed and the network is the identity of its residual stream.
+    Zero-initialised: at the start a plain norm.
     """
 
     def __init__(self, width: int, condition: int) -> None:
         super().__init__()
-        self.read = nn.Linear(condition, 3 * width)
-        nn.init.zeros_(self.read.weight)
-        nn.init.zeros_(self.read.bias)
+        self.read = zero_linear(condition, 2 * width)
 
-    def forward(self, x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        scale, shift, gate = self.read(c)[:, None].chunk(3, -1)
-        return F.rms_norm(x, x.shape[-1:]) * (1 + scale) + shift, gate
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """rms_norm(x) (1 + scale(c)) + shift(c)."""
+        scale, shift = self.read(c)[:, None].chunk(2, -1)
+        return F.rms_norm(x, x.shape[-1:]) * (1 + scale) + shift
+
+
+class Gate(nn.Module):
+    """A branch's output times a gate read from the condition: x (B, D, C), c -> (B, D, C).
+
+    Zero-initialised: at the start every branch is closed and the network passes its input on.
+    """
+
+    def __init__(self, width: int, condition: int) -> None:
+        super().__init__()
+        self.read = zero_linear(condition, width)
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """gate(c) x."""
+        gated: Tensor = self.read(c)[:, None] * x
+        return gated
 
 
 class Mlp(nn.Sequential):
@@ -69,6 +83,14 @@ class Mlp(nn.Sequential):
         super().__init__(
             nn.Linear(width, expand * width), nn.SiLU(), nn.Linear(expand * width, width)
         )
+
+
+def zero_linear(inputs: int, outputs: int) -> nn.Linear:
+    """A linear layer that starts as 0: gates, modulations and heads."""
+    linear = nn.Linear(inputs, outputs)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

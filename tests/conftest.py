@@ -1,0 +1,139 @@
+"""What tests of several folders share: random states, the exact posterior, a network off zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+
+import pytest
+import torch
+from hypothesis import settings
+from torch import Tensor, nn
+
+from molflow.flow.flow_map import Posterior
+from molflow.flow.state import Fields, State
+from molflow.graph.state import blank_state
+from molflow.graph.transformer import GraphTransformer
+
+# A machine that does other things too must not fail a test: examples are counted, not timed.
+settings.register_profile("molflow", deadline=None)
+settings.load_profile("molflow")
+
+CLASSES = (8, 4)
+MAX_ATOMS = 9
+
+
+def log_weights(data: State, scale: float, x: State, t: Tensor) -> Tensor:
+    """(B, M): log w_n, w = softmax(-|x - t x_1^n|^2 / (2 (1-t)^2 sigma^2)) over the free variables.
+
+    A point of ``data`` that differs from x at a given variable has weight 0.
+    """
+    logits = torch.zeros(len(x), len(data), dtype=torch.float64)
+    spread = 2 * ((1 - t.double()) * scale).square().clamp(min=1e-20)[:, None]
+    for name, points in data.values.items():
+        values = x.values[name].double()[:, None]
+        free, given = x.free[name][:, None], x.given[name][:, None]
+        squares = (values - t.double()[:, None, None, None] * points.double()).square().sum(-1)
+        differs = given & (values.argmax(-1) != points.argmax(-1))
+        logits = logits - (squares * free).sum(-1) / spread
+        logits = logits.masked_fill(differs.any(-1), -torch.inf)
+    return logits.log_softmax(-1)
+
+
+def exact_posterior(data: State, scale: float) -> Posterior:
+    """mu_tt(x) = sum_n w_n x_1^n: the exact posterior when x_1 is uniform on ``data``.
+
+    data: M clean examples of one size. scale: standard deviation of the prior. The second time is
+    not looked at: this is the diagonal alone, at time s.
+    """
+
+    def mu(x: State, s: Tensor, t: Tensor) -> State:
+        weights = log_weights(data, scale, x, s).exp()
+        return x.with_values(
+            {
+                name: torch.einsum("bm,mdk->bdk", weights, points.double()).to(x.values[name].dtype)
+                for name, points in data.values.items()
+            }
+        )
+
+    return mu
+
+
+def perturbed(net: nn.Module, seed: int = 0, size: float = 0.1) -> nn.Module:
+    """A copy of the network with all parameters moved by noise, so that no gate is closed."""
+    moved, generator = deepcopy(net), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in moved.parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter += (size * noise).to(parameter.dtype)
+    return moved
+
+
+def full_size(positions: bool = False, dtype: torch.dtype = torch.float64) -> GraphTransformer:
+    """The graph transformer at its default size, fresh weights, always the same."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = GraphTransformer(CLASSES, MAX_ATOMS, 128, 48, 6, 8, positions=positions)
+    return net.to(dtype)
+
+
+def normal_like(x: State, seed: int) -> Fields:
+    """Standard normal noise with the shapes of the values, float64 rounded to their type."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        name: torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value.dtype)
+        for name, value in x.values.items()
+    }
+
+
+def random_graphs(
+    sizes: Sequence[int],
+    max_atoms: int = MAX_ATOMS,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+) -> State:
+    """A noisy state of graphs: standard normal where variables exist, 0 on padding."""
+    blank = blank_state(torch.tensor(sizes), max_atoms, CLASSES).to(dtype)
+    return blank.with_values(normal_like(blank, seed)).on_free()
+
+
+@pytest.fixture(scope="session", name="exact_posterior")
+def exact_posterior_fixture() -> Callable[..., Posterior]:
+    return exact_posterior
+
+
+@pytest.fixture(scope="session", name="log_weights")
+def log_weights_fixture() -> Callable[..., Tensor]:
+    return log_weights
+
+
+@pytest.fixture(scope="session", name="perturbed")
+def perturbed_fixture() -> Callable[..., nn.Module]:
+    return perturbed
+
+
+@pytest.fixture(scope="session", name="full_size")
+def full_size_fixture() -> Callable[..., GraphTransformer]:
+    return full_size
+
+
+@pytest.fixture(scope="session", name="normal_like")
+def normal_like_fixture() -> Callable[..., Fields]:
+    return normal_like
+
+
+@pytest.fixture(scope="session", name="random_graphs")
+def random_graphs_fixture() -> Callable[..., State]:
+    return random_graphs
+
+
+@pytest.fixture(scope="session")
+def network() -> GraphTransformer:
+    """Full size, float64, without positions, off zero. Not to be changed."""
+    return perturbed(full_size(positions=False)).eval()
+
+
+@pytest.fixture(scope="session")
+def network_with_positions() -> GraphTransformer:
+    """Full size, float64, with positions, off zero. Not to be changed."""
+    return perturbed(full_size(positions=True)).eval()

@@ -1,0 +1,121 @@
+"""Names become functions: every choice of the configuration, and no other."""
+
+import inspect
+from dataclasses import replace
+from unittest.mock import create_autospec
+
+import pytest
+import torch
+
+from molflow import build
+from molflow.config import DatasetConfig, FlowConfig, SampleConfig, TrainConfig
+from molflow.datasets import qm9, smiles_file
+from molflow.flow.flow_map import euler_step, flow_map
+from molflow.flow.losses import mse_loss, vfm_loss
+from molflow.flow.times import logit_normal, uniform
+from molflow.schema import keys
+
+
+@pytest.mark.parametrize(
+    ("schema", "key", "table"),
+    [
+        (FlowConfig, "loss", build.LOSSES),
+        (FlowConfig, "time_law", build.TIME_LAWS),
+        (SampleConfig, "method", build.METHODS),
+    ],
+)
+def test_the_choices_of_the_configuration_are_the_names_of_the_table(schema, key, table):
+    assert set(keys(schema)[key].choices) == set(table)
+
+
+def test_names_mean_these_functions():
+    losses = {"cross_entropy": vfm_loss, "mse": mse_loss}
+    laws = {"uniform": uniform, "logit_normal": logit_normal}
+    methods = {"euler": euler_step, "flow_map": flow_map}
+    assert (losses, laws, methods) == (build.LOSSES, build.TIME_LAWS, build.METHODS)
+
+
+@pytest.fixture
+def loaders(monkeypatch) -> dict:
+    """Loaders that make nothing but accept what the real ones accept."""
+    doubles = {}
+    for name, module in {"qm9": qm9, "smiles_file": smiles_file}.items():
+        doubles[name] = create_autospec(module.load, return_value=name)
+        monkeypatch.setattr(module, "load", doubles[name])
+    return doubles
+
+
+def test_every_dataset_of_the_configuration_has_its_own_loader(loaders):
+    names = keys(DatasetConfig)["name"].choices
+    assert {build.build_dataset(DatasetConfig(name=name, path="x.csv")) for name in names} == set(
+        loaders
+    )
+    assert set(names) == set(loaders)
+
+
+@pytest.mark.parametrize("name", ["qm9", "smiles_file"])
+def test_the_loader_gets_what_the_configuration_says(loaders, name, tmp_path):
+    config = DatasetConfig(
+        name=name,
+        path="x.csv",
+        smiles_column="structure",
+        split="edm",
+        vocabulary="stripped",
+        max_atoms=7,
+        cache=str(tmp_path),
+    )
+    build.build_dataset(config)
+    call = loaders[name].call_args
+    got = inspect.signature(loaders[name]).bind(*call.args, **call.kwargs).arguments
+    assert str(got["cache"]) == str(tmp_path)
+    assert got["vocabulary"] == "stripped"
+    assert got["max_atoms"] == 7
+    if name == "qm9":
+        assert got["split"] == "edm"
+    else:
+        assert str(got["path"]) == "x.csv"
+        assert got["smiles_column"] == "structure"
+
+
+@pytest.fixture
+def spec(tmp_path):
+    """Of a small model of four molecules read from a file."""
+    path = tmp_path / "molecules.csv"
+    path.write_text("smiles\nCCO\nCC(=O)[O-]\nC\nCC=O\nCCN\nCNC\nCOC\nC#N\nCC#N\nCCF\n")
+    config = TrainConfig(dataset=DatasetConfig("smiles_file", str(path), split="random"))
+    return lambda **changes: build.build_spec(
+        replace(config, **changes),
+        build.build_dataset(replace(config.dataset, cache=str(tmp_path))),
+    )
+
+
+def test_the_law_of_sizes_sums_to_one_over_the_training_sizes(spec):
+    made = spec()
+    assert len(made.size_law) == made.max_atoms + 1
+    assert sum(made.size_law) == pytest.approx(1, abs=1e-12)
+    assert made.size_law[0] == 0
+
+
+@pytest.mark.parametrize(("order", "positions"), [("canonical", True), ("random", False)])
+def test_only_a_canonical_order_has_positions(spec, order, positions):
+    made = spec(dataset=DatasetConfig(order=order))
+    assert made.positions is positions
+    assert build.build_network(made).positions is positions
+
+
+def test_the_network_has_the_classes_of_its_vocabulary(spec):
+    made = spec()
+    net = build.build_network(made)
+    assert (net.atoms_out.out_features, net.pairs_out.out_features) == made.classes
+
+
+def test_the_posterior_of_cross_entropy_is_the_softmax_of_the_output(random_graphs):
+    x, t = random_graphs([2, 3]), torch.zeros(2)
+    mu = build.build_posterior(lambda x, s, t: 2 * x, "cross_entropy")(x, t, t)
+    assert torch.equal(mu.values["pairs"], (2 * x.values["pairs"]).softmax(-1))
+
+
+def test_the_posterior_of_mse_is_the_output_itself(random_graphs):
+    x, t = random_graphs([2, 3]), torch.zeros(2)
+    mu = build.build_posterior(lambda x, s, t: 2 * x, "mse")(x, t, t)
+    assert torch.equal(mu.values["pairs"], 2 * x.values["pairs"])

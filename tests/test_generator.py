@@ -1,0 +1,223 @@
+"""Sampling: molecule i depends on (seed, i) alone, sizes follow the law, mistakes are named."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from molflow.build import build_network
+from molflow.checkpoint import ModelSpec, save_model
+from molflow.chem.molecule import Vocabulary
+from molflow.errors import InputError
+from molflow.flow.state import State
+from molflow.generator import Generator, Samples, load
+
+LAW = (0.0, 0.1, 0.2, 0.3, 0.4)
+ATOMS = ("C", "C-", "N", "N+", "O", "O-", "O+", "F")
+
+
+@pytest.fixture(scope="module")
+def spec() -> ModelSpec:
+    return ModelSpec(
+        vocabulary=Vocabulary(ATOMS),
+        max_atoms=4,
+        size_law=LAW,
+        width=16,
+        pair_width=8,
+        depth=2,
+        heads=2,
+        positions=True,
+        loss="cross_entropy",
+        prior_scale=0.5,
+        dataset={"name": "qm9"},
+    )
+
+
+class InDouble(nn.Module):
+    """The network in float64, whatever it is given."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net.double()
+
+    def forward(self, x: State, s: torch.Tensor, t: torch.Tensor) -> State:
+        return self.net(x.to(torch.float64), s.double(), t.double())
+
+
+@pytest.fixture(scope="module")
+def generator(spec, perturbed) -> Generator:
+    """A small network off zero, in float64: far from chemistry, but no two molecules are alike."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = build_network(spec)
+    return Generator(InDouble(perturbed(net)), spec)
+
+
+def graphs_of(samples: Samples) -> list[tuple[list[int], list[int]]]:
+    return [(graph.atoms.tolist(), graph.pairs.tolist()) for graph in samples.graphs]
+
+
+@pytest.fixture(scope="module")
+def nine(generator) -> list[tuple[list[int], list[int]]]:
+    return graphs_of(generator.sample(9, steps=3))
+
+
+def test_five_molecules_are_the_first_five_of_nine(generator, nine):
+    assert graphs_of(generator.sample(5, steps=3)) == nine[:5]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_the_batch_size_changes_no_molecule(generator, nine, batch_size):
+    assert graphs_of(generator.sample(9, steps=3, batch_size=batch_size)) == nine
+
+
+def test_another_seed_makes_other_molecules(generator, nine):
+    assert graphs_of(generator.sample(9, steps=3, seed=1)) != nine
+
+
+def test_the_molecules_of_one_sample_differ(nine):
+    assert len({(tuple(atoms), tuple(pairs)) for atoms, pairs in nine}) > 6
+
+
+def test_the_logits_of_a_molecule_do_not_depend_on_its_batch_in_single_precision(
+    spec, perturbed, full_size
+):
+    large = replace(spec, max_atoms=9, size_law=(0.0,) + (1 / 9,) * 9, width=128, pair_width=48)
+    net = perturbed(full_size(positions=True, dtype=torch.float32), size=0.05)
+    generator = Generator(net, replace(large, depth=6, heads=8))
+    sizes, noises = generator.noise(range(7), seed=0)
+    assert len(set(sizes.tolist())) > 2
+
+    def logits(x_0: State) -> State:
+        with torch.inference_mode():
+            return net(x_0, torch.zeros(len(x_0)), torch.ones(len(x_0)))
+
+    together = logits(generator.start(sizes, noises))
+    for i in range(7):
+        alone = logits(generator.start(sizes[i : i + 1], noises[i : i + 1]))
+        for name, values in alone.values.items():
+            same = together.values[name][i, : values.shape[1]]
+            assert torch.allclose(values[0], same, atol=1e-5, rtol=1e-5)
+
+
+def test_the_noise_of_a_molecule_depends_on_seed_and_index_alone(generator):
+    sizes, noises = generator.noise(range(6), seed=4)
+    size, (noise,) = generator.noise([5], seed=4)
+    assert size[0] == sizes[5]
+    assert all(torch.equal(noise[name], noises[5][name]) for name in noise)
+
+
+def test_the_noise_of_two_molecules_and_of_two_seeds_differs(generator):
+    noises = generator.noise([0, 1], 0, atoms=4)[1] + generator.noise([0, 1], 1, atoms=4)[1]
+    assert len({tuple(noise["pairs"].flatten().tolist()) for noise in noises}) == 4
+
+
+def test_the_noise_is_standard_normal(generator):
+    _, noises = generator.noise(range(400), seed=0, atoms=4)
+    for name in ("atoms", "pairs"):
+        values = torch.stack([noise[name] for noise in noises]).double()
+        # Five standard deviations of mean, variance and fourth moment of n normal numbers.
+        n = values.numel()
+        assert values.mean().abs() < 5 * math.sqrt(1 / n)
+        assert (values.square().mean() - 1).abs() < 5 * math.sqrt(2 / n)
+        assert (values.pow(4).mean() - 3).abs() < 5 * math.sqrt(96 / n)
+
+
+def test_the_start_is_the_noise_times_the_prior_scale_and_zero_on_padding(generator):
+    sizes, noises = generator.noise(range(5), seed=0)
+    x_0 = generator.start(sizes, noises)
+    for b, n in enumerate(sizes.tolist()):
+        assert torch.equal(x_0.values["atoms"][b, :n], 0.5 * noises[b]["atoms"])
+        assert not x_0.values["atoms"][b, n:].any()
+        assert not x_0.values["pairs"][b, n * (n - 1) // 2 :].any()
+
+
+def test_a_batch_is_padded_to_its_largest_molecule_alone(generator):
+    x_0 = generator.start(*generator.noise(range(3), seed=0, atoms=2))
+    assert x_0.values["atoms"].shape == (3, 2, 8)
+    assert x_0.values["pairs"].shape == (3, 1, 4)
+
+
+def test_sizes_follow_the_training_law(generator):
+    n = 2000
+    sizes, _ = generator.noise(range(n), seed=0)
+    counts = np.bincount(sizes, minlength=5)
+    expected = n * np.array(LAW)
+    assert counts[0] == 0
+    # 16.27 is the 99.9 % quantile of chi-square with three degrees of freedom.
+    assert ((counts - expected)[1:] ** 2 / expected[1:]).sum() < 16.27
+
+
+def test_a_size_of_probability_zero_never_comes(generator, spec):
+    sizes, _ = Generator(generator.net, replace(spec, size_law=(0, 0, 1, 0, 1))).noise(range(50), 0)
+    assert set(sizes.tolist()) == {2, 4}
+
+
+@pytest.mark.parametrize("atoms", [1, 3, 4])
+def test_all_molecules_have_the_number_of_atoms_asked_for(generator, atoms):
+    made = generator.sample(4, steps=2, atoms=atoms)
+    assert [len(graph) for graph in made.graphs] == [atoms] * 4
+
+
+@pytest.mark.parametrize("method", ["euler", "flow_map"])
+def test_a_molecule_costs_one_evaluation_a_step(generator, method):
+    calls = []
+    handle = generator.net.register_forward_hook(lambda *_: calls.append(1))
+    made = generator.sample(3, steps=4, method=method, batch_size=2)
+    handle.remove()
+    assert made.evaluations == 4
+    assert len(calls) == 2 * 4
+
+
+def test_one_step_of_the_flow_map_and_one_of_euler_make_other_molecules(generator):
+    made = [graphs_of(generator.sample(9, steps=1, method=m)) for m in ("euler", "flow_map")]
+    assert made[0] != made[1]
+
+
+def test_every_molecule_has_a_verdict_in_the_order_of_its_index(generator):
+    made = generator.sample(9, steps=3)
+    assert len(made) == len(made.molecules) == len(made.smiles) == len(made.reasons) == 9
+    for molecule, reason, graph in zip(made.molecules, made.reasons, made.graphs, strict=True):
+        assert (molecule is None) == (reason is not None)
+        assert molecule is None or molecule.GetNumAtoms() == len(graph)
+
+
+def test_a_trajectory_ends_at_the_molecules_of_the_sample(generator, nine):
+    *before, (t, x_1, mu) = generator.trajectory(9, steps=3)
+    assert [time for time, _, _ in before] == [0.0, pytest.approx(1 / 3), pytest.approx(2 / 3)]
+    assert t == 1.0
+    likeliest = x_1.argmax()["atoms"]
+    assert [likeliest[b, : len(atoms)].tolist() for b, (atoms, _) in enumerate(nine)] == [
+        atoms for atoms, _ in nine
+    ]
+    assert torch.allclose(mu.values["atoms"].sum(-1), torch.ones(9, 4).double())
+
+
+def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path):
+    net = perturbed(build_network(spec), size=0.3).eval()
+    save_model(tmp_path, net, spec)
+    again = load(tmp_path, device="cpu")
+    assert again.spec == spec
+    assert graphs_of(again.sample(5, steps=2)) == graphs_of(Generator(net, spec).sample(5, steps=2))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n": 0}, "n=0: at least 1"),
+        ({"n": -2}, "n=-2: at least 1"),
+        ({"steps": 0}, "steps=0: at least 1"),
+        ({"batch_size": 0}, "batch_size=0: at least 1"),
+        ({"atoms": 0}, "atoms=0: this model makes 1 to 4 atoms"),
+        ({"atoms": 5}, "atoms=5: this model makes 1 to 4 atoms"),
+        ({"method": "heun"}, "method='heun': one of euler, flow_map"),
+        ({"seed": -1}, "seed=-1: at least 0 and less than 2^64"),
+    ],
+)
+def test_a_mistake_is_named_with_its_value_and_the_choices(generator, wrong, message):
+    with pytest.raises(InputError) as caught:
+        generator.sample(**({"n": 2} | wrong))
+    assert str(caught.value) == message
