@@ -29,6 +29,7 @@ from molflow.flow.flow_map import euler_step, posterior
 from molflow.flow.interpolant import prior
 from molflow.flow.samplers import sample
 from molflow.flow.state import State
+from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.graph import Graph, pair_count
 from molflow.graph.state import clean_state, to_graphs
@@ -127,11 +128,11 @@ class Fixed:
 def training_step(module: FlowModule, x_1: State, bf16: bool) -> Callable[[], None]:
     """Forward, backward, clipping, the optimizer's step and the average's, as training does."""
     optimizer = module.configure_optimizers()
-    u, noise = draws(x_1, SEED, 0, 0)
+    drawn = draws(x_1, SEED, 0, 0)
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss, _ = module.loss(module.net, x_1, u, noise)
+            loss, _ = module.loss(module.net, x_1, drawn)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.net.parameters(), 1.0)
         optimizer.step()
@@ -179,7 +180,7 @@ def sampling_steps(config: TrainConfig, count: int = 512) -> list[dict[str, floa
 
         def work(x_0: State = x_0, steps: int = steps) -> object:
             with torch.inference_mode():
-                return to_graphs(sample(euler_step, posterior(net), x_0, steps))
+                return to_graphs(sample(euler_step, posterior(net), x_0, time_steps(steps)))
 
         took = seconds(work, repeat=3)
         one = one or took
@@ -196,7 +197,7 @@ def sampling_sizes(config: TrainConfig) -> list[dict[str, float]]:
         net, _ = network(config, atoms)
         count = 4608 // atoms
         x_1 = molecules(count, atoms)
-        x_0, t = prior(x_1, draws(x_1, SEED, 0, 0)[1]), torch.full((count,), 0.5)
+        x_0, t = prior(x_1, draws(x_1, SEED, 0, 0).noise), torch.full((count,), 0.5)
 
         def work(net: torch.nn.Module = net, x_0: State = x_0, t: Tensor = t) -> object:
             with torch.inference_mode():

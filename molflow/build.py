@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from molflow.checkpoint import ModelSpec
-from molflow.config import DatasetConfig, TrainConfig
+from molflow.config import DatasetConfig, FlowConfig, TrainConfig
 from molflow.datasets import qm9, smiles_file
-from molflow.datasets.loaders import Indices, MoleculeDataset, batch_indices, collate
+from molflow.datasets.loaders import MoleculeDataset
+from molflow.flow.distillation import (
+    ECLD_DERIVED,
+    ECLD_GRAPH,
+    ECLD_TEXT,
+    csd_loss,
+    csd_official_loss,
+    ecld_loss,
+    psd_loss,
+)
 from molflow.flow.flow_map import Posterior, euler_step, flow_map, posterior
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.samplers import Step
-from molflow.flow.state import State
-from molflow.flow.times import TimeLaw, logit_normal, uniform
-from molflow.graph.state import clean_state
+from molflow.flow.times import TimeLaw, logit_normal, triangle, uniform, with_corner
 from molflow.graph.transformer import GraphTransformer
-from molflow.module import FlowModule, Objective, Optimisation
+from molflow.module import (
+    Distillation,
+    FlowModule,
+    Objective,
+    Optimisation,
+    SelfDistillation,
+    Stream,
+)
 
 METHODS: dict[str, Step] = {"euler": euler_step, "flow_map": flow_map}
-TIME_LAWS: dict[str, TimeLaw] = {"uniform": uniform, "logit_normal": logit_normal}
+TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
+    "uniform": lambda c: uniform,
+    "logit_normal": lambda c: logit_normal(c.time_mean, c.time_spread),
+}
 DATASETS: dict[str, Callable[[DatasetConfig], MoleculeDataset]] = {
     "qm9": lambda c: qm9.load(_cache(c), c.split, c.vocabulary, c.seed, c.max_atoms),
     "smiles_file": lambda c: smiles_file.load(
@@ -33,6 +49,15 @@ DATASETS: dict[str, Callable[[DatasetConfig], MoleculeDataset]] = {
 LOSSES: dict[str, Callable[..., dict[str, torch.Tensor]]] = {
     "cross_entropy": vfm_loss,
     "mse": mse_loss,
+}
+
+DISTILLATIONS: dict[str, SelfDistillation] = {
+    "csd": lambda net, teacher, x, s, t, r: csd_loss(net, teacher, x, s, t),
+    "csd_official": lambda net, teacher, x, s, t, r: csd_official_loss(net, teacher, x, s, t),
+    "ecld": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_DERIVED),
+    "ecld_graph": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_GRAPH),
+    "ecld_text": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_TEXT),
+    "psd": psd_loss,
 }
 
 
@@ -76,42 +101,26 @@ def build_posterior(net: nn.Module, loss: str) -> Posterior:
     return net if loss == "mse" else posterior(net)
 
 
-@dataclass(frozen=True)
-class GraphStream:
-    """Training molecules as clean states: a batch is a function of (seed, step, rank, world)."""
-
-    dataset: MoleculeDataset
-    batch_size: int
-    seed: int
-
-    def batch(self, step: int, rank: int, world: int) -> State:
-        """x_1 of one batch, padded to the largest molecule of the data set (one shape for all)."""
-        train = self.dataset.splits["train"]
-        chosen = train[batch_indices(len(train), self.batch_size, self.seed, step, rank, world)]
-        return self.states(chosen)
-
-    def states(self, indices: Indices) -> State:
-        """x_1 of the molecules at ``indices`` of the packed data."""
-        packed, vocabulary = self.dataset.packed, self.dataset.vocabulary
-        batch = collate(packed, indices, self.dataset.max_atoms)
-        return clean_state(
-            torch.from_numpy(batch.atoms),
-            torch.from_numpy(batch.pairs),
-            torch.from_numpy(batch.sizes),
-            (len(vocabulary.atoms), len(vocabulary.bonds)),
-        )
-
-
-def build_module(config: TrainConfig, net: nn.Module, stream: GraphStream) -> FlowModule:
+def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowModule:
     """The Lightning module of one training run."""
     flow, trainer = config.flow, config.trainer
+    distillation = None
+    if flow.distill != "none":
+        distillation = Distillation(
+            loss=DISTILLATIONS[flow.distill],
+            times=with_corner(triangle, flow.corner),
+            share=flow.distill_share,
+            weight=flow.distill_weight,
+            average_teacher=flow.teacher == "average",
+        )
     smoothing = {"smoothing": flow.label_smoothing} if flow.loss == "cross_entropy" else {}
     loss = LOSSES[flow.loss]
     objective = Objective(
         loss=lambda output, x_1: loss(output, x_1, **smoothing),
         weights={"atoms": 1.0, "pairs": flow.pair_weight},
-        time_law=TIME_LAWS[flow.time_law],
+        time_law=TIME_LAWS[flow.time_law](flow),
         prior_scale=flow.prior_scale,
+        distillation=distillation,
     )
     optimisation = Optimisation(
         steps=trainer.steps,

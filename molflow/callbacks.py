@@ -110,7 +110,7 @@ class Trial(pl.Callback):
         loss, parts = self.held_out_loss(module)
         if len(self.held_out):
             values["valid/loss"] = loss
-            values |= {f"valid/{name}": part.mean().item() for name, part in parts.items()}
+            values |= {f"valid/{name}": part.item() for name, part in parts.items()}
         with atomic_write(self.folder / PICTURE) as path:
             draw_molecules(made[:24], path)
         module.report(values)
@@ -130,7 +130,7 @@ class Trial(pl.Callback):
     def held_out_loss(self, module: FlowModule) -> tuple[float, dict[str, Tensor]]:
         """The training loss of the average on held-out molecules, with times and noise fixed."""
         x_1 = self.held_out.to(module.device)
-        total, parts = module.loss(module.average.module, x_1, *draws(x_1, 0, 0, 0))
+        total, parts = module.loss(module.average.module, x_1, draws(x_1, 0, 0, 0))
         return float(total), parts
 
 

@@ -55,6 +55,20 @@ class FlowConfig:
     time_law: str = key(
         "uniform", "law of the training times t", choices=("uniform", "logit_normal")
     )
+    time_mean: float = key(0.0, "of logit t, for time_law=logit_normal")
+    time_spread: float = key(1.0, "standard deviation of logit t, as well", within=POSITIVE)
+    shown: float = key(0.0, "share of examples that show a connected part clean", within=FRACTION)
+    distill: str = key(
+        "none",
+        "what teaches the flow map off the diagonal",
+        choices=("none", "csd", "csd_official", "ecld", "ecld_graph", "ecld_text", "psd"),
+    )
+    distill_share: float = key(0.25, "share of a batch for it", within=FRACTION)
+    distill_weight: float = key(1.0, "of its loss beside the diagonal's", within=POSITIVE)
+    corner: float = key(0.15, "share of its pairs (s, t) that are (0, 1)", within=FRACTION)
+    teacher: str = key(
+        "live", "the weights that teach: live ones or their average", choices=("live", "average")
+    )
 
 
 @dataclass(frozen=True)

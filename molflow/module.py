@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from molflow.flow.flow_map import Network
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.state import Fields, State
-from molflow.flow.times import TimeLaw, stratified
+from molflow.flow.times import PairLaw, TimeLaw, stratified
 
 LOG_EVERY = 20
 """Steps between two rows of the log."""
@@ -37,14 +37,37 @@ class Stream(Protocol):
         """x_1 of the batch at ``step`` for one of ``world`` processes."""
 
 
+SelfDistillation = Callable[[Network, Network, State, Tensor, Tensor, Tensor], Fields]
+"""(net, teacher, x_s, s, t, r) -> field -> (B,), with r (B,) uniform on (0, 1)."""
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What teaches the flow map off the diagonal, on the first ``share`` of every batch.
+
+    weight: of this loss beside that of the diagonal. times: the law of (s, t). average_teacher:
+    whether the averaged weights teach, or the live ones under stop-gradient.
+    """
+
+    loss: SelfDistillation
+    times: PairLaw
+    share: float
+    weight: float
+    average_teacher: bool
+
+
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: ``loss`` averaged over examples, its fields added with ``weights``."""
+    """What is minimised: ``loss`` averaged over examples, its fields added with ``weights``.
+
+    Without ``distillation`` the network learns the diagonal s = t alone.
+    """
 
     loss: Loss
     weights: dict[str, float]
     time_law: TimeLaw
     prior_scale: float
+    distillation: Distillation | None = None
 
 
 @dataclass(frozen=True)
@@ -64,21 +87,34 @@ class Optimisation:
     ema_decay: float
 
 
-def draws(x_1: State, seed: int, step: int, rank: int) -> tuple[Tensor, Fields]:
-    """The uniform numbers (B,) behind the times and the standard normal noise of one batch."""
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one batch: uniform (4, B) behind the times, standard normal noise."""
+
+    uniform: Tensor
+    noise: Fields
+
+
+def draws(x_1: State, seed: int, step: int, rank: int) -> Draws:
+    """The random numbers of a batch, functions of (seed, step, rank)."""
     generator = torch.Generator().manual_seed(_key(seed, step, rank))
-    u = stratified(torch.rand((), generator=generator), len(x_1))
+    rows = [stratified(u, len(x_1)) for u in torch.rand(4, generator=generator)]
+    shuffled = [row[torch.randperm(len(x_1), generator=generator)] for row in rows]
     noise = {
         name: torch.randn(value.shape, generator=generator).to(value.device)
         for name, value in x_1.values.items()
     }
-    return u.to(x_1.device), noise
+    return Draws(torch.stack(shuffled).to(x_1.device), noise)
 
 
 def _key(seed: int, step: int, rank: int) -> int:
     """A 63-bit seed that differs for every (seed, step, rank)."""
     words = np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)
     return int(words[0] >> np.uint64(1))
+
+
+def _means(parts: Fields) -> dict[str, Tensor]:
+    return {name: part.mean() for name, part in parts.items()}
 
 
 class FlowModule(pl.LightningModule):
@@ -109,21 +145,35 @@ class FlowModule(pl.LightningModule):
         self.minutes_before = 0.0
         self._started = time.monotonic()
 
-    def loss(self, net: Network, x_1: State, u: Tensor, noise: Fields) -> tuple[Tensor, Fields]:
-        """The scalar that training minimises, and its parts: field -> (B,)."""
-        t = self.objective.time_law(u)
-        x_0 = prior(x_1, noise, self.objective.prior_scale)
-        parts = self.objective.loss(net(interpolate(x_0, x_1, t), t, t), x_1)
-        total = torch.stack([self.objective.weights[k] * v.mean() for k, v in parts.items()]).sum()
+    def loss(self, net: Network, x_1: State, drawn: Draws) -> tuple[Tensor, dict[str, Tensor]]:
+        """The scalar that training minimises, and the means that it is made of."""
+        objective, distillation = self.objective, self.objective.distillation
+        x_0 = prior(x_1, drawn.noise, objective.prior_scale)
+        off = 0 if distillation is None else round(distillation.share * len(x_1))
+        on_diagonal, above = slice(off, None), slice(0, off)
+        t = objective.time_law(drawn.uniform[0, on_diagonal])
+        x_t = interpolate(x_0[on_diagonal], x_1[on_diagonal], t)
+        parts = _means(objective.loss(net(x_t, t, t), x_1[on_diagonal]))
+        total = self._weighted(parts)
+        if distillation is not None and off > 0:
+            s, t = distillation.times(*drawn.uniform[1:3, above])
+            x_s = interpolate(x_0[above], x_1[above], s)
+            teacher = self.average.module if distillation.average_teacher else net
+            gaps = _means(distillation.loss(net, teacher, x_s, s, t, drawn.uniform[3, above]))
+            total = total + distillation.weight * self._weighted(gaps)
+            parts |= {f"map_{name}": gap for name, gap in gaps.items()}
         return total, parts
+
+    def _weighted(self, means: dict[str, Tensor]) -> Tensor:
+        return torch.stack([self.objective.weights[k] * mean for k, mean in means.items()]).sum()
 
     def training_step(self, batch: tuple[int, State], batch_idx: int) -> Tensor:
         """One batch of the stream, with the number of its step."""
         step, x_1 = batch
-        total, parts = self.loss(self.net, x_1, *draws(x_1, self.seed, step, self.global_rank))
+        total, parts = self.loss(self.net, x_1, draws(x_1, self.seed, step, self.global_rank))
         self.batches_seen = step + 1
         if step % LOG_EVERY == 0:
-            values = {f"train/{name}": part.mean().item() for name, part in parts.items()}
+            values = {f"train/{name}": part.item() for name, part in parts.items()}
             self.report({**values, "train/loss": total.item(), "train/minutes": self.minutes()})
         return total
 

@@ -58,12 +58,13 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     """Prepares the data, trains, and says what was reached and how to sample from it."""
     import pytorch_lightning as pl
 
-    from molflow.build import GraphStream, build_dataset, build_module, build_network, build_spec
+    from molflow.build import build_dataset, build_module, build_network, build_spec
     from molflow.callbacks import Trial
+    from molflow.streams import GraphStream
     from molflow.trainer import checkpoint_to_resume, fit, make_trainer, wants_compilation
 
     dataset = build_dataset(config.dataset)
-    stream = GraphStream(dataset, config.trainer.batch_size, config.seed)
+    stream = GraphStream(dataset, config.trainer.batch_size, config.seed, config.flow.shown)
     spec = build_spec(config, dataset)
     pl.seed_everything(config.seed, verbose=False)
     net = build_network(spec)

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
-from molflow.flow.times import uniform
+from molflow.flow.times import triangle, uniform
 from molflow.graph.state import clean_state
-from molflow.module import BatchesFrom, FlowModule, Objective, Optimisation, draws
+from molflow.module import BatchesFrom, Distillation, FlowModule, Objective, Optimisation, draws
 
 OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
 OPTIMISATION = Optimisation(
@@ -79,23 +79,23 @@ def at_step(module: FlowModule, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim
 
 
 def test_the_draws_of_a_batch_are_the_same_every_time(x_1: State) -> None:
-    (u, noise), (again, noise_again) = draws(x_1, 3, 5, 0), draws(x_1, 3, 5, 0)
-    assert torch.equal(u, again)
-    assert all(torch.equal(noise[name], noise_again[name]) for name in noise)
+    first, again = draws(x_1, 3, 5, 0), draws(x_1, 3, 5, 0)
+    assert torch.equal(first.uniform, again.uniform)
+    assert all(torch.equal(first.noise[name], again.noise[name]) for name in first.noise)
 
 
 @pytest.mark.parametrize("other", [(4, 5, 0), (3, 6, 0), (3, 5, 1), (5, 3, 0)])
 def test_the_draws_change_with_seed_step_and_rank(x_1: State, other: tuple[int, ...]) -> None:
-    (u, noise), (v, other_noise) = draws(x_1, 3, 5, 0), draws(x_1, *other)
-    assert not torch.equal(u, v)
-    assert not torch.equal(noise["atoms"], other_noise["atoms"])
+    first, second = draws(x_1, 3, 5, 0), draws(x_1, *other)
+    assert not torch.equal(first.uniform, second.uniform)
+    assert not torch.equal(first.noise["atoms"], second.noise["atoms"])
 
 
 def test_the_scalar_is_the_weighted_sum_of_the_means_of_the_fields(
     module: FlowModule, x_1: State
 ) -> None:
     # atoms: -log softmax([0, log 3])[1] = log 4/3; pairs: log 2, five times.
-    total, _ = module.loss(module.net, x_1, *draws(x_1, 0, 0, 0))
+    total, _ = module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
     assert total.item() == pytest.approx(math.log(4 / 3) + 5 * math.log(2), rel=1e-6)
 
 
@@ -146,3 +146,40 @@ def test_weight_decay_spares_vectors(module: FlowModule) -> None:
 def test_the_batches_go_on_from_where_a_run_stopped() -> None:
     batches = iter(BatchesFrom(Numbers(), start=7, rank=0, world=1))
     assert [next(batches) for _ in range(3)] == [(7, 7), (8, 8), (9, 9)]
+
+
+def distilled(module: FlowModule, seen: list[tuple], average_teacher: bool) -> None:
+    """Half of a batch goes to a loss of 2 for every field, which writes down what it gets."""
+
+    def loss(net, teacher, x_s, s, t, r):
+        seen.append((net, teacher, len(x_s), s, t))
+        return {name: torch.full((len(x_s),), 2.0) for name in x_s.values}
+
+    distillation = Distillation(
+        loss, triangle, share=0.5, weight=3.0, average_teacher=average_teacher
+    )
+    module.objective = replace(OBJECTIVE, distillation=distillation)
+
+
+def test_distillation_adds_its_weighted_loss_on_its_share_of_the_batch(
+    module: FlowModule, x_1: State
+) -> None:
+    distilled(module, seen := [], average_teacher=False)
+    total, parts = module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
+    diagonal = math.log(4 / 3) + 5 * math.log(2)
+    assert total.item() == pytest.approx(diagonal + 3 * (2 + 5 * 2), rel=1e-6)
+    assert set(parts) == {"atoms", "pairs", "map_atoms", "map_pairs"}
+    ((_, _, examples, s, t),) = seen
+    assert examples == 1
+    assert (s <= t).all()
+
+
+@pytest.mark.parametrize("average", [True, False])
+def test_the_teacher_is_the_live_network_or_its_average(
+    module: FlowModule, x_1: State, average: bool
+) -> None:
+    distilled(module, seen := [], average_teacher=average)
+    module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
+    ((net, teacher, *_),) = seen
+    assert net is module.net
+    assert teacher is (module.average.module if average else module.net)

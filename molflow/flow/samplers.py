@@ -39,9 +39,7 @@ def trajectory(
         yield t, x
 
 
-def sample(
-    step: Step | Sequence[Step], mu: Posterior, x_0: State, times: Sequence[float]
-) -> State:
+def sample(step: Step | Sequence[Step], mu: Posterior, x_0: State, times: Sequence[float]) -> State:
     """The end of ``trajectory``."""
     return deque(trajectory(step, mu, x_0, times), maxlen=1)[0][1]
 
@@ -68,7 +66,7 @@ def renoised(noise: State, amount: float) -> Step:
     mu_{s,1}, then x_t = (1-t) noise + t mu_{s,1}. Between, x_t = (t/u) X_su + c noise with
     c^2 = (1-t)^2 - (t/u)^2 (1-u)^2, the noise that is missing at t: with an exact flow map
     x_t keeps its law for every amount. One evaluation. The gamma-sampling of Kim et al. 2024,
-    "Consistency Trajectory Models", on the straight path; Gaussian noise alone.
+    "Consistency Trajectory Models", on the straight path; for a Gaussian x_0 of mean 0.
     """
 
     def step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:

@@ -36,9 +36,13 @@ def uniform(u: Tensor) -> Tensor:
     return u
 
 
-def logit_normal(u: Tensor) -> Tensor:
-    """t = sigmoid(z) with z standard normal: more of the middle (Esser et al. 2024)."""
-    return torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6)).sigmoid()
+def logit_normal(mean: float = 0.0, spread: float = 1.0) -> TimeLaw:
+    """t = sigmoid(mean + spread z), z standard normal: more of the middle (Esser et al. 2024)."""
+
+    def law(u: Tensor) -> Tensor:
+        return (mean + spread * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6))).sigmoid()
+
+    return law
 
 
 def triangle(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

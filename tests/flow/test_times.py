@@ -1,27 +1,33 @@
 """The grid of times and the laws of times."""
 
 import math
-from itertools import pairwise
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from molflow.flow.times import logit_normal, stratified, time_steps, uniform
+from molflow.flow.times import (
+    logit_normal,
+    stratified,
+    time_steps,
+    triangle,
+    uniform,
+    with_corner,
+)
 
 
 def test_four_steps_are_quarters():
-    assert time_steps(4) == [(0.0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0)]
+    assert time_steps(4) == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 @given(steps=st.integers(1, 300))
-def test_steps_join_from_exactly_0_to_exactly_1(steps):
+def test_steps_are_equal_from_exactly_0_to_exactly_1(steps):
     grid = time_steps(steps)
-    assert len(grid) == steps
-    assert grid[0][0] == 0.0
-    assert grid[-1][1] == 1.0
-    assert all(before[1] == after[0] for before, after in pairwise(grid))
+    assert len(grid) == steps + 1
+    assert grid[0] == 0.0
+    assert grid[-1] == 1.0
+    assert grid == pytest.approx([k / steps for k in range(steps + 1)])
 
 
 @given(offset=st.floats(0, 1, exclude_max=True, width=32), batch=st.integers(1, 64))
@@ -44,13 +50,71 @@ def test_the_uniform_law_changes_nothing():
 
 @pytest.mark.parametrize(("z", "u"), [(0.0, 0.5), (1.0, 0.8413447460685429), (-2.0, 0.0227501319)])
 def test_the_logit_normal_law_maps_normal_quantiles_through_the_sigmoid(z, u):
-    t = logit_normal(torch.tensor([u], dtype=torch.float64)).item()
+    t = logit_normal()(torch.tensor([u], dtype=torch.float64)).item()
     assert t == pytest.approx(1 / (1 + math.exp(-z)), abs=1e-8)
 
 
-@pytest.mark.parametrize("law", [uniform, logit_normal])
+def test_the_median_of_the_logit_normal_law_is_the_sigmoid_of_its_mean():
+    t = logit_normal(mean=-1.0, spread=0.3)(torch.tensor([0.5], dtype=torch.float64))
+    assert t.item() == pytest.approx(1 / (1 + math.e), abs=1e-12)
+
+
+@pytest.mark.parametrize("law", [uniform, logit_normal()])
 def test_laws_reach_from_0_to_1_and_increase(law):
     t = law(torch.linspace(0, 1, 101))
     assert ((t >= 0) & (t <= 1)).all()
     assert (t[2:-1] > t[1:-2]).all()
     assert torch.allclose(t + t.flip(0), torch.ones(101), atol=1e-3)
+
+
+def grid_of_the_square(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The n^2 midpoints of the unit square: an average over them is an integral."""
+    points = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    u, v = torch.meshgrid(points, points, indexing="ij")
+    return u.flatten(), v.flatten()
+
+
+def test_the_triangle_sorts_its_two_numbers():
+    s, t = triangle(torch.tensor([0.2, 0.9, 0.5]), torch.tensor([0.7, 0.1, 0.5]))
+    assert s.tolist() == torch.tensor([0.2, 0.1, 0.5]).tolist()
+    assert t.tolist() == torch.tensor([0.7, 0.9, 0.5]).tolist()
+
+
+def test_the_triangle_is_covered_evenly():
+    # Uniform on s <= t: P(t <= c) = c^2, P(s > c) = (1-c)^2, P(t - s <= c) = 1 - (1-c)^2.
+    s, t = triangle(*grid_of_the_square(400))
+    assert (t <= 0.6).double().mean().item() == pytest.approx(0.36, abs=1e-3)
+    assert (s > 0.6).double().mean().item() == pytest.approx(0.16, abs=1e-3)
+    assert (t - s <= 0.25).double().mean().item() == pytest.approx(0.4375, abs=1e-2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.15, 0.5])
+def test_the_corner_has_its_share_and_the_rest_keeps_its_law(share):
+    s, t = with_corner(triangle, share)(*grid_of_the_square(400))
+    corner = (s == 0) & (t == 1)
+    assert corner.double().mean().item() == pytest.approx(share, abs=1e-3)
+    assert (t[~corner] <= 0.6).double().mean().item() == pytest.approx(0.36, abs=3e-3)
+    assert (s[~corner] > 0.6).double().mean().item() == pytest.approx(0.16, abs=3e-3)
+
+
+def test_without_a_share_the_corner_changes_nothing():
+    u, v = grid_of_the_square(10)
+    for mixed, plain in zip(with_corner(triangle, 0.0)(u, v), triangle(u, v), strict=True):
+        assert torch.equal(mixed, plain)
+
+
+def test_the_first_number_decides_on_the_corner_and_is_stretched_beyond_it():
+    u = torch.tensor([0.0, 0.24, 0.25, 0.625, 0.8125], dtype=torch.float64)
+    s, t = with_corner(triangle, 0.25)(u, torch.full_like(u, 0.6))
+    assert s.tolist() == pytest.approx([0, 0, 0, 0.5, 0.6])
+    assert t.tolist() == pytest.approx([1, 1, 0.6, 0.6, 0.75])
+
+
+@given(
+    share=st.floats(0, 0.99),
+    u=st.floats(0, 1, width=32, exclude_max=True),
+    v=st.floats(0, 1, width=32, exclude_max=True),
+)
+def test_pairs_are_ordered_times(share, u, v):
+    s, t = with_corner(triangle, share)(torch.tensor([u]), torch.tensor([v]))
+    assert 0 <= s.item() <= t.item() <= 1
