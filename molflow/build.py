@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,7 +24,8 @@ from molflow.flow.distillation import (
 )
 from molflow.flow.flow_map import Posterior, euler_step, flow_map, posterior
 from molflow.flow.losses import mse_loss, vfm_loss
-from molflow.flow.samplers import Step
+from molflow.flow.samplers import Step, heun_step, renoised
+from molflow.flow.state import State
 from molflow.flow.times import TimeLaw, logit_normal, triangle, uniform, with_corner
 from molflow.graph.transformer import GraphTransformer
 from molflow.module import (
@@ -35,7 +37,26 @@ from molflow.module import (
     Stream,
 )
 
-METHODS: dict[str, Step] = {"euler": euler_step, "flow_map": flow_map}
+
+@dataclass(frozen=True)
+class Method:
+    """A way to walk from noise to data.
+
+    make: (another draw of x_0, amount of noise in [0, 1]) -> step; only ``stochastic`` ones look at
+    them. evaluations: of the network, in so many steps.
+    """
+
+    make: Callable[[State, float], Step]
+    evaluations: Callable[[int], int]
+    stochastic: bool = False
+
+
+METHODS = {
+    "euler": Method(lambda noise, amount: euler_step, lambda steps: steps),
+    "heun": Method(lambda noise, amount: heun_step, lambda steps: 2 * steps - 1),
+    "flow_map": Method(lambda noise, amount: flow_map, lambda steps: steps),
+    "renoised": Method(renoised, lambda steps: steps, stochastic=True),
+}
 TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
     "uniform": lambda c: uniform,
     "logit_normal": lambda c: logit_normal(c.time_mean, c.time_spread),

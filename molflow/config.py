@@ -122,8 +122,9 @@ class SampleConfig:
 
     checkpoint: str = key("", "a run folder or a file of weights", required=True)
     n: int = key(1000, "molecules", within=COUNT)
-    steps: int = key(50, "network evaluations per molecule", within=COUNT)
-    method: str = key("euler", "the step", choices=("euler", "flow_map"))
+    steps: int = key(50, "steps from noise to molecule", within=COUNT)
+    method: str = key("euler", "the step", choices=("euler", "heun", "flow_map", "renoised"))
+    noise: float = key(1.0, "share renewed at each step, for method=renoised", within=Range(0, 1))
     seed: int = key(0, "of the sizes and the noise", within=SEEDS)
     out: str = key("samples", "folder of the results", required=True)
     atoms: int | None = key(None, "atoms of every molecule; null draws sizes", within=COUNT)
@@ -131,8 +132,25 @@ class SampleConfig:
     trajectory: bool = key(False, "also draw molecules and confidence over time")
 
 
-Config = TrainConfig | SampleConfig
-PROGRAMS: dict[str, type[Config]] = {"train": TrainConfig, "sample": SampleConfig}
+@dataclass(frozen=True)
+class CheckConfig:
+    """Measure the health of a model's flow map."""
+
+    checkpoint: str = key("", "a run folder or a file of weights", required=True)
+    n: int = key(256, "molecules, of the validation split where it is found", within=COUNT)
+    seed: int = key(0, "of the choice of molecules and the noise", within=SEEDS)
+    out: str = key("check", "folder of the results", required=True)
+    grid: int = key(8, "intervals of the grid of times", within=COUNT)
+    substeps: int = key(8, "Euler steps of the walk per interval", within=Range(2))
+    batch_size: int = key(256, "molecules at once", within=COUNT)
+
+
+Config = TrainConfig | SampleConfig | CheckConfig
+PROGRAMS: dict[str, type[Config]] = {
+    "train": TrainConfig,
+    "sample": SampleConfig,
+    "check": CheckConfig,
+}
 
 
 @overload
@@ -141,6 +159,10 @@ def load_config(program: Literal["train"], overrides: Sequence[str]) -> TrainCon
 
 @overload
 def load_config(program: Literal["sample"], overrides: Sequence[str]) -> SampleConfig: ...
+
+
+@overload
+def load_config(program: Literal["check"], overrides: Sequence[str]) -> CheckConfig: ...
 
 
 def load_config(program: str, overrides: Sequence[str]) -> Config:

@@ -17,14 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from molflow.build import LOSSES, METHODS, build_network, build_posterior
+from molflow.build import LOSSES, METHODS, Method, build_network, build_posterior
 from molflow.checkpoint import CONFIG, ModelSpec, find_model, load_weights, read_spec
 from molflow.chem.molecule import check_many
 from molflow.console import progress
 from molflow.errors import InputError
 from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
-from molflow.flow.samplers import Step, trajectory
+from molflow.flow.samplers import trajectory
 from molflow.flow.state import Fields, State
 from molflow.flow.times import time_steps
 from molflow.graph.graph import Graph, pair_count
@@ -74,20 +74,24 @@ class Generator:
         seed: int = 0,
         atoms: int | None = None,
         batch_size: int = 512,
+        noise: float = 1.0,
     ) -> Samples:
-        """``n`` molecules in ``steps`` network evaluations each.
+        """``n`` molecules in ``steps`` steps each.
 
         The size and the noise of molecule i depend on (seed, i) alone, so neither n nor the batch
         size changes it. method: a name of ``build.METHODS``. atoms: a number of atoms for all; by
-        default sizes follow the training law. InputError names an argument out of its range.
+        default sizes follow the training law. noise: in [0, 1], how much of it method="renoised"
+        renews at each step. InputError names an argument out of its range.
         """
         _require_positive(n=n, steps=steps, batch_size=batch_size)
-        step, started = _method(method), time.perf_counter()
+        way, started = _method(method, noise), time.perf_counter()
         made: dict[int, Graph] = {}
-        walk = self._walk(step, steps, batch_size, self.noise(range(n), seed, atoms))
+        sizes, noises = self.noise(range(n), seed, atoms)
+        walk = self._walk(way, noise, steps, batch_size, seed, sizes, noises)
         with torch.inference_mode():
+            moves = (item for item in walk if item[1] > 0)
             for chosen, t, x in progress(
-                walk, "sampling", n, "molecules", weight=lambda item: len(item[0]) / steps
+                moves, "sampling", n, "molecules", weight=lambda item: len(item[0]) / steps
             ):
                 if t == 1:
                     made.update(zip(chosen, to_graphs(x), strict=True))
@@ -95,7 +99,10 @@ class Generator:
         sampled = time.perf_counter()
         checked = check_many(graphs, self.spec.vocabulary)
         chemistry_seconds = time.perf_counter() - sampled
-        return Samples(graphs, checked, self.spec, steps, sampled - started, chemistry_seconds)
+        evaluations = way.evaluations(steps)
+        return Samples(
+            graphs, checked, self.spec, evaluations, sampled - started, chemistry_seconds
+        )
 
     def trajectory(
         self,
@@ -104,18 +111,19 @@ class Generator:
         method: str = "euler",
         seed: int = 0,
         atoms: int | None = None,
+        noise: float = 1.0,
     ) -> list[tuple[float, State, State]]:
         """(t, x_t, mu_tt(x_t)) at the ``steps`` + 1 times of sampling molecules 0..n-1, on the CPU.
 
         The molecules are those of ``sample`` with the same arguments.
         """
         _require_positive(n=n, steps=steps)
+        way, mu, states = _method(method, noise), self.posterior, []
         sizes, noises = self.noise(range(n), seed, atoms)
-        mu, states = self.posterior, []
         with torch.inference_mode():
-            x_0 = self.start(sizes, noises)
-            walk = trajectory(_method(method), mu, x_0, time_steps(steps))
-            for time_, x in progress(walk, "following", steps + 1, "states"):
+            walk = self._walk(way, noise, steps, n, seed, sizes, noises)
+            for chosen, time_, by_size in progress(walk, "following", steps + 1, "states"):
+                x = by_size[torch.tensor(chosen).argsort()]
                 t = torch.full((n,), time_, device=self.device)
                 states.append((time_, x.to("cpu"), mu(x, t, t).to("cpu")))
         return states
@@ -133,17 +141,19 @@ class Generator:
         law = np.cumsum(self.spec.size_law)
         sizes, noises = [], []
         for i in indices:
-            random = np.random.Generator(np.random.Philox(key=np.array([seed, i], np.uint64)))
+            random = _random(seed, i, 0)
             drawn = int(np.searchsorted(law, random.random() * law[-1], side="right"))
             sizes.append(atoms or drawn)
-            counts = {"atoms": sizes[-1], "pairs": pair_count(sizes[-1])}
-            noises.append(
-                {
-                    name: torch.from_numpy(random.standard_normal((d, k), np.float32))
-                    for (name, d), k in zip(counts.items(), self.spec.classes, strict=True)
-                }
-            )
+            noises.append(self._normal(random, sizes[-1]))
         return np.array(sizes), noises
+
+    def _normal(self, random: np.random.Generator, size: int) -> Fields:
+        """field -> (D, K) standard normal numbers for a molecule of ``size`` atoms."""
+        counts = {"atoms": size, "pairs": pair_count(size)}
+        return {
+            name: torch.from_numpy(random.standard_normal((d, k), np.float32))
+            for (name, d), k in zip(counts.items(), self.spec.classes, strict=True)
+        }
 
     def start(self, sizes: NDArray[np.int64], noises: Sequence[Fields]) -> State:
         """x_0 of one batch, padded to its largest molecule: sizes (B,), noises as of ``noise``."""
@@ -155,18 +165,39 @@ class Generator:
         return prior(blank, padded, self.spec.prior_scale).to(self.device)
 
     def _walk(
-        self, step: Step, steps: int, batch_size: int, sizes_and_noises: SizesAndNoises
+        self,
+        way: Method,
+        amount: float,
+        steps: int,
+        batch_size: int,
+        seed: int,
+        sizes: NDArray[np.int64],
+        noises: Sequence[Fields],
     ) -> Iterator[tuple[list[int], float, State]]:
-        """(indices of a batch, t, x_t) after every step of every batch, similar sizes together."""
-        sizes, noises = sizes_and_noises
+        """(indices of a batch, t, x_t) at every time of every batch, similar sizes together."""
         order = np.argsort(sizes, kind="stable")
         for first in range(0, len(order), batch_size):
             chosen = order[first : first + batch_size]
             x_0 = self.start(sizes[chosen], [noises[i] for i in chosen])
-            states = trajectory(step, self.posterior, x_0, time_steps(steps))
-            next(states)
-            for t, x in states:
+            moves = [way.make(x_0, amount)] * steps
+            if way.stochastic:
+                fresh = [self._fresh(chosen, sizes[chosen], seed, k) for k in range(1, steps)]
+                moves = [way.make(noise, amount) for noise in (*fresh, x_0)]
+            for t, x in trajectory(moves, self.posterior, x_0, time_steps(steps)):
                 yield chosen.tolist(), t, x
+
+    def _fresh(
+        self, indices: NDArray[np.int64], sizes: NDArray[np.int64], seed: int, step: int
+    ) -> State:
+        """Another draw of x_0 for the molecules ``indices``, keyed by the step that uses it."""
+        pairs = zip(indices.tolist(), sizes.tolist(), strict=True)
+        return self.start(sizes, [self._normal(_random(seed, i, step), n) for i, n in pairs])
+
+
+def _random(seed: int, index: int, step: int) -> np.random.Generator:
+    """The random numbers of one molecule at one step: a stream of its own for every key."""
+    key = np.array([seed, index], np.uint64)
+    return np.random.Generator(np.random.Philox(counter=[0, 0, step, 0], key=key))
 
 
 def _pad(noises: list[Tensor], like: Tensor) -> Tensor:
@@ -176,9 +207,11 @@ def _pad(noises: list[Tensor], like: Tensor) -> Tensor:
     return padded
 
 
-def _method(name: str) -> Step:
+def _method(name: str, noise: float) -> Method:
     if name not in METHODS:
         raise InputError(f"method={name!r}: one of {', '.join(METHODS)}")
+    if not 0 <= noise <= 1:
+        raise InputError(f"noise={noise}: from 0 to 1")
     return METHODS[name]
 
 

@@ -55,7 +55,13 @@ def sample(config: SampleConfig, arguments: list[str]) -> None:
     require_room(folder)
     training, obstacle = training_smiles(generator.spec)
     samples = generator.sample(
-        config.n, config.steps, config.method, config.seed, config.atoms, config.batch_size
+        config.n,
+        config.steps,
+        config.method,
+        config.seed,
+        config.atoms,
+        config.batch_size,
+        config.noise,
     )
     metrics = samples.metrics(training)
     # Gone first, written last: a folder with the record is a finished one.
@@ -135,7 +141,9 @@ def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samp
         (folder / TRAJECTORY).unlink(missing_ok=True)
         return
     followed = min(config.n, FOLLOWED)
-    states = generator.trajectory(followed, config.steps, config.method, config.seed, config.atoms)
+    states = generator.trajectory(
+        followed, config.steps, config.method, config.seed, config.atoms, config.noise
+    )
     with atomic_write(folder / TRAJECTORY) as path:
         draw_trajectory(states, generator.spec.vocabulary, path)
 

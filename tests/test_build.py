@@ -16,6 +16,7 @@ from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.packing import Recipe, pack
 from molflow.flow.flow_map import euler_step, flow_map
 from molflow.flow.losses import mse_loss, vfm_loss
+from molflow.flow.samplers import heun_step
 from molflow.flow.times import logit_normal
 from molflow.schema import keys
 from molflow.streams import GraphStream
@@ -36,8 +37,12 @@ def test_the_choices_of_the_configuration_are_the_names_of_the_table(schema, key
 
 def test_names_mean_these_functions():
     losses = {"cross_entropy": vfm_loss, "mse": mse_loss}
-    methods = {"euler": euler_step, "flow_map": flow_map}
-    assert (losses, methods) == (build.LOSSES, build.METHODS)
+    steps = {name: way.make(None, 1.0) for name, way in build.METHODS.items()}
+    assert losses == build.LOSSES
+    assert steps.pop("renoised").__qualname__.startswith("renoised")
+    assert steps == {"euler": euler_step, "heun": heun_step, "flow_map": flow_map}
+    evaluations = {name: way.evaluations(4) for name, way in build.METHODS.items()}
+    assert evaluations == {"euler": 4, "heun": 7, "flow_map": 4, "renoised": 4}
 
 
 def test_the_law_of_times_has_the_mean_and_the_spread_of_the_configuration():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.build import build_network
+from molflow.build import METHODS, build_network
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.molecule import Vocabulary
 from molflow.errors import InputError
@@ -213,7 +213,7 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
         ({"batch_size": 0}, "batch_size=0: at least 1"),
         ({"atoms": 0}, "atoms=0: this model makes 1 to 4 atoms"),
         ({"atoms": 5}, "atoms=5: this model makes 1 to 4 atoms"),
-        ({"method": "heun"}, "method='heun': one of euler, flow_map"),
+        ({"method": "rk4"}, "method='rk4': one of euler, heun, flow_map, renoised"),
         ({"seed": -1}, "seed=-1: at least 0 and less than 2^64"),
     ],
 )
@@ -221,3 +221,40 @@ def test_a_mistake_is_named_with_its_value_and_the_choices(generator, wrong, mes
     with pytest.raises(InputError) as caught:
         generator.sample(**({"n": 2} | wrong))
     assert str(caught.value) == message
+
+
+@pytest.fixture(scope="module")
+def renoised_nine(generator) -> list[tuple[list[int], list[int]]]:
+    return graphs_of(generator.sample(9, steps=3, method="renoised"))
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(5, 512), (9, 2)])
+def test_renewed_noise_too_depends_on_seed_and_index_alone(generator, renoised_nine, n, batch_size):
+    samples = generator.sample(n, steps=3, method="renoised", batch_size=batch_size)
+    assert graphs_of(samples) == renoised_nine[:n]
+
+
+def test_no_renewed_noise_is_the_flow_map_and_some_is_not(generator, renoised_nine):
+    flow_map = graphs_of(generator.sample(9, steps=3, method="flow_map"))
+    assert graphs_of(generator.sample(9, steps=3, method="renoised", noise=0.0)) == flow_map
+    assert renoised_nine != flow_map
+
+
+def test_the_noise_of_two_steps_differs(generator):
+    indices, sizes = np.arange(2), np.array([4, 4])
+    first, second = (generator._fresh(indices, sizes, 0, step) for step in (1, 2))
+    assert not torch.equal(first.values["atoms"], second.values["atoms"])
+
+
+def test_evaluations_count_the_calls_of_the_network(generator):
+    for method in METHODS:
+        calls = []
+        handle = generator.net.register_forward_hook(lambda *_: calls.append(1))  # noqa: B023
+        samples = generator.sample(4, steps=3, method=method)
+        handle.remove()
+        assert samples.evaluations == len(calls)
+
+
+def test_an_amount_of_noise_out_of_range_is_named(generator):
+    with pytest.raises(InputError, match=r"noise=1\.5: from 0 to 1"):
+        generator.sample(1, steps=2, method="renoised", noise=1.5)

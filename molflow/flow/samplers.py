@@ -72,7 +72,7 @@ def renoised(noise: State, amount: float) -> Step:
     def step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
         u = t + amount * (1 - t)
         back = torch.where(u > 0, t / torch.where(u > 0, u, 1.0), 1.0)
-        missing = ((1 - t).square() - (back * (1 - u)).square()).clamp(min=0).sqrt()
+        missing = ((1 - t).square() - (back * (1 - u)).square()).sqrt()
         return (back * flow_map(mu, x_s, s, u) + missing * noise).where_free(x_s)
 
     return step
