@@ -1,4 +1,5 @@
-# make train      train on QM9 (about half an hour on two CPU cores), then look at runs/qm9
+# make train      train on QM9 (half an hour on two CPU cores, or go on with a run that was stopped),
+#                 then look at runs/qm9
 # make test       style, types and the fast tests
 # make test-all   the slow tests too
 # Options: OUT=<run folder>, ARGS="<more key=value>", PYTHON=<interpreter, 3.11 or newer>
@@ -20,7 +21,7 @@ export OMP_WAIT_POLICY = PASSIVE
 .DELETE_ON_ERROR:
 
 train: $(STAMP)
-	$(BIN)/python -m molflow.train dataset=qm9 out=$(OUT) $(ARGS)
+	$(BIN)/python -m molflow.train $(if $(wildcard $(OUT)/last.ckpt),resume=$(OUT),dataset=qm9 out=$(OUT)) $(ARGS)
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2

@@ -216,6 +216,9 @@ def draw_run(rows: Sequence[dict[str, float]], path: Path) -> None:
         if axes.has_data():
             axes.legend()
     shares.set_ylim(0, 1.02)
+    trained = sorted(row["train/loss"] for row in rows if "train/loss" in row)
+    if len(trained) > 20:  # the fall from the uniform guess would flatten all that follows
+        losses.set_ylim(0.95 * trained[0], 1.1 * trained[int(0.97 * len(trained))])
     figure.savefig(path, format="png", dpi=120)
 
 

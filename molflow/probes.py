@@ -1,0 +1,145 @@
+"""Where a model's health is measured: on its own molecules at every time, and on noise.
+
+The measures themselves are those of ``molflow.flow.health``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from molflow.build import build_dataset
+from molflow.checkpoint import ModelSpec
+from molflow.config import CheckConfig, DatasetConfig
+from molflow.console import progress
+from molflow.datasets.loaders import MoleculeDataset, collate
+from molflow.errors import InputError
+from molflow.flow.health import (
+    Cell,
+    Key,
+    averaged,
+    equivariance_error,
+    padding_error,
+    slope_error,
+    survey,
+    walk,
+)
+from molflow.flow.interpolant import interpolate
+from molflow.flow.state import State
+from molflow.flow.times import time_steps
+from molflow.generator import Generator
+from molflow.graph.graph import pair_endpoints
+from molflow.graph.state import clean_state
+from molflow.schema import from_plain
+
+IDENTITY_SIZES = 16
+
+
+def find_data(spec: ModelSpec) -> tuple[MoleculeDataset | None, str]:
+    """The model's own data set and what its validation split is called, or None and why not."""
+    try:
+        data = build_dataset(from_plain(DatasetConfig, spec.dataset))
+    except InputError as error:
+        return None, f"no validation molecules: {error}"
+    law = tuple(float(p) for p in data.size_law())
+    if data.vocabulary != spec.vocabulary or law != spec.size_law:
+        return None, f"no validation molecules: {data.name} has changed since the training"
+    if not len(data.splits["valid"]):
+        return None, f"no validation molecules: that split of {data.name} is empty"
+    return data, f"validation molecules of {data.name}"
+
+
+def measure(
+    config: CheckConfig, generator: Generator, data: MoleculeDataset | None
+) -> dict[Key, float]:
+    """Every measure of ``flow.health.survey``, a mean over ``config.n`` molecules."""
+    times = time_steps(config.grid)
+
+    def cells() -> Iterator[Cell]:
+        for first in range(0, config.n, config.batch_size):
+            chosen = range(first, min(first + config.batch_size, config.n))
+            starts = states_at(times[:-1], chosen, config, generator, data)
+            yield from survey(generator.posterior, starts, times, config.substeps)
+
+    batches = -(-config.n // config.batch_size)
+    total = batches * config.grid * (config.grid + 3) // 2
+    with torch.inference_mode():
+        return averaged(progress(cells(), "measuring", total, "pairs of times"))
+
+
+def states_at(
+    times: list[float],
+    chosen: range,
+    config: CheckConfig,
+    generator: Generator,
+    data: MoleculeDataset | None,
+) -> list[State]:
+    """x_s at every one of ``times`` for the molecules ``chosen`` of 0 <= i < config.n.
+
+    The noise of a molecule depends on (seed, i) and its size alone, as in sampling.
+    """
+    if data is None:
+        x_0 = generator.start(*generator.noise(chosen, config.seed))
+        return [x for _, x in walk(generator.posterior, x_0, times, config.substeps)]
+    order = np.random.default_rng(config.seed).permutation(data.splits["valid"])
+    indices = order[chosen.start : chosen.stop]
+    sizes = data.packed.sizes[indices].astype(np.int64)
+    noises = [
+        generator.noise([i], config.seed, int(size))[1][0]
+        for i, size in zip(chosen, sizes, strict=True)
+    ]
+    x_0 = generator.start(sizes, noises)
+    batch = collate(data.packed, indices, int(sizes.max()))
+    atoms, pairs = torch.from_numpy(batch.atoms), torch.from_numpy(batch.pairs)
+    x_1 = clean_state(atoms, pairs, torch.from_numpy(sizes), generator.spec.classes)
+    x_1 = x_1.to(x_0.device)
+    return [interpolate(x_0, x_1, torch.full((len(sizes),), s, device=x_0.device)) for s in times]
+
+
+def identities(generator: Generator, seed: int) -> dict[str, float | None]:
+    """What holds for every input, whatever was learned: the largest errors in float64, of noise.
+
+    None: does not apply. A network with positions is not meant to commute with permutations, and
+    where all molecules are one atom there is no padding.
+    """
+    spec, exact = generator.spec, replace(generator, net=deepcopy(generator.net).double())
+    count = min(IDENTITY_SIZES, spec.max_atoms)
+    sizes = np.linspace(1, spec.max_atoms, count).round().astype(np.int64)
+    noises = [generator.noise([i], seed, int(n))[1][0] for i, n in enumerate(sizes)]
+    x = exact.start(sizes, noises).to(torch.float64)
+    s = torch.linspace(0, 0.9, count, dtype=torch.float64, device=x.device)
+    t = (1 + s) / 2
+    order = atom_order(x.exists["atoms"], seed)
+    return {
+        "slope": slope_error(exact.posterior, x, s),
+        "padding": padding_error(exact.net, x, s, t) if count > 1 else None,
+        "permutation": None
+        if spec.positions
+        else equivariance_error(exact.net, x, s, t, lambda state: permuted(state, order)),
+    }
+
+
+def atom_order(exists: Tensor, seed: int) -> Tensor:
+    """(B, N): a random order of the atoms of each molecule, padding left at the end."""
+    random = torch.rand(exists.shape, generator=torch.Generator().manual_seed(seed))
+    return random.to(exists.device).masked_fill(~exists, 2.0).argsort(-1)
+
+
+def permuted(x: State, order: Tensor) -> State:
+    """The same graphs with atom ``order[b, i]`` in place i; order: (B, N)."""
+    i, j = (torch.from_numpy(ends).to(order.device) for ends in pair_endpoints(order.shape[1]))
+    low, high = torch.minimum(order[:, i], order[:, j]), torch.maximum(order[:, i], order[:, j])
+    places = {"atoms": order, "pairs": high * (high - 1) // 2 + low}
+
+    def moved(fields: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: torch.stack([row[place] for row, place in zip(value, places[name], strict=True)])
+            for name, value in fields.items()
+        }
+
+    return replace(x, values=moved(x.values), exists=moved(x.exists), given=moved(x.given))

@@ -1,0 +1,414 @@
+"""The program that checks a flow map: what it measures on, writes, prints, grades and refuses."""
+
+import hashlib
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from molflow.build import build_dataset, build_network
+from molflow.check import main
+from molflow.checkpoint import WEIGHTS, ModelSpec, save_model
+from molflow.chem.vocabulary import Vocabulary
+from molflow.config import CheckConfig, DatasetConfig
+from molflow.errors import InputError
+from molflow.findings import graded, judge, judge_identities, no_better
+from molflow.generator import Generator, load
+from molflow.graph.graph import Graph
+from molflow.graph.state import clean_state, to_graphs
+from molflow.graph.transformer import Block
+from molflow.pictures import draw_health
+from molflow.probes import atom_order, find_data, identities, measure, permuted, states_at
+
+SPEC = ModelSpec(
+    vocabulary=Vocabulary(("C", "N", "O")),
+    max_atoms=4,
+    size_law=(0.0, 0.25, 0.25, 0.25, 0.25),
+    width=16,
+    pair_width=8,
+    depth=1,
+    heads=2,
+    positions=False,
+    loss="cross_entropy",
+    prior_scale=0.5,
+    dataset={"name": "smiles_file", "path": "absent.csv", "split": "random"},
+)
+MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
+MOLECULES += ["NN", "NO", "OO", "CCCO", "CCCN", "COC", "CNC", "CC=O", "C=C", "C#C", "CC#N", "C1CC1"]
+MOLECULES += ["CC(C)C", "C1CCC1", "NCO", "OCO", "NCN", "CC=C"]
+SMALL = ["n=6", "grid=2", "substeps=2"]
+
+
+def network(spec: ModelSpec, perturbed) -> torch.nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return perturbed(build_network(spec), seed=1, size=0.3)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, perturbed) -> Path:
+    """A model of up to four atoms that was never trained, its data nowhere to be found."""
+    folder = tmp_path_factory.mktemp("model")
+    save_model(folder, network(SPEC, perturbed), SPEC)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def of_a_file(tmp_path_factory, perturbed) -> Path:
+    """The same, its data a file that is there."""
+    folder = tmp_path_factory.mktemp("of_a_file")
+    (folder / "mine.csv").write_text("smiles\n" + "\n".join(MOLECULES) + "\n")
+    config = DatasetConfig(
+        name="smiles_file",
+        path=str(folder / "mine.csv"),
+        split="random",
+        cache=str(folder / "cache"),
+    )
+    data = build_dataset(config)
+    spec = replace(
+        SPEC,
+        vocabulary=data.vocabulary,
+        max_atoms=data.max_atoms,
+        size_law=tuple(data.size_law().tolist()),
+        dataset=vars(config).copy(),
+    )
+    save_model(folder / "model", network(spec, perturbed), spec)
+    return folder / "model"
+
+
+def run(checkpoint: Path, out: Path, *arguments: str) -> dict:
+    main([f"checkpoint={checkpoint}", f"out={out}", *SMALL, *arguments])
+    return json.loads((out / "check.json").read_text())
+
+
+def error_of(*arguments: object) -> str:
+    with pytest.raises(InputError) as error:
+        run(*arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.fixture(scope="module")
+def record(checkpoint, tmp_path_factory) -> dict:
+    """check.json of one check. Not to be changed."""
+    return run(checkpoint, tmp_path_factory.mktemp("results") / "made" / "on demand")
+
+
+def test_a_check_leaves_its_two_files_and_nothing_else(checkpoint, tmp_path):
+    run(checkpoint, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["check.json", "check.png"]
+
+
+def test_the_results_may_lie_beside_the_model(checkpoint):
+    before = (checkpoint / WEIGHTS).read_bytes()
+    run(checkpoint, checkpoint)
+    assert (checkpoint / "check.json").is_file()
+    assert (checkpoint / WEIGHTS).read_bytes() == before
+
+
+def test_the_record_says_what_was_measured_of_what(record, checkpoint):
+    assert record["config"]["grid"] == 2
+    assert record["checkpoint"] == {
+        "path": str(checkpoint),
+        "sha256": hashlib.sha256((checkpoint / WEIGHTS).read_bytes()).hexdigest(),
+    }
+    assert "1.414 apart" in record["norm"]
+    assert {row["measure"] for row in record["means"]} == set(record["measures"])
+
+
+def test_the_record_has_a_row_for_every_measure_field_and_pair_of_times(record):
+    pairs = {(0.0, 0.5), (0.0, 1.0), (0.5, 1.0)}
+    for measured in ("semigroup", "semigroup_euler", "flow", "flow_euler", "flow_floor"):
+        rows = [row for row in record["means"] if row["measure"] == measured]
+        assert {(r["field"], r["s"], r["t"]) for r in rows} == {
+            (field, *pair) for field in ("atoms", "pairs") for pair in pairs
+        }
+        assert all(0 <= row["mean"] < 10 for row in rows)
+
+
+def test_the_printed_tables_say_what_is_good_and_what_is_bad(checkpoint, tmp_path, capsys):
+    run(checkpoint, tmp_path)
+    shown = capsys.readouterr().out
+    for text in (
+        "|X_ut(X_su(x_s)) - X_st(x_s)|",
+        "0 is exact",
+        "│ s=0.5 ",
+        "mu_s1 atoms",
+        "pairs: entropy of mu_01",
+        "good: at most half",
+        "bad: no less",
+        "│ holds ",
+    ):
+        assert text in shown
+
+
+def test_the_picture_has_a_row_for_each_field(checkpoint, tmp_path):
+    run(checkpoint, tmp_path)
+    assert Image.open(tmp_path / "check.png").size == (1600, 920)
+
+
+def test_the_same_seed_finds_the_same_and_another_does_not(record, checkpoint, tmp_path):
+    assert run(checkpoint, tmp_path / "same")["means"] == record["means"]
+    assert run(checkpoint, tmp_path / "other", "seed=1")["means"] != record["means"]
+
+
+@pytest.mark.parametrize("model", ["checkpoint", "of_a_file"])
+def test_the_batch_size_changes_nothing_but_rounding(model, request, tmp_path):
+    whole = run(request.getfixturevalue(model), tmp_path / "whole")["means"]
+    parts = run(request.getfixturevalue(model), tmp_path / "parts", "batch_size=2")["means"]
+    for one, other in zip(whole, parts, strict=True):
+        assert other["mean"] == pytest.approx(one["mean"], abs=1e-5)
+
+
+def test_without_data_the_states_are_the_models_own_and_it_is_said_why(record):
+    assert record["states"].startswith("no validation molecules: ")
+    assert "absent.csv" in record["states"]
+    assert record["states"].endswith("6 of the model's own samples at s by the Euler walk")
+
+
+def test_with_data_the_states_are_its_validation_molecules(of_a_file, tmp_path):
+    record = run(of_a_file, tmp_path)
+    valid = len(build_dataset(DatasetConfig(**load(of_a_file).spec.dataset)).splits["valid"])
+    assert valid < 6
+    assert record["states"] == f"x_s are {valid} noised validation molecules of mine"
+    assert record["config"]["n"] == valid
+
+
+def test_data_that_have_changed_since_the_training_are_not_used(of_a_file):
+    spec = replace(load(of_a_file).spec, size_law=(0.0, 0.5, 0.5, 0.0, 0.0))
+    assert find_data(spec) == (
+        None,
+        "no validation molecules: mine has changed since the training",
+    )
+
+
+def classes(graphs: list[Graph]) -> list[tuple[list[int], list[int]]]:
+    return sorted((graph.atoms.tolist(), graph.pairs.tolist()) for graph in graphs)
+
+
+def test_the_states_end_at_the_validation_molecules(of_a_file):
+    generator = load(of_a_file)
+    data, _ = find_data(generator.spec)
+    assert data is not None
+    valid = data.splits["valid"]
+    config = CheckConfig(n=len(valid))
+    (x_1,) = states_at([1.0], range(len(valid)), config, generator, data)
+    expected = [data.packed.graph(i) for i in valid]
+    assert len(expected) == 3
+    assert classes(to_graphs(x_1)) == classes(expected)
+
+
+def test_at_time_0_the_states_are_the_noise_of_the_prior(of_a_file):
+    generator = load(of_a_file)
+    data, _ = find_data(generator.spec)
+    (x_0,) = states_at([0.0], range(2), CheckConfig(n=2), generator, data)
+    for i, size in enumerate(x_0.exists["atoms"].sum(1).tolist()):
+        noise = generator.noise([i], 0, size)[1][0]["atoms"]
+        assert torch.allclose(x_0.values["atoms"][i, :size], 0.5 * noise)
+
+
+def test_one_atom_alone_has_no_pairs_to_measure(perturbed):
+    spec = replace(SPEC, max_atoms=1, size_law=(0.0, 1.0))
+    generator = Generator(network(spec, perturbed).eval(), spec)
+    means = measure(CheckConfig(n=3, grid=1), generator, None)
+    assert math.isnan(means["semigroup", "pairs", 0.0, 1.0])
+    assert means["semigroup", "atoms", 0.0, 1.0] > 0
+    assert identities(generator, 0)["padding"] is None
+    assert "undefined" in {finding.verdict for finding in judge(means)}
+
+
+def test_a_regression_has_no_entropy(perturbed, tmp_path):
+    spec = replace(SPEC, loss="mse")
+    save_model(tmp_path / "model", network(spec, perturbed), spec)
+    record = run(tmp_path / "model", tmp_path / "out")
+    nats = [row["mean"] for row in record["means"] if row["measure"] == "entropy"]
+    assert set(nats) == {None}
+    flow = [row["mean"] for row in record["means"] if row["measure"] == "flow"]
+    assert None not in flow
+
+
+def test_a_sound_network_holds_its_identities(checkpoint):
+    errors = identities(load(checkpoint), 0)
+    assert list(errors) == ["slope", "padding", "permutation"]
+    assert all(error is not None and error < 1e-10 for error in errors.values())
+
+
+def test_double_precision_is_of_a_copy(checkpoint):
+    generator = load(checkpoint)
+    identities(generator, 0)
+    assert {p.dtype for p in generator.net.parameters()} == {torch.float32}
+
+
+def test_permutations_do_not_apply_to_a_network_with_positions(perturbed):
+    spec = replace(SPEC, positions=True)
+    errors = identities(Generator(network(spec, perturbed), spec), 0)
+    assert errors["permutation"] is None
+    assert [f.verdict for f in judge_identities(errors)][2] == "not applicable: canonical order"
+
+
+def test_a_network_without_its_mask_is_called_broken(checkpoint, monkeypatch):
+    forward = Block.forward
+
+    def unmasked(self, h, e, c, keys, index):
+        return forward(self, h, e, c, torch.zeros_like(keys), index)
+
+    monkeypatch.setattr(Block, "forward", unmasked)
+    verdicts = {f.question: f.verdict for f in judge_identities(identities(load(checkpoint), 0))}
+    assert verdicts == {
+        "slope on the diagonal - velocity": "holds",
+        "logits padded - alone": "broken",
+        "logits permuted - of permuted atoms": "holds",
+    }
+
+
+def test_a_network_with_hidden_positions_is_called_broken(perturbed):
+    generator = Generator(network(replace(SPEC, positions=True), perturbed), SPEC)
+    (*_, permutation) = judge_identities(identities(generator, 0))
+    assert permutation.verdict == "broken"
+
+
+def test_an_identity_that_is_no_number_is_broken():
+    (finding,) = judge_identities({"padding": math.nan})
+    assert finding.verdict == "broken"
+
+
+def graph_state(*graphs: Graph):
+    return clean_state(
+        torch.tensor([graph.atoms.tolist() for graph in graphs]),
+        torch.tensor([graph.pairs.tolist() for graph in graphs]),
+        torch.tensor([3] * len(graphs)),
+        (3, 4),
+    )
+
+
+def test_a_permutation_moves_bonds_with_their_atoms():
+    # Pairs 01, 02, 12: the chain 0-1=2 read from its other end.
+    x = graph_state(Graph(torch.tensor([0, 1, 2]).numpy(), torch.tensor([1, 0, 2]).numpy()))
+    moved = permuted(x, torch.tensor([[2, 1, 0]])).argmax()
+    assert moved["atoms"].tolist() == [[2, 1, 0]]
+    assert moved["pairs"].tolist() == [[2, 0, 1]]
+
+
+def test_a_random_order_leaves_padding_in_its_place():
+    exists = torch.arange(9) < torch.tensor([[1], [5], [9]])
+    order = atom_order(exists, seed=0)
+    assert order.sort(-1).values.tolist() == [list(range(9))] * 3
+    for row, size in zip(order.tolist(), (1, 5, 9), strict=True):
+        assert set(row[:size]) == set(range(size))
+    assert order[2].tolist() != list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("value", "yardstick", "floor", "verdict"),
+    [
+        (0.1, 0.2, 0.0, "good"),
+        (0.11, 0.2, 0.0, "fair"),
+        (0.2, 0.2, 0.0, "bad"),
+        (0.3, 0.2, 0.3, "good"),
+        (0.001, 0.0, 0.0, "good"),
+        (math.nan, 0.2, 0.0, "undefined"),
+        (0.1, math.nan, 0.0, "undefined"),
+    ],
+)
+def test_a_value_is_graded_by_half_its_yardstick_and_the_error_of_the_reference(
+    value, yardstick, floor, verdict
+):
+    assert graded(value, yardstick, floor) == verdict
+
+
+def of_a_map(semigroup: float, flow: float) -> dict:
+    """Means on the grid 0, 1/2, 1, where Euler steps err by 0.4 and the walk by 0.05."""
+    means = {("entropy", "a", s, t): 1.0 for s in (0.0, 0.5) for t in (s, 1.0)}
+    for pair in ((0.0, 0.5), (0.0, 1.0), (0.5, 1.0)):
+        means |= {
+            ("semigroup", "a", *pair): semigroup,
+            ("semigroup_euler", "a", *pair): 0.4,
+            ("flow", "a", *pair): flow,
+            ("flow_euler", "a", *pair): 0.4,
+            ("flow_floor", "a", *pair): 0.05,
+        }
+    return means
+
+
+def test_a_consistent_map_that_leaves_the_flow_is_good_at_one_and_bad_at_the_other():
+    verdicts = [finding.verdict for finding in judge(of_a_map(0.0, 0.7))]
+    assert verdicts == ["good", "bad", "bad", "bad", "bad"]
+
+
+def test_a_verdict_names_what_the_value_was_held_against():
+    finding = list(judge(of_a_map(0.3, 0.1)))[1]
+    assert (finding.value, finding.against) == (
+        pytest.approx(0.1),
+        "0.4 of Euler steps (walk: 0.05)",
+    )
+
+
+def test_what_is_marked_is_what_is_graded_bad():
+    means = of_a_map(0.3, 0.4)
+    assert not no_better(means, "semigroup", "a", 0.0, 1.0)
+    assert no_better(means, "flow", "a", 0.0, 1.0)
+
+
+def red(path: Path) -> int:
+    pixels = torch.tensor(list(Image.open(path).convert("RGB").getdata()))
+    return int((pixels == torch.tensor([255, 0, 0])).all(-1).sum())
+
+
+def test_a_picture_frames_in_red_what_is_no_better_than_euler_steps(tmp_path):
+    for name, error in (("good", 0.1), ("bad", 0.5)):
+        draw_health(of_a_map(error, error), tmp_path / f"{name}.png")
+    assert red(tmp_path / "good.png") == 0
+    assert red(tmp_path / "bad.png") > 500
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("n=0", "n=0: must be at least 1"),
+        ("grid=0", "grid=0: must be at least 1"),
+        ("substeps=1", "substeps=1: must be at least 2"),
+        ("batch_size=0", "batch_size=0: must be at least 1"),
+        ("checkpoint=no/where", "checkpoint=no/where: no such folder"),
+        ("checkpoint=", "checkpoint: needs a value"),
+        ("steps=5", "unknown key 'steps': did you mean substeps?"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_one_line_and_writes_nothing(
+    checkpoint, tmp_path, argument, message
+):
+    assert error_of(checkpoint, tmp_path / "out", argument).startswith(message)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_in_the_place_of_a_file_is_found_before_the_measuring(
+    checkpoint, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("molflow.probes.measure", lambda *_: pytest.fail("measured"))
+    (tmp_path / "check.png").mkdir()
+    assert "check.png is a folder there" in error_of(checkpoint, tmp_path)
+
+
+def test_a_failure_while_writing_leaves_no_record_of_an_earlier_check(
+    checkpoint, tmp_path, monkeypatch
+):
+    run(checkpoint, tmp_path)
+    monkeypatch.setattr("molflow.pictures.draw_health", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(checkpoint, tmp_path, "seed=1")
+    assert [path.name for path in tmp_path.iterdir()] == ["check.png"]
+
+
+def test_help_is_printed_without_loading_torch_or_rdkit():
+    code = (
+        "import sys; from molflow.check import main; main(['--help']);"
+        "print([name for name in ('torch', 'rdkit', 'hydra', 'rich') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "python -m molflow.check" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
