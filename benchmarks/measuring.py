@@ -1,0 +1,173 @@
+"""What one cell of benchmarks.generation is measured on, and the cells that are known already."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from molflow.build import METHODS, build_dataset
+from molflow.checkpoint import ModelSpec
+from molflow.chem.molecule import Checked, check_many
+from molflow.config import DatasetConfig
+from molflow.console import atomic_write
+from molflow.datasets.loaders import SPLITS, MoleculeDataset
+from molflow.datasets.store import cache_folder
+from molflow.errors import InputError
+from molflow.generator import Generator
+from molflow.graph.graph import Graph
+from molflow.metrics import chemnet
+from molflow.metrics.distribution import FCD_KEYS, FEWEST, Statistics, fcd, reference_statistics
+from molflow.metrics.validity import measure
+from molflow.schema import from_plain
+
+FORMAT = 1
+WARM_UP = 512
+ANCHORS = {"training": False, "redraw": True}
+"""Rows that no model makes, and whether a training molecule may come twice in them."""
+
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement: a method of sampling, or an anchor with 0 steps."""
+
+    method: str
+    steps: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What all cells have in common.
+
+    training: the SMILES of the data's training split. validation, test: of ChemNet, for FCD. n:
+    molecules a cell. noise: of stochastic methods. force: FCD of fewer than 1,000 molecules too.
+    device: of ChemNet.
+    """
+
+    data: MoleculeDataset
+    training: frozenset[str]
+    validation: Statistics
+    test: Statistics
+    n: int
+    noise: float
+    force: bool
+    device: str
+
+    @cached_property
+    def content(self) -> str:
+        """A name for the molecules of all splits."""
+        return content([self.data.smiles(split) for split in SPLITS])
+
+    def measure(self, graphs: Sequence[Graph], checked: Sequence[Checked]) -> Numbers:
+        """All metrics of these attempts; FCD is nan where too few of them are molecules."""
+        numbers = measure(graphs, self.data.vocabulary, self.training)
+        valid = [one.largest for one in checked if one.largest is not None]
+        if self.force or len(set(valid)) >= FEWEST:
+            numbers |= fcd(valid, self.validation, self.test, self.force, self.device)
+        else:
+            counts = dict(zip(FCD_KEYS, (len(set(valid)), len(valid)), strict=True))
+            numbers |= dict.fromkeys(FCD_KEYS, math.nan)
+            numbers |= {f"{name}_n": count for name, count in counts.items()}
+        return numbers | {"attempts": len(graphs)}
+
+
+def prepare(generator: Generator, n: int, noise: float, force: bool) -> Protocol:
+    """The training set of the model and its references; InputError where it is not here."""
+    data, device = training_set(generator.spec), str(generator.device)
+    for split in ("valid", "test"):
+        present = len(data.splits[split])
+        if present < (2 if force else FEWEST):
+            raise InputError(f"{data.name}: {present} molecules in {split} are too few for FCD")
+    validation, test = (
+        reference_statistics(data.smiles(split), cache_folder() / "statistics", device)
+        for split in ("valid", "test")
+    )
+    return Protocol(
+        data, frozenset(data.smiles("train")), validation, test, n, noise, force, device
+    )
+
+
+def training_set(spec: ModelSpec) -> MoleculeDataset:
+    """The data that the model was trained on; InputError where it is missing or has changed."""
+    data = build_dataset(from_plain(DatasetConfig, spec.dataset))
+    if data.vocabulary != spec.vocabulary or tuple(map(float, data.size_law())) != spec.size_law:
+        raise InputError(f"{data.name} is not what the model was trained on: its molecules changed")
+    return data
+
+
+def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
+    """The numbers of one cell."""
+    if cell.method in ANCHORS:
+        graphs = draw_training(protocol, cell)
+        return protocol.measure(graphs, check_many(graphs, protocol.data.vocabulary))
+    n = protocol.n
+    generator.sample(min(n, WARM_UP), 1, cell.method)
+    made = generator.sample(n, cell.steps, cell.method, cell.seed, noise=protocol.noise)
+    return {
+        **protocol.measure(made.graphs, made.checked),
+        "evaluations": made.evaluations,
+        "per_second_network": n / made.network_seconds,
+        "per_second_decoding": n / made.chemistry_seconds,
+        "per_second": n / (made.network_seconds + made.chemistry_seconds),
+    }
+
+
+def draw_training(protocol: Protocol, cell: Cell) -> list[Graph]:
+    """n training molecules, or all where there are fewer and none may come twice."""
+    train, replace = protocol.data.splits["train"], ANCHORS[cell.method]
+    n = protocol.n if replace else min(protocol.n, len(train))
+    chosen = np.random.default_rng(cell.seed).choice(train, n, replace)
+    return [protocol.data.packed.graph(i) for i in chosen]
+
+
+def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
+    """All that the numbers of a cell depend on; an anchor does not depend on the model."""
+    about = {"format": FORMAT, **asdict(cell), "n": protocol.n, "force": protocol.force}
+    about["data"] = protocol.content
+    about |= {
+        "chemnet": chemnet.fingerprint(),
+        "rdkit": version("rdkit"),
+        "molflow": version("molflow"),
+    }
+    if cell.method not in ANCHORS:
+        about["model"] = content([generator.fingerprint, generator.spec.to_dict()])
+        about["noise"] = protocol.noise if METHODS[cell.method].stochastic else None
+        about["device"] = str(generator.device)
+    return about
+
+
+def content(value: Any) -> str:
+    """A name for a plain value that no other has."""
+    return sha256(json.dumps(value).encode()).hexdigest()[:16]
+
+
+def known(about: dict[str, Any], perform: Callable[[], Numbers]) -> Numbers:
+    """The numbers that are kept under ``about``; where there are none they are made and kept."""
+    path = cache_folder() / "generation" / f"{content(about)}.json"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))["numbers"]
+        return {name: math.nan if value is None else value for name, value in kept.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        numbers = perform()
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(plain({"about": about, "numbers": numbers}), indent=1))
+    return numbers
+
+
+def plain(value: Any) -> Any:
+    """The same for JSON, which has no nan: null in its place."""
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

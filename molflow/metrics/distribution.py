@@ -1,0 +1,153 @@
+"""How far the distribution of made molecules is from that of real ones.
+
+FCD, the Fréchet ChemNet distance (Preuer et al. 2018), is the squared Wasserstein distance of two
+Gaussians that have the mean and the covariance of ChemNet's activations on the two sets. It falls
+with the number of molecules n even where both sets follow one law, so a value never stands without
+its n, and beside it belongs the floor: real molecules, as many, against the same reference.
+Published values come in two variants, and `fcd` measures both:
+
+fcd_unique_validation  distinct valid molecules against the validation set (Categorical Flow Maps)
+fcd_all_test           all valid molecules against the test set (most others)
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from math import nan
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molflow.console import atomic_write
+from molflow.errors import InputError
+from molflow.metrics import chemnet
+
+Floats = NDArray[np.float64]
+
+FORMAT = 1
+FEWEST = 1000
+FCD_KEYS = ("fcd_unique_validation", "fcd_all_test")
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """mean (D,) and covariance (D, D), with n - 1 as divisor, of n descriptions."""
+
+    mean: Floats
+    covariance: Floats
+    n: int
+
+    @classmethod
+    def of(cls, rows: NDArray[np.floating], counts: Sequence[int] | None = None) -> Statistics:
+        """Of descriptions (m, D), each taken ``counts`` times (by default once).
+
+        ValueError for fewer than two.
+        """
+        times = np.ones(len(rows), np.int64) if counts is None else np.asarray(counts, np.int64)
+        n = int(times.sum())
+        if n < 2:
+            raise ValueError(f"{n} descriptions have no covariance")
+        mean = np.average(rows, axis=0, weights=times)
+        scaled = (rows - mean) * np.sqrt(times / (n - 1))[:, None]
+        return cls(mean, scaled.T @ scaled, n)
+
+    def save(self, path: Path) -> None:
+        """Write an npz, through a temporary file."""
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, mean=self.mean, covariance=self.covariance, n=self.n)
+
+    @classmethod
+    def load(cls, path: Path) -> Statistics:
+        """Read what `save` wrote. FileNotFoundError without it; ValueError if it is damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(file["mean"], file["covariance"], int(file["n"]))
+        except FileNotFoundError:
+            raise
+        # Damage shows as whatever the archive or the arrays stumble over.
+        except Exception as error:
+            raise ValueError(f"{path}: no statistics: {error}") from error
+
+
+def frechet_distance(a: Statistics, b: Statistics) -> float:
+    """|m_a - m_b|^2 + tr C_a + tr C_b - 2 tr (C_a C_b)^(1/2).
+
+    The last trace is the sum of the singular values of C_a^(1/2) C_b^(1/2). Unlike the eigenvalues
+    of C_a^(1/2) C_b C_a^(1/2), of which one would take roots, they are exact to the last digits
+    where the covariances are singular. Never negative.
+    """
+    common = np.linalg.svd(_root(a.covariance) @ _root(b.covariance), compute_uv=False).sum()
+    shift = np.square(a.mean - b.mean).sum()
+    return max(0.0, float(shift + np.trace(a.covariance) + np.trace(b.covariance) - 2 * common))
+
+
+def _root(covariance: Floats) -> Floats:
+    """The symmetric square root of a symmetric matrix without negative eigenvalues."""
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+
+
+def reference_statistics(
+    smiles: Sequence[str], cache: Path | None = None, device: str = "cpu"
+) -> Statistics:
+    """What ChemNet makes of a reference set: canonical SMILES without stereo, repetitions count.
+
+    Kept in the folder ``cache`` under a name that says which molecules and which weights.
+    """
+    path = cache / f"chemnet-{_content(smiles)}.npz" if cache else None
+    try:
+        if path:
+            return Statistics.load(path)
+    except (FileNotFoundError, ValueError):
+        pass
+    counted = Counter(smiles)
+    rows = chemnet.activations(list(counted), device=device)
+    found = Statistics.of(rows, list(counted.values()))
+    if path:
+        found.save(path)
+    return found
+
+
+def _content(smiles: Sequence[str]) -> str:
+    """The same for any order of the same molecules."""
+    facts = [FORMAT, chemnet.fingerprint(), sorted(smiles)]
+    return sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def fcd(
+    smiles: Sequence[str],
+    validation: Statistics,
+    test: Statistics,
+    force: bool = False,
+    device: str = "cpu",
+) -> dict[str, float]:
+    """Both variants of FCD under FCD_KEYS, and behind each, under <key>_n, its number of molecules.
+
+    smiles: the valid attempts as canonical SMILES without stereo, each as often as it was made; of
+    a disconnected molecule the largest fragment. validation, test: of `reference_statistics`.
+    InputError for fewer than 1,000 molecules in any of the sets, where the bias of FCD is larger
+    than what one looks for, unless ``force`` asks for it; nan for fewer than two.
+    """
+    counted = Counter(smiles)
+    sizes = {"distinct valid": len(counted), "validation": validation.n, "test": test.n}
+    for name, n in sizes.items():
+        if n < FEWEST and not force:
+            raise InputError(f"FCD of {n:,} {name} molecules says nothing: at least {FEWEST:,}")
+    rows = chemnet.activations(list(counted), device=device)
+    return {
+        **_against(validation, FCD_KEYS[0], rows, [1] * len(counted)),
+        **_against(test, FCD_KEYS[1], rows, list(counted.values())),
+    }
+
+
+def _against(
+    reference: Statistics, key: str, rows: NDArray[np.floating], counts: Sequence[int]
+) -> Mapping[str, float]:
+    n = sum(counts)
+    value = frechet_distance(Statistics.of(rows, counts), reference) if n > 1 else nan
+    return {key: value, f"{key}_n": n}
