@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from molflow.build import METHODS, build_dataset
-from molflow.checkpoint import ModelSpec
+from molflow.build import METHODS, dataset_of
 from molflow.chem.molecule import Checked, check_many
-from molflow.config import DatasetConfig
 from molflow.console import atomic_write
 from molflow.datasets.loaders import SPLITS, MoleculeDataset
 from molflow.datasets.store import cache_folder
@@ -26,7 +24,6 @@ from molflow.graph.graph import Graph
 from molflow.metrics import chemnet
 from molflow.metrics.distribution import FCD_KEYS, FEWEST, Statistics, fcd, reference_statistics
 from molflow.metrics.validity import measure
-from molflow.schema import from_plain
 
 FORMAT = 1
 WARM_UP = 512
@@ -83,7 +80,7 @@ class Protocol:
 
 def prepare(generator: Generator, n: int, noise: float, force: bool) -> Protocol:
     """The training set of the model and its references; InputError where it is not here."""
-    data, device = training_set(generator.spec), str(generator.device)
+    data, device = dataset_of(generator.spec), str(generator.device)
     for split in ("valid", "test"):
         present = len(data.splits[split])
         if present < (2 if force else FEWEST):
@@ -95,14 +92,6 @@ def prepare(generator: Generator, n: int, noise: float, force: bool) -> Protocol
     return Protocol(
         data, frozenset(data.smiles("train")), validation, test, n, noise, force, device
     )
-
-
-def training_set(spec: ModelSpec) -> MoleculeDataset:
-    """The data that the model was trained on; InputError where it is missing or has changed."""
-    data = build_dataset(from_plain(DatasetConfig, spec.dataset))
-    if data.vocabulary != spec.vocabulary or tuple(map(float, data.size_law())) != spec.size_law:
-        raise InputError(f"{data.name} is not what the model was trained on: its molecules changed")
-    return data
 
 
 def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:

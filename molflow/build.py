@@ -13,6 +13,7 @@ from molflow.checkpoint import ModelSpec
 from molflow.config import DatasetConfig, FlowConfig, TrainConfig
 from molflow.datasets import qm9, smiles_file
 from molflow.datasets.loaders import MoleculeDataset
+from molflow.errors import InputError
 from molflow.flow.distillation import (
     ECLD_DERIVED,
     ECLD_GRAPH,
@@ -36,6 +37,7 @@ from molflow.module import (
     SelfDistillation,
     Stream,
 )
+from molflow.schema import from_plain
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,15 @@ DISTILLATIONS: dict[str, SelfDistillation] = {
 def build_dataset(config: DatasetConfig) -> MoleculeDataset:
     """The molecules that ``config`` names, from the cache where it has them."""
     return DATASETS[config.name](config)
+
+
+def dataset_of(spec: ModelSpec) -> MoleculeDataset:
+    """The data that a model was trained on; InputError where they are gone or have changed."""
+    dataset = build_dataset(from_plain(DatasetConfig, spec.dataset))
+    law = tuple(float(p) for p in dataset.size_law())
+    if dataset.vocabulary != spec.vocabulary or law != spec.size_law:
+        raise InputError(f"{dataset.name} has changed since the training")
+    return dataset
 
 
 def build_spec(config: TrainConfig, dataset: MoleculeDataset) -> ModelSpec:

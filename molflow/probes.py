@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molflow.build import build_dataset
+from molflow.build import dataset_of
 from molflow.checkpoint import ModelSpec
-from molflow.config import CheckConfig, DatasetConfig
+from molflow.config import CheckConfig
 from molflow.console import progress
 from molflow.datasets.loaders import MoleculeDataset, collate
 from molflow.errors import InputError
@@ -35,7 +35,6 @@ from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.graph import pair_endpoints
 from molflow.graph.state import clean_state
-from molflow.schema import from_plain
 
 IDENTITY_SIZES = 16
 
@@ -43,12 +42,9 @@ IDENTITY_SIZES = 16
 def find_data(spec: ModelSpec) -> tuple[MoleculeDataset | None, str]:
     """The model's own data set and what its validation split is called, or None and why not."""
     try:
-        data = build_dataset(from_plain(DatasetConfig, spec.dataset))
+        data = dataset_of(spec)
     except InputError as error:
         return None, f"no validation molecules: {error}"
-    law = tuple(float(p) for p in data.size_law())
-    if data.vocabulary != spec.vocabulary or law != spec.size_law:
-        return None, f"no validation molecules: {data.name} has changed since the training"
     if not len(data.splits["valid"]):
         return None, f"no validation molecules: that split of {data.name} is empty"
     return data, f"validation molecules of {data.name}"

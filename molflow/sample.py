@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molflow.config import (
-    DatasetConfig,
     SampleConfig,
     help_text,
     load_config,
@@ -20,7 +19,6 @@ from molflow.config import (
 )
 from molflow.console import atomic_write, progress, require_writable, run_program, table
 from molflow.errors import InputError
-from molflow.schema import from_plain
 
 if TYPE_CHECKING:
     from molflow.checkpoint import ModelSpec
@@ -86,16 +84,12 @@ def require_room(folder: Path) -> None:
 
 def training_smiles(spec: ModelSpec) -> tuple[frozenset[str] | None, str]:
     """The SMILES that the model was trained on, or None and the reason why they are not here."""
-    from molflow.build import build_dataset
+    from molflow.build import dataset_of
 
     try:
-        dataset = build_dataset(from_plain(DatasetConfig, spec.dataset))
+        return frozenset(dataset_of(spec).smiles("train")), ""
     except InputError as error:
         return None, f"no training set: {error}"
-    law = tuple(float(p) for p in dataset.size_law())
-    if dataset.vocabulary != spec.vocabulary or law != spec.size_law:
-        return None, f"no training set: {dataset.name} has changed since the training"
-    return frozenset(dataset.smiles("train")), ""
 
 
 def write_molecules(folder: Path, samples: Samples) -> None:
