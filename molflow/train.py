@@ -129,10 +129,10 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
     """The loss plot, a last sample, the table, and the command to go on with."""
     from molflow.generator import Generator
     from molflow.pictures import draw_molecules, draw_run, read_logs
+    from molflow.trainer import close_loggers
 
     folder = Path(config.out)
-    for logger in module.loggers:
-        logger.finalize("success")
+    close_loggers(module.loggers)
     with atomic_write(folder / "loss.png") as path:
         draw_run(read_logs(folder), path)
     net = module.average.module.eval()

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ def make_loggers(config: TrainConfig) -> list[Logger]:
             )
         )
     return loggers
+
+
+def close_loggers(loggers: Sequence[Any]) -> None:
+    """Everything logged so far is on disk, and a run of wandb is over."""
+    for logger in loggers:
+        logger.finalize("success")
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
 
 
 def wants_bf16(settings: TrainerConfig) -> bool:

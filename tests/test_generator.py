@@ -258,3 +258,17 @@ def test_evaluations_count_the_calls_of_the_network(generator):
 def test_an_amount_of_noise_out_of_range_is_named(generator):
     with pytest.raises(InputError, match=r"noise=1\.5: from 0 to 1"):
         generator.sample(1, steps=2, method="renoised", noise=1.5)
+
+
+@pytest.mark.slow
+def test_at_the_default_size_in_single_precision_batches_change_one_molecule_in_1000_at_most(
+    spec, perturbed
+):
+    large = replace(spec, max_atoms=9, size_law=(0.0,) * 5 + (0.2,) * 5, width=128, pair_width=48)
+    net = build_network(replace(large, depth=6, heads=8))
+    generator = Generator(perturbed(net, size=0.03), replace(large, depth=6, heads=8))
+    together, apart = (
+        graphs_of(generator.sample(1000, steps=4, batch_size=size)) for size in (500, 37)
+    )
+    assert sum(a != b for a, b in zip(together, apart, strict=True)) <= 1
+    assert len({str(graph) for graph in together}) > 100

@@ -178,3 +178,45 @@ def test_two_processes_train_one_network(arguments: list[str], tmp_path: Path) -
     weights = load_file(run / "model.safetensors")
     assert all(value.isfinite().all() for value in weights.values())
     assert done.stdout.count("after 4 steps") == 1  # one process speaks
+
+
+@pytest.mark.slow
+def test_a_resumed_run_of_the_default_network_equals_an_uninterrupted_one(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = ("model.width", "model.pair_width", "model.depth", "model.heads")
+    options = [a for a in arguments if not a.startswith(sizes)]
+    options += ["trainer.sample_every=0", "flow.distill=psd", "flow.shown=0.3"]
+    main([*options, f"out={tmp_path / 'whole'}"])
+    interrupt_at(monkeypatch, batch=6)
+    main([*options, f"out={tmp_path / 'parts'}"])
+    main([f"resume={tmp_path / 'parts'}"])
+    whole, parts = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "parts"))
+    assert len(whole["atoms_in.weight"]) == 128
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+@pytest.mark.slow
+def test_wandb_gets_the_metrics_the_molecules_and_the_configuration(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    run = tmp_path / "run"
+    options = ["logger=wandb", "logger.offline=true", "trainer.sample_every=6"]
+    main([*arguments, *options, f"out={run}"])
+    (offline,) = (run / "wandb").glob("offline-run-*")
+    assert len(list((offline / "files/media/images/trial").glob("*.png"))) == 2
+    recorded = next(offline.glob("*.wandb")).read_bytes()
+    for name in (b"trial/strict_valid", b"train/loss", b"prior_scale"):
+        assert name in recorded
+
+
+def test_wandb_without_a_key_is_refused_before_anything_is_written(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    with pytest.raises(InputError, match=r"logger=wandb: no API key.*logger\.offline=true"):
+        main([*arguments, "logger=wandb", f"out={tmp_path / 'run'}"])
+    assert not (tmp_path / "run").exists()
