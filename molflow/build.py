@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from molflow.checkpoint import ModelSpec
+from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec
 from molflow.config import DatasetConfig, FlowConfig, TrainConfig
 from molflow.datasets import qm9, smiles_file
 from molflow.datasets.loaders import MoleculeDataset
@@ -63,6 +63,19 @@ TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
     "uniform": lambda c: uniform,
     "logit_normal": lambda c: logit_normal(c.time_mean, c.time_spread),
 }
+PARENTAL = (
+    "vocabulary",
+    "max_atoms",
+    "width",
+    "pair_width",
+    "depth",
+    "heads",
+    "positions",
+    "loss",
+    "prior_scale",
+)
+"""What a run must share with the model whose weights it starts from."""
+
 DATASETS: dict[str, Callable[[DatasetConfig], MoleculeDataset]] = {
     "qm9": lambda c: qm9.load(_cache(c), c.split, c.vocabulary, c.seed, c.max_atoms),
     "smiles_file": lambda c: smiles_file.load(
@@ -126,6 +139,17 @@ def build_network(spec: ModelSpec) -> GraphTransformer:
         spec.heads,
         spec.positions,
     )
+
+
+def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
+    """Gives ``net`` the weights of a trained model; InputError where that is of another kind."""
+    folder = find_model(checkpoint)
+    parent = read_spec(folder)
+    for name in PARENTAL:
+        there, here = getattr(parent, name), getattr(spec, name)
+        if there != here:
+            raise InputError(f"checkpoint={checkpoint}: {name} is {there} there and {here} here")
+    load_weights(folder, net, spec.vocabulary)
 
 
 def build_posterior(net: nn.Module, loss: str) -> Posterior:

@@ -58,7 +58,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     """Prepares the data, trains, and says what was reached and how to sample from it."""
     import pytorch_lightning as pl
 
-    from molflow.build import build_dataset, build_module, build_network, build_spec
+    from molflow.build import build_dataset, build_module, build_network, build_spec, load_parent
     from molflow.callbacks import Trial
     from molflow.streams import GraphStream
     from molflow.trainer import checkpoint_to_resume, fit, make_trainer, wants_compilation
@@ -68,6 +68,8 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     spec = build_spec(config, dataset)
     pl.seed_everything(config.seed, verbose=False)
     net = build_network(spec)
+    if config.checkpoint is not None and config.resume is None:
+        load_parent(config.checkpoint, net, spec)
     module = build_module(config, net, stream)
     checkpoint = checkpoint_to_resume(config, module)
     trial = Trial(

@@ -115,6 +115,25 @@ def test_a_network_learns_thirty_molecules_better_than_the_uniform_guess(
     assert losses[-1] < 0.5
 
 
+def test_a_run_can_start_from_the_weights_of_another(arguments: list[str], tmp_path: Path) -> None:
+    options = [*arguments, "trainer.sample_every=0"]
+    main([*options, f"out={tmp_path / 'parent'}"])
+    short = ["trainer.steps=1", "trainer.learning_rate=1e-9", "seed=5"]
+    child = [*options, *short, f"checkpoint={tmp_path / 'parent'}", f"out={tmp_path / 'child'}"]
+    main(child)
+    parent, after = (load_file(tmp_path / run / "model.safetensors") for run in ("parent", "child"))
+    for name in parent:
+        assert torch.allclose(parent[name], after[name], atol=1e-7)
+
+
+def test_a_parent_of_another_kind_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    options = [*arguments, "trainer.sample_every=0", "trainer.steps=1"]
+    main([*options, f"out={tmp_path / 'parent'}"])
+    with pytest.raises(InputError, match=r"prior_scale is 0\.5 there and 1\.0 here"):
+        main([*options, "flow.prior_scale=1", f"checkpoint={tmp_path / 'parent'}", "out=child"])
+    assert not Path("child").exists()
+
+
 def test_two_runs_with_one_seed_are_equal_and_another_seed_differs(
     arguments: list[str], tmp_path: Path
 ) -> None:
