@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,12 +144,16 @@ def build_network(spec: ModelSpec) -> GraphTransformer:
 def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
     """Gives ``net`` the weights of a trained model; InputError where that is of another kind."""
     folder = find_model(checkpoint)
-    parent = read_spec(folder)
-    for name in PARENTAL:
-        there, here = getattr(parent, name), getattr(spec, name)
-        if there != here:
-            raise InputError(f"checkpoint={checkpoint}: {name} is {there} there and {here} here")
+    require_same(f"checkpoint={checkpoint}: ", read_spec(folder), spec, PARENTAL)
     load_weights(folder, net, spec.vocabulary)
+
+
+def require_same(place: str, there: ModelSpec, here: ModelSpec, names: Sequence[str]) -> None:
+    """InputError, beginning with ``place``, that names the first difference among ``names``."""
+    for name in names:
+        old, new = getattr(there, name), getattr(here, name)
+        if old != new:
+            raise InputError(f"{place}{name} is {old!s:.90} there and {new!s:.90} here")
 
 
 def build_posterior(net: nn.Module, loss: str) -> Posterior:

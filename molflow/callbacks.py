@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.console import atomic_write, terminal
@@ -83,22 +83,20 @@ class Trial(pl.Callback):
     def __init__(
         self,
         spec: ModelSpec,
-        held_out: State,
+        held_out: Sequence[State],
         training: Collection[str],
         folder: Path,
         every: int,
     ) -> None:
         self.spec, self.held_out, self.training = spec, held_out, training
         self.folder, self.every = folder, every
-        self.last = -1
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        """Runs the trial when its step has come, once however many batches a step takes."""
-        step = trainer.global_step
-        due = self.every > 0 and step % self.every == 0 and step != self.last
-        if due and trainer.is_global_zero:
-            self.last = step
-            assert isinstance(module, FlowModule)
+        """Runs the trial after the step that it is due at."""
+        assert isinstance(module, FlowModule)
+        stepped = module.batches_seen % trainer.accumulate_grad_batches == 0
+        due = self.every > 0 and trainer.global_step % self.every == 0
+        if stepped and due and trainer.is_global_zero:
             self.run(module)
 
     def run(self, module: FlowModule) -> Samples:
@@ -107,10 +105,8 @@ class Trial(pl.Callback):
         made = Generator(net.eval(), self.spec).sample(TRIAL_SAMPLE, TRIAL_STEPS, seed=module.seed)
         metrics = made.metrics(self.training)
         values = {f"trial/{name}": value for name, value in metrics.items()}
-        loss, parts = self.held_out_loss(module)
-        if len(self.held_out):
-            values["valid/loss"] = loss
-            values |= {f"valid/{name}": part.item() for name, part in parts.items()}
+        losses = self.held_out_losses(module)
+        values |= losses
         with atomic_write(self.folder / PICTURE) as path:
             draw_molecules(made[:24], path)
         module.report(values)
@@ -120,24 +116,33 @@ class Trial(pl.Callback):
         print(
             f"trial at step {module.global_step}: strict valid {metrics['strict_valid']:.1%}, "
             f"unique {metrics['unique']:.1%}, novel {metrics['novel']:.1%}, "
-            f"held-out loss {loss:.4f}",
+            f"held-out loss {losses.get('valid/loss', nan):.4f}",
             file=sys.stderr,
             flush=True,
         )
         return made
 
     @torch.no_grad()
-    def held_out_loss(self, module: FlowModule) -> tuple[float, dict[str, Tensor]]:
-        """The training loss of the average on held-out molecules, with times and noise fixed."""
-        x_1 = self.held_out.to(module.device)
-        total, parts = module.loss(module.average.module, x_1, draws(x_1, 0, 0, 0))
-        return float(total), parts
+    def held_out_losses(self, module: FlowModule) -> dict[str, float]:
+        """``valid/*``: the training loss of the average on held-out molecules, a batch at a time.
+
+        Times and noise are the same at every trial. Empty without held-out molecules.
+        """
+        sums: dict[str, float] = {}
+        for k, batch in enumerate(self.held_out):
+            x_1 = batch.to(module.device)
+            total, parts = module.loss(module.average.module, x_1, draws(x_1, 0, k, 0))
+            for name, part in {"loss": total, **parts}.items():
+                sums[f"valid/{name}"] = sums.get(f"valid/{name}", 0.0) + len(x_1) * part.item()
+        count = sum(len(batch) for batch in self.held_out)
+        return {name: value / count for name, value in sums.items()}
 
 
 class Checkpoints(pl.Callback):
     """Saves the run every few minutes, at the end, and when a signal asks to stop.
 
     SIGINT (Ctrl-C) and SIGTERM end the run after the batch in hand; a second one ends it at once.
+    Weights that are not finite are never saved.
     """
 
     def __init__(self, folder: Path, spec: ModelSpec, minutes: float) -> None:
@@ -147,7 +152,7 @@ class Checkpoints(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Starts the clock and listens for signals."""
-        self.saved = time.monotonic()
+        self.saved, self.speaks = time.monotonic(), trainer.is_global_zero
         for number in (signal.SIGINT, signal.SIGTERM):
             self._restore[number] = signal.signal(number, self._ask_to_stop)
 
@@ -171,12 +176,17 @@ class Checkpoints(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Saves what was reached."""
         self.save(trainer, module)
+
+    def teardown(self, *_: Any, **__: Any) -> None:
+        """Gives the signals back, also after an error."""
         for number, handler in self._restore.items():
             signal.signal(number, handler)
+        self._restore = {}
 
     def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """``last.ckpt`` to continue from, ``model.safetensors`` and ``config.json`` to sample."""
         assert isinstance(module, FlowModule)
+        module.require_finite(*module.net.parameters())
         path = self.folder / CHECKPOINT
         temporary = path.with_name(f".{CHECKPOINT}.tmp")
         trainer.save_checkpoint(temporary, weights_only=False)
@@ -189,4 +199,5 @@ class Checkpoints(pl.Callback):
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
-        print("stopping after this batch, then saving", file=sys.stderr, flush=True)
+        if self.speaks:
+            print("stopping after this batch, then saving", file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from operator import length_hint
@@ -157,6 +157,11 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return "nan" if math.isnan(value) else f"{value:.4g}"
     return str(value)
+
+
+def for_json(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """The numbers, with null for nan, which JSON does not know."""
+    return {name: None if math.isnan(x) else x for name, x in numbers.items()}
 
 
 def run_program(main: Callable[[list[str]], None]) -> NoReturn:

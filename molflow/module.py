@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from molflow.errors import InputError
 from molflow.flow.flow_map import Network
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.state import Fields, State
@@ -85,6 +86,13 @@ class Optimisation:
     warmup: int
     gradient_clip: float
     ema_decay: float
+
+    def progress(self, step: int, minutes: float) -> float:
+        """In [0, 1]: the larger of the shares of steps and of minutes used."""
+        done = step / self.steps
+        if self.max_minutes is not None:
+            done = max(done, minutes / self.max_minutes)
+        return min(1.0, done)
 
 
 @dataclass(frozen=True)
@@ -173,9 +181,18 @@ class FlowModule(pl.LightningModule):
         total, parts = self.loss(self.net, x_1, draws(x_1, self.seed, step, self.global_rank))
         self.batches_seen = step + 1
         if step % LOG_EVERY == 0:
+            self.require_finite(total)
             values = {f"train/{name}": part.item() for name, part in parts.items()}
             self.report({**values, "train/loss": total.item(), "train/minutes": self.minutes()})
         return total
+
+    def require_finite(self, *tensors: Tensor) -> None:
+        """InputError where training has diverged: before anything of it is saved."""
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+            raise InputError(
+                f"training diverged before step {self.global_step}: the loss is not finite; "
+                f"lower trainer.learning_rate={self.optimisation.learning_rate:g}"
+            )
 
     def report(self, values: dict[str, float]) -> None:
         """Writes numbers to every logger, at the step that they belong to."""
@@ -189,7 +206,7 @@ class FlowModule(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; no decay on vectors: norms, biases and positions are not shrunk."""
+        """AdamW; matrices and positions decay, vectors (biases) do not."""
         settings, trainable = self.optimisation, list(self.net.parameters())
         decayed = [p for p in trainable if p.dim() > 1]
         others = [p for p in trainable if p.dim() <= 1]
@@ -222,13 +239,10 @@ class FlowModule(pl.LightningModule):
         Processes have clocks of their own, so all of them take part and get that of the first.
         """
         settings = self.optimisation
-        done = self.global_step / settings.steps
-        if settings.max_minutes is not None:
-            elapsed = self.minutes() / settings.max_minutes
-            if self.trainer.world_size > 1:
-                elapsed = self.trainer.strategy.broadcast(elapsed)
-            done = max(done, elapsed)
-        return min(1.0, done)
+        minutes = self.minutes()
+        if settings.max_minutes is not None and self.trainer.world_size > 1:
+            minutes = self.trainer.strategy.broadcast(minutes)
+        return settings.progress(self.global_step, minutes)
 
     def rate_factor(self) -> float:
         """min(1, step / warm-up) (1 + cos(pi progress)) / 2."""

@@ -17,7 +17,7 @@ from molflow.config import (
     to_plain,
     wants_help,
 )
-from molflow.console import atomic_write, progress, require_writable, run_program, table
+from molflow.console import atomic_write, for_json, progress, require_writable, run_program, table
 from molflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def write_record(
         "evaluations_per_molecule": samples.evaluations,
         "device": str(generator.device),
         "seconds": {"network": samples.network_seconds, "chemistry": samples.chemistry_seconds},
-        "metrics": {name: None if math.isnan(x) else x for name, x in metrics.items()},
+        "metrics": for_json(metrics),
         "reasons": dict(reasons(samples).most_common()),
     }
     with atomic_write(folder / RECORD) as path:

@@ -6,18 +6,23 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
-from molflow.console import atomic_write, run_program, table
+from molflow.console import atomic_write, for_json, run_program, table
 from molflow.errors import InputError
 
 if TYPE_CHECKING:
     from molflow.callbacks import Trial
+    from molflow.checkpoint import ModelSpec
     from molflow.datasets.loaders import MoleculeDataset
     from molflow.module import FlowModule
+    from molflow.streams import GraphStream
 
 RUN = "run.json"
+PICTURE = "samples.png"
+OWN_FOLDER = ("out", "resume")
+PATHS = ("dataset.path", "dataset.cache", "checkpoint")
 CHECKPOINT = "last.ckpt"
 HELD_OUT = 2048
 LAST_SAMPLE = 1000
@@ -35,6 +40,7 @@ def main(arguments: list[str]) -> None:
 
 def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     """The configuration, and all arguments behind it: those of a resumed run come first."""
+    arguments = [anchored(argument) for argument in arguments]
     config = load_config("train", arguments)
     if config.resume is None:
         if is_main_process() and (Path(config.out) / CHECKPOINT).exists():
@@ -43,15 +49,35 @@ def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
                 "or choose another folder"
             )
         return config, arguments
-    record = Path(config.resume) / RUN
-    if not record.is_file() or not record.with_name(CHECKPOINT).is_file():
-        raise InputError(f"resume={config.resume}: not a run folder with {RUN} and {CHECKPOINT}")
+    if config.out != config.resume:
+        raise InputError(f"out={config.out}: resume={config.resume} goes on in its own folder")
+    kept = [a for a in read_record(config.resume)["arguments"] if key_of(a) not in OWN_FOLDER]
+    combined = [*kept, *(a for a in arguments if key_of(a) not in OWN_FOLDER)]
+    resumed = load_config("train", combined)
+    return replace(resumed, out=config.resume, resume=config.resume), combined
+
+
+def key_of(argument: str) -> str:
+    """What stands before the first ``=``."""
+    return argument.split("=", 1)[0]
+
+
+def anchored(argument: str) -> str:
+    """The argument with a path to data made absolute, so that it holds from any folder."""
+    key, _equals, value = argument.partition("=")
+    return f"{key}={Path(value).expanduser().absolute()}" if key in PATHS and value else argument
+
+
+def read_record(folder: str) -> dict[str, Any]:
+    """run.json of the run in ``folder``."""
+    path = Path(folder) / RUN
+    if not path.is_file() or not path.with_name(CHECKPOINT).is_file():
+        raise InputError(f"resume={folder}: not a run folder with {RUN} and {CHECKPOINT}")
     try:
-        before = [str(argument) for argument in json.loads(record.read_text())["arguments"]]
+        record = json.loads(path.read_text())
+        return {**record, "arguments": [str(argument) for argument in record["arguments"]]}
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{record}: not the record of a run ({error!r})") from None
-    kept = [a for a in before if a.split("=")[0] not in ("out", "resume")]
-    return replace(load_config("train", [*kept, *arguments]), out=config.resume), kept + arguments
+        raise InputError(f"{path}: not the record of a run ({error!r})") from None
 
 
 def train(config: TrainConfig, arguments: list[str]) -> None:
@@ -59,7 +85,6 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     import pytorch_lightning as pl
 
     from molflow.build import build_dataset, build_module, build_network, build_spec, load_parent
-    from molflow.callbacks import Trial
     from molflow.streams import GraphStream
     from molflow.trainer import checkpoint_to_resume, fit, make_trainer, wants_compilation
 
@@ -71,14 +96,15 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     if config.checkpoint is not None and config.resume is None:
         load_parent(config.checkpoint, net, spec)
     module = build_module(config, net, stream)
-    checkpoint = checkpoint_to_resume(config, module)
-    trial = Trial(
-        spec,
-        stream.states(dataset.splits["valid"][:HELD_OUT]),
-        frozenset(dataset.smiles("train")),
-        Path(config.out),
-        config.trainer.sample_every,
-    )
+    checkpoint = None
+    if config.resume is not None:
+        require_same_data(config.resume, dataset)
+        resumed = checkpoint_to_resume(Path(config.resume), spec, module)
+        if module.optimisation.progress(resumed.step, resumed.minutes) >= 1:
+            say_finished(config.resume, resumed.step, resumed.minutes)
+            return
+        checkpoint = resumed.path
+    trial = make_trial(config, spec, dataset, stream)
     if wants_compilation(config.trainer):
         net.compile(dynamic=False)
     trainer = make_trainer(config, trial)
@@ -88,6 +114,39 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     fit(trainer, module, checkpoint)
     if trainer.is_global_zero:
         conclude(config, module, trial)
+
+
+def require_same_data(folder: str, dataset: MoleculeDataset) -> None:
+    """InputError where the molecules are not those that the run in ``folder`` began with."""
+    before = read_record(folder).get("data")
+    if before != fingerprint(dataset):
+        raise InputError(
+            f"resume={folder}: began on {before}, but {dataset.name} is {fingerprint(dataset)} now"
+        )
+
+
+def fingerprint(dataset: MoleculeDataset) -> str:
+    """The name of the prepared data, which tells their content and how they were prepared."""
+    return dataset.report.parent.name
+
+
+def make_trial(
+    config: TrainConfig, spec: ModelSpec, dataset: MoleculeDataset, stream: GraphStream
+) -> Trial:
+    """The trial on the first held-out molecules and against the training set's SMILES."""
+    from molflow.callbacks import Trial
+
+    held_out, size = dataset.splits["valid"][:HELD_OUT], config.trainer.batch_size
+    batches = [stream.states(held_out[k : k + size]) for k in range(0, len(held_out), size)]
+    training = frozenset(dataset.smiles("train"))
+    return Trial(spec, batches, training, Path(config.out), config.trainer.sample_every)
+
+
+def say_finished(folder: str, step: int, minutes: float) -> None:
+    """What to do with a run that has nothing left to do."""
+    print(f"{folder}: finished already, {step:,} steps in {minutes:.1f} minutes")
+    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={LAST_STEPS}")
+    print("a larger trainer.steps and trainer.max_minutes would let it go on")
 
 
 def is_main_process() -> bool:
@@ -103,6 +162,7 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: MoleculeDat
     content = {
         "arguments": arguments,
         "config": to_plain(config),
+        "data": fingerprint(dataset),
         "dropped": dict(dataset.dropped),
         "versions": {name: version(name) for name in packages},
     }
@@ -128,33 +188,41 @@ def introduce(config: TrainConfig, dataset: MoleculeDataset, parameters: int) ->
 
 
 def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
-    """The loss plot, a last sample, the table, and the command to go on with."""
-    from molflow.generator import Generator
-    from molflow.pictures import draw_molecules, draw_run, read_logs
+    """The loss plot; then a last sample, the table, and the command to go on with.
+
+    A run that was stopped by a signal ends as KeyboardInterrupt, with the command to continue.
+    """
+    from molflow.pictures import draw_run, read_logs
     from molflow.trainer import close_loggers
 
     folder = Path(config.out)
     close_loggers(module.loggers)
     with atomic_write(folder / "loss.png") as path:
         draw_run(read_logs(folder), path)
+    print(f"after {module.global_step:,} steps in {module.minutes():.1f} minutes:")
+    if module.progress < 1:
+        print(f"saved, continue: python -m molflow.train resume={folder}")
+        raise KeyboardInterrupt
+    show_last_sample(folder, module, trial)
+    print(f"look at:  {folder / PICTURE} {folder / 'loss.png'}")
+    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={LAST_STEPS}")
+
+
+def show_last_sample(folder: Path, module: FlowModule, trial: Trial) -> None:
+    """Molecules of the averaged weights: a picture, metrics.json and a table."""
+    from molflow.generator import Generator
+    from molflow.pictures import draw_molecules
+
     net = module.average.module.eval()
-    made = Generator(net, trial.spec).sample(LAST_SAMPLE, LAST_STEPS, seed=config.seed)
-    with atomic_write(folder / "samples.png") as path:
+    made = Generator(net, trial.spec).sample(LAST_SAMPLE, LAST_STEPS, seed=module.seed)
+    with atomic_write(folder / PICTURE) as path:
         draw_molecules(made[:24], path)
     metrics = made.metrics(trial.training)
-    content = {"n": LAST_SAMPLE, "steps": LAST_STEPS, "method": "euler", "metrics": metrics}
+    content = {"n": LAST_SAMPLE, "steps": LAST_STEPS, "method": "euler"}
     with atomic_write(folder / "metrics.json") as path:
-        path.write_text(json.dumps(content, indent=1) + "\n")
-    print(f"after {module.global_step:,} steps in {module.minutes():.1f} minutes:")
-    table(
-        f"{LAST_SAMPLE:,} molecules, {LAST_STEPS} Euler steps",
-        ("metric", "share"),
-        [*metrics.items()],
-    )
-    print(f"look at:  {folder / 'samples.png'} {folder / 'loss.png'}")
-    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={LAST_STEPS}")
-    if module.progress < 1:
-        print(f"continue: python -m molflow.train resume={folder}")
+        path.write_text(json.dumps(content | {"metrics": for_json(metrics)}, indent=1) + "\n")
+    title = f"{LAST_SAMPLE:,} molecules, {LAST_STEPS} Euler steps"
+    table(title, ("metric", "share"), [*metrics.items()])
 
 
 if __name__ == "__main__":

@@ -8,14 +8,18 @@ import os
 import shutil
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
+from molflow.build import PARENTAL, require_same
 from molflow.callbacks import CHECKPOINT, Checkpoints, Progress, Trial
+from molflow.checkpoint import ModelSpec, read_spec
 from molflow.config import TrainConfig, TrainerConfig, to_plain
 from molflow.errors import InputError
 from molflow.module import FlowModule
@@ -28,25 +32,30 @@ def make_trainer(config: TrainConfig, trial: Trial) -> pl.Trainer:
     """Lightning's trainer with our callbacks, on the hardware that ``config`` names."""
     _quieten_lightning()
     settings, folder = config.trainer, Path(config.out)
-    return pl.Trainer(
-        max_steps=settings.steps,
-        max_epochs=-1,
-        accumulate_grad_batches=settings.accumulate,
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        strategy=settings.strategy,
-        precision="bf16-mixed" if wants_bf16(settings) else "32-true",
-        logger=make_loggers(config),
-        callbacks=[
-            Progress(settings.batch_size),
+    arguments: dict[str, Any] = {
+        "max_steps": settings.steps,
+        "max_epochs": -1,
+        "accumulate_grad_batches": settings.accumulate,
+        "accelerator": settings.accelerator,
+        "devices": settings.devices,
+        "strategy": settings.strategy,
+        "precision": "bf16-mixed" if wants_bf16(settings) else "32-true",
+        "logger": make_loggers(config),
+        "callbacks": [
+            Progress(settings.batch_size * settings.accumulate),
             trial,
             Checkpoints(folder, trial.spec, settings.checkpoint_minutes),
         ],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+    }
+    try:
+        return pl.Trainer(**arguments)
+    except MisconfigurationException as error:
+        asked = f"trainer.accelerator={settings.accelerator}, trainer.devices={settings.devices}"
+        raise InputError(f"{asked}: not to be had here ({str(error).splitlines()[0]})") from None
 
 
 def make_loggers(config: TrainConfig) -> list[Logger]:
@@ -97,24 +106,39 @@ def wants_compilation(settings: TrainerConfig) -> bool:
     return compiler and long
 
 
-def checkpoint_to_resume(config: TrainConfig, module: FlowModule) -> str | None:
-    """The path of the checkpoint, after a look at whether it can be read and fits the module."""
-    if config.resume is None:
-        return None
-    path = Path(config.out) / CHECKPOINT
+@dataclass(frozen=True)
+class Resumed:
+    """A checkpoint that fits: where it is, and how far its run had come."""
+
+    path: str
+    step: int
+    minutes: float
+
+
+def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> Resumed:
+    """The checkpoint in ``folder``, after a look at whether it can be read and fits.
+
+    InputError where it is damaged, or where the model of that run is another than ``spec``: a
+    vocabulary or a law of sizes that changed would give the old weights a new meaning.
+    """
+    path = folder / CHECKPOINT
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except Exception as error:  # whatever a damaged archive makes the reader stumble over
-        line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: truncated or not a checkpoint ({line})") from None
-    wanted = module.state_dict()
-    for name in wanted | saved:
-        shapes = [tuple(d[name].shape) if name in d else None for d in (saved, wanted)]
-        if shapes[0] != shapes[1]:
-            raise InputError(
-                f"{path}: {name} is {shapes[0]} there and {shapes[1]} in this configuration"
-            )
-    return str(path)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = {name: tuple(value.shape) for name, value in saved["state_dict"].items()}
+        seen, step = saved["molflow"], int(saved["global_step"])
+        resumed = Resumed(str(path), step, float(seen["minutes"]))
+        complete = {"pytorch-lightning_version", "loops", "optimizer_states"} <= saved.keys()
+        if not complete or len(saved["optimizer_states"]) != 1 or int(seen["batches_seen"]) < step:
+            raise ValueError
+    except Exception:  # whatever a damaged or foreign archive makes the reader stumble over
+        raise InputError(f"{path}: truncated or not a checkpoint of molflow") from None
+    require_same(f"{path}: ", read_spec(folder), spec, (*PARENTAL, "size_law"))
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    for name in wanted | tensors:
+        there, here = tensors.get(name), wanted.get(name)
+        if there != here:
+            raise InputError(f"{path}: {name} is {there} there and {here} in this configuration")
+    return resumed
 
 
 def _has_wandb_key() -> bool:
@@ -129,6 +153,9 @@ def _quieten_lightning() -> None:
     warnings.filterwarnings("ignore", module="pytorch_lightning")
 
 
-def fit(trainer: pl.Trainer, module: FlowModule, checkpoint: str | None) -> Any:
-    """Trains, from ``checkpoint`` on if there is one."""
-    trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+def fit(trainer: pl.Trainer, module: FlowModule, checkpoint: str | None) -> None:
+    """Trains, from ``checkpoint`` on if there is one. KeyboardInterrupt where it was broken off."""
+    try:
+        trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:  # what Lightning makes of a KeyboardInterrupt
+        raise KeyboardInterrupt from None

@@ -74,7 +74,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     options = [*arguments, f"trainer.accumulate={accumulate}", "trainer.sample_every=0"]
     main([*options, f"out={tmp_path / 'whole'}"])
     interrupt_at(monkeypatch, batch=6)
-    main([*options, f"out={tmp_path / 'parts'}"])
+    with pytest.raises(KeyboardInterrupt):
+        main([*options, f"out={tmp_path / 'parts'}"])
     stopped = torch.load(tmp_path / "parts" / "last.ckpt", weights_only=True)
     assert stopped["global_step"] == {1: 7, 2: 4}[accumulate]
     main([f"resume={tmp_path / 'parts'}"])
@@ -161,18 +162,80 @@ def test_resuming_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_refused(arguments: list[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
     main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+    more = [f"resume={run}", "trainer.steps=2"]
     whole = (run / "last.ckpt").read_bytes()
     for damaged in (whole[: len(whole) // 2], b"not a checkpoint", b""):
         (run / "last.ckpt").write_bytes(damaged)
         with pytest.raises(InputError, match=r"last\.ckpt: truncated or not a checkpoint"):
-            main([f"resume={run}"])
+            main(more)
+    torch.save({"state_dict": [1]}, run / "last.ckpt")
+    with pytest.raises(InputError, match=r"last\.ckpt: truncated or not a checkpoint of molflow"):
+        main(more)
 
 
 def test_a_checkpoint_of_another_network_is_refused(arguments: list[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
     main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
-    with pytest.raises(InputError, match=r"is \(\d+, 16\) there and \(\d+, 32\) in this config"):
+    with pytest.raises(InputError, match=r"last\.ckpt: width is 16 there and 32 here"):
         main([f"resume={run}", "model.width=32"])
+
+
+def test_a_run_whose_data_have_changed_is_not_resumed(arguments: list[str], tmp_path: Path) -> None:
+    run, source = tmp_path / "run", tmp_path / "molecules [a=b].csv"
+    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+    before = (run / "config.json").read_text()
+    source.write_text(source.read_text().replace("CCO,", "CCF,"))
+    with pytest.raises(InputError, match=r"resume=.*: began on .*, but molecules \[a=b\] is"):
+        main([f"resume={run}", "trainer.steps=2"])
+    assert (run / "config.json").read_text() == before
+
+
+def test_a_finished_run_has_nothing_to_resume(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    main([*arguments, f"out={run}", "trainer.steps=2", "trainer.sample_every=0"])
+    before = (run / "last.ckpt").read_bytes()
+    capsys.readouterr()
+    main([f"resume={run}"])
+    assert "finished already, 2 steps" in capsys.readouterr().out
+    assert (run / "last.ckpt").read_bytes() == before
+
+
+def test_a_resumed_run_stays_in_its_folder(arguments: list[str], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"out=elsewhere: resume=here goes on in its own folder"):
+        main(["resume=here", "out=elsewhere"])
+
+
+def test_a_relative_path_to_data_holds_from_another_folder(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    relative = [a.replace(f"{tmp_path}/", "") for a in arguments]
+    assert "dataset.path=molecules [a=b].csv" in relative
+    main([*relative, "out=run", "trainer.steps=1", "trainer.sample_every=0"])
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    main(["resume=../run", "trainer.steps=2"])
+    assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["global_step"] == 2
+
+
+def test_a_run_that_diverges_ends_in_one_line_and_keeps_what_was_saved(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    options = ["trainer.learning_rate=1e30", "trainer.gradient_clip=0", "trainer.warmup=0"]
+    with pytest.raises(InputError, match=r"diverged before step \d+.*learning_rate=1e\+30"):
+        main([*arguments, *options, f"out={run}", "trainer.sample_every=0"])
+    assert not (run / "model.safetensors").exists()
+
+
+def test_hardware_that_is_not_here_is_named(arguments: list[str], tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    wanted = ["trainer.accelerator=gpu", f"out={tmp_path / 'run'}"]
+    with pytest.raises(InputError, match=r"trainer\.accelerator=gpu, .*: not to be had here"):
+        main([*arguments, *wanted])
 
 
 def test_the_record_of_a_run_says_what_was_left_out(arguments: list[str], tmp_path: Path) -> None:
@@ -208,7 +271,8 @@ def test_a_resumed_run_of_the_default_network_equals_an_uninterrupted_one(
     options += ["trainer.sample_every=0", "flow.distill=psd", "flow.shown=0.3"]
     main([*options, f"out={tmp_path / 'whole'}"])
     interrupt_at(monkeypatch, batch=6)
-    main([*options, f"out={tmp_path / 'parts'}"])
+    with pytest.raises(KeyboardInterrupt):
+        main([*options, f"out={tmp_path / 'parts'}"])
     main([f"resume={tmp_path / 'parts'}"])
     whole, parts = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "parts"))
     assert len(whole["atoms_in.weight"]) == 128
