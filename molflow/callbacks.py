@@ -15,13 +15,12 @@ import torch
 
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.console import atomic_write, terminal
+from molflow.files import CHECKPOINT, PICTURE
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples
 from molflow.module import FlowModule, draws
 from molflow.pictures import draw_molecules
 
-CHECKPOINT = "last.ckpt"
-PICTURE = "samples.png"
 TRIAL_SAMPLE = 1000
 TRIAL_STEPS = 20
 

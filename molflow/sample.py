@@ -19,6 +19,7 @@ from molflow.config import (
 )
 from molflow.console import atomic_write, for_json, progress, require_writable, run_program, table
 from molflow.errors import InputError
+from molflow.files import CHECKPOINT, RECORD, WEIGHTS
 
 if TYPE_CHECKING:
     from molflow.checkpoint import ModelSpec
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from molflow.samples import Samples
 
 CSV, SMI, SDF, GRID = "samples.csv", "samples.smi", "samples.sdf", "grid.png"
-TRAJECTORY, RECORD = "trajectory.png", "run.json"
+TRAJECTORY = "trajectory.png"
 RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, RECORD)
-OF_A_MODEL = ("last.ckpt", "model.safetensors")
+OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 DRAWN = 24
 FOLLOWED = 64
 REASONS_SHOWN = 8

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
 from molflow.console import atomic_write, for_json, run_program, table
 from molflow.errors import InputError
+from molflow.files import CHECKPOINT, LOSS, METRICS, PICTURE, RECORD
 
 if TYPE_CHECKING:
     from molflow.callbacks import Trial
@@ -19,11 +20,8 @@ if TYPE_CHECKING:
     from molflow.module import FlowModule
     from molflow.streams import GraphStream
 
-RUN = "run.json"
-PICTURE = "samples.png"
 OWN_FOLDER = ("out", "resume")
 PATHS = ("dataset.path", "dataset.cache", "checkpoint")
-CHECKPOINT = "last.ckpt"
 HELD_OUT = 2048
 LAST_SAMPLE = 1000
 LAST_STEPS = 50
@@ -70,9 +68,9 @@ def anchored(argument: str) -> str:
 
 def read_record(folder: str) -> dict[str, Any]:
     """run.json of the run in ``folder``."""
-    path = Path(folder) / RUN
+    path = Path(folder) / RECORD
     if not path.is_file() or not path.with_name(CHECKPOINT).is_file():
-        raise InputError(f"resume={folder}: not a run folder with {RUN} and {CHECKPOINT}")
+        raise InputError(f"resume={folder}: not a run folder with {RECORD} and {CHECKPOINT}")
     try:
         record = json.loads(path.read_text())
         return {**record, "arguments": [str(argument) for argument in record["arguments"]]}
@@ -166,7 +164,7 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: MoleculeDat
         "dropped": dict(dataset.dropped),
         "versions": {name: version(name) for name in packages},
     }
-    with atomic_write(Path(config.out) / RUN) as path:
+    with atomic_write(Path(config.out) / RECORD) as path:
         path.write_text(json.dumps(content, indent=1) + "\n")
 
 
@@ -197,7 +195,7 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
 
     folder = Path(config.out)
     close_loggers(module.loggers)
-    with atomic_write(folder / "loss.png") as path:
+    with atomic_write(folder / LOSS) as path:
         draw_run(read_logs(folder), path)
     print(f"after {module.global_step:,} steps in {module.minutes():.1f} minutes:")
     if module.progress < 1:
@@ -219,7 +217,7 @@ def show_last_sample(folder: Path, module: FlowModule, trial: Trial) -> None:
         draw_molecules(made[:24], path)
     metrics = made.metrics(trial.training)
     content = {"n": LAST_SAMPLE, "steps": LAST_STEPS, "method": "euler"}
-    with atomic_write(folder / "metrics.json") as path:
+    with atomic_write(folder / METRICS) as path:
         path.write_text(json.dumps(content | {"metrics": for_json(metrics)}, indent=1) + "\n")
     title = f"{LAST_SAMPLE:,} molecules, {LAST_STEPS} Euler steps"
     table(title, ("metric", "share"), [*metrics.items()])

@@ -18,10 +18,11 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
 from molflow.build import PARENTAL, require_same
-from molflow.callbacks import CHECKPOINT, Checkpoints, Progress, Trial
+from molflow.callbacks import Checkpoints, Progress, Trial
 from molflow.checkpoint import ModelSpec, read_spec
 from molflow.config import TrainConfig, TrainerConfig, to_plain
 from molflow.errors import InputError
+from molflow.files import CHECKPOINT
 from molflow.module import FlowModule
 
 STEPS_WORTH_COMPILING = 3000
