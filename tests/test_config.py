@@ -22,7 +22,14 @@ from molflow.errors import InputError
 from molflow.recipes import groups
 from molflow.schema import from_plain, keys
 
-TEXT_KEYS = ["out", "resume", "dataset.smiles_column", "dataset.cache", "logger.project"]
+TEXT_KEYS = [
+    "out",
+    "resume",
+    "checkpoint",
+    "dataset.smiles_column",
+    "dataset.cache",
+    "logger.project",
+]
 
 
 def error_of(program: str, *overrides: str) -> str:
