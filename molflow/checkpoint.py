@@ -9,21 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
 from molflow.chem.vocabulary import Vocabulary
 from molflow.console import atomic_write
 from molflow.errors import InputError
+from molflow.files import CONFIG, WEIGHTS
 
 FORMAT = 1
-WEIGHTS = "model.safetensors"
-CONFIG = "config.json"
 COUNTS = ("max_atoms", "width", "pair_width", "depth", "heads")
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,39 @@ def read_spec(folder: Path) -> ModelSpec:
         raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
 
 
+def require_fit(folder: Path, spec: ModelSpec, build: Callable[[ModelSpec], nn.Module]) -> None:
+    """InputError where the file of weights in ``folder`` is not of the network that ``spec`` names.
+
+    Compares names and shapes alone, so a configuration with absurd numbers allocates nothing.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / WEIGHTS
+    try:
+        with safe_open(path, "pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    except SafetensorError as error:
+        raise InputError(f"{path}: truncated or not a safetensors file ({error})") from None
+    _require_vocabulary(path, metadata, spec.vocabulary)
+    _require_plausible(path, found, spec)
+    with torch.device("meta"):
+        wanted = build(spec)
+    _require_shapes(path, found, wanted)
+
+
+def _require_plausible(path: Path, found: Mapping[str, Shape], spec: ModelSpec) -> None:
+    """Every block has tensors and every other count is the side of one."""
+    sides = [side for shape in found.values() if 0 not in shape for side in shape]
+    for name in COUNTS:
+        value = getattr(spec, name)
+        limit = len(found) if name == "depth" else max(sides, default=0)
+        if value > limit:
+            _misfit(path, f"{name} is {value} there, more than they have room for")
+
+
 def load_weights(folder: Path, net: nn.Module, vocabulary: Vocabulary) -> str:
     """Reads the weights in ``folder`` into ``net``; the sha256 of their file.
 
@@ -156,12 +190,8 @@ def load_weights(folder: Path, net: nn.Module, vocabulary: Vocabulary) -> str:
         raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
     except SafetensorError as error:
         raise InputError(f"{path}: truncated or not a safetensors file ({error})") from None
-    named = _metadata(content).get("vocabulary", _names(vocabulary))
-    if named != _names(vocabulary):
-        raise InputError(f"{path}: of another vocabulary ({named}) than {CONFIG} beside it")
-    difference = _difference(tensors, net.state_dict())
-    if difference is not None:
-        raise InputError(f"{path}: not the weights of {CONFIG} beside it: {difference}")
+    _require_vocabulary(path, _metadata(content), vocabulary)
+    _require_shapes(path, {name: tuple(value.shape) for name, value in tensors.items()}, net)
     net.load_state_dict(tensors)
     return hashlib.sha256(content).hexdigest()
 
@@ -177,13 +207,25 @@ def _names(vocabulary: Vocabulary) -> str:
     return " ".join((*vocabulary.atoms, *vocabulary.bonds))
 
 
-def _difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str | None:
-    """The first tensor that is missing, unknown or of another shape."""
+def _require_vocabulary(path: Path, metadata: Mapping[str, str], vocabulary: Vocabulary) -> None:
+    named = metadata.get("vocabulary", _names(vocabulary))
+    if named != _names(vocabulary):
+        raise InputError(f"{path}: of another vocabulary ({named}) than {CONFIG} beside it")
+
+
+def _require_shapes(path: Path, found: Mapping[str, Shape], net: nn.Module) -> None:
+    """InputError for the first tensor that is missing, unknown or of another shape."""
+    wanted = net.state_dict()
     for name in wanted:
         if name not in found:
-            return f"{name} is missing"
-        ours, theirs = tuple(wanted[name].shape), tuple(found[name].shape)
+            _misfit(path, f"{name} is missing")
+        ours, theirs = tuple(wanted[name].shape), found[name]
         if ours != theirs:
-            return f"{name} is {theirs} instead of {ours}: another vocabulary or size"
-    unknown = [name for name in found if name not in wanted]
-    return f"{unknown[0]} is unknown" if unknown else None
+            _misfit(path, f"{name} is {theirs} instead of {ours}: another vocabulary or size")
+    for name in found:
+        if name not in wanted:
+            _misfit(path, f"{name} is unknown")
+
+
+def _misfit(path: Path, difference: str) -> NoReturn:
+    raise InputError(f"{path}: not the weights of {CONFIG} beside it: {difference}")

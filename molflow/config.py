@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, overload
 
 from molflow import recipes
+from molflow.datasets.names import QM9_SPLITS, VOCABULARIES
 from molflow.errors import InputError
 from molflow.schema import COUNT, POSITIVE, Range, from_plain, key, section
 
@@ -24,17 +25,19 @@ class DatasetConfig:
     name: str = key("qm9", "where the molecules come from", choices=("qm9", "smiles_file"))
     path: str | None = key(None, "the CSV, TSV or SMI file (plain or .gz) of dataset=smiles_file")
     smiles_column: str = key("smiles", "the column of that file with the SMILES", required=True)
-    split: str = key("digress", "train, valid and test", choices=("digress", "edm", "random"))
+    split: str = key("digress", "train, valid and test", choices=QM9_SPLITS)
     seed: int = key(0, "of split=random", within=SEEDS)
     vocabulary: str = key(
         "charged",
         "charges in the atom type, or none",
-        choices=("charged", "stripped"),
+        choices=VOCABULARIES,
     )
     order: str = key(
         "canonical", "order of the atoms shown to the network", choices=("canonical", "random")
     )
-    max_atoms: int | None = key(None, "leave larger molecules out", within=COUNT)
+    max_atoms: int | None = key(
+        None, "leave larger ones out; null is 256 for dataset=smiles_file", within=COUNT
+    )
     cache: str | None = key(None, "folder of prepared data; null is the user's cache folder")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from molflow.build import LOSSES, METHODS, Method, build_network, build_posterior
-from molflow.checkpoint import CONFIG, ModelSpec, find_model, load_weights, read_spec
+from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec, require_fit
 from molflow.chem.molecule import check_many
 from molflow.console import progress
 from molflow.errors import InputError
+from molflow.files import CONFIG
 from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
 from molflow.flow.samplers import trajectory
@@ -130,12 +132,16 @@ class Generator:
 
     def require_size(self, atoms: int | None) -> None:
         """InputError where this model makes no molecules of so many atoms; None is any size."""
-        if atoms is not None and not 1 <= atoms <= self.spec.max_atoms:
+        if atoms is None:
+            return
+        _require_whole(atoms=atoms)
+        if not 1 <= atoms <= self.spec.max_atoms:
             raise InputError(f"atoms={atoms}: this model makes 1 to {self.spec.max_atoms} atoms")
 
     def noise(self, indices: Sequence[int], seed: int, atoms: int | None = None) -> SizesAndNoises:
         """Sizes (n,) and, for every molecule, field -> (D, K) noise for its own variables."""
         self.require_size(atoms)
+        _require_whole(seed=seed)
         if not 0 <= seed < SEEDS:
             raise InputError(f"seed={seed}: at least 0 and less than 2^64")
         law = np.cumsum(self.spec.size_law)
@@ -215,7 +221,14 @@ def _method(name: str, noise: float) -> Method:
     return METHODS[name]
 
 
+def _require_whole(**values: int) -> None:
+    for name, value in values.items():
+        if not isinstance(value, Integral):
+            raise InputError(f"{name}={value!r}: a whole number is needed")
+
+
 def _require_positive(**values: int) -> None:
+    _require_whole(**values)
     for name, value in values.items():
         if value < 1:
             raise InputError(f"{name}={value}: at least 1")
@@ -227,13 +240,25 @@ def load(checkpoint: str | Path, device: str = "auto") -> Generator:
     device: a name that torch knows; "auto" is the GPU where there is one. InputError says what is
     missing, damaged or does not fit.
     """
-    folder = find_model(checkpoint)
+    place, folder = _device(device), find_model(checkpoint)
     spec = read_spec(folder)
     if spec.loss not in LOSSES:
         known = ", ".join(LOSSES)
         raise InputError(f"{folder / CONFIG}: loss is {spec.loss!r}, this version knows {known}")
+    require_fit(folder, spec, build_network)
     net = build_network(spec)
     fingerprint = load_weights(folder, net, spec.vocabulary)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Generator(net.to(device).eval(), spec, fingerprint)
+    return Generator(net.to(place).eval(), spec, fingerprint)
+
+
+def _device(name: str) -> torch.device:
+    """The device of that name; InputError where torch knows none or cannot compute on it."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, ImportError, TypeError):
+        known = "auto, cpu, cuda or another that torch can use here"
+        raise InputError(f"device={name!r}: {known}") from None
+    return device

@@ -14,10 +14,11 @@ from PIL import Image
 
 from molflow.build import build_dataset, build_network
 from molflow.check import main
-from molflow.checkpoint import WEIGHTS, ModelSpec, save_model
+from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.vocabulary import Vocabulary
 from molflow.config import CheckConfig, DatasetConfig
 from molflow.errors import InputError
+from molflow.files import WEIGHTS
 from molflow.findings import graded, judge, judge_identities, no_better
 from molflow.generator import Generator, load
 from molflow.graph.graph import Graph

@@ -12,9 +12,10 @@ from safetensors.torch import load_file, save_file
 
 import molflow
 from molflow.build import build_network
-from molflow.checkpoint import CONFIG, WEIGHTS, ModelSpec, load_weights, read_spec, save_model
+from molflow.checkpoint import ModelSpec, load_weights, read_spec, save_model
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
+from molflow.files import CONFIG, WEIGHTS
 
 SPEC = ModelSpec(
     vocabulary=Vocabulary(("C", "N", "N+", "O-", "O")),
@@ -193,6 +194,47 @@ def test_a_tensor_that_is_missing_is_named(model):
 def test_a_tensor_too_many_is_named(model):
     edit(model, positions=False)
     assert error_of(model).endswith("_position is unknown")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"width": 10**9}, "width is 1000000000 there, more than they have room for"),
+        ({"width": 10**30}, f"width is {10**30} there, more than they have room for"),
+        ({"pair_width": 10**12}, "pair_width is 1000000000000 there, more than"),
+        ({"depth": 10**9}, "depth is 1000000000 there, more than"),
+        ({"max_atoms": 10**6, "size_law": [0, 1] + [0] * (10**6 - 1)}, "max_atoms is 1000000 "),
+        ({"width": 16}, "is (3, 8) instead of (3, 16): another vocabulary or size"),
+        ({"depth": 2}, "blocks.1.norm_attention.read.weight is missing"),
+    ],
+)
+def test_numbers_that_the_weights_do_not_have_are_found_before_anything_is_built(
+    model, changes, message, monkeypatch
+):
+    def build(spec: ModelSpec) -> torch.nn.Module:
+        assert torch.empty(0).is_meta
+        return build_network(spec)
+
+    monkeypatch.setattr("molflow.generator.build_network", build)
+    edit(model, **changes)
+    error = error_of(model)
+    assert error.startswith(f"{model / WEIGHTS}: not the weights of {CONFIG} beside it: ")
+    assert message in error
+
+
+def test_weights_without_content_have_room_for_nothing(model):
+    save_file({"empty": torch.zeros(10**12, 0)}, model / WEIGHTS)
+    edit(model, width=10**12, heads=10**12)
+    assert error_of(model).endswith("max_atoms is 3 there, more than they have room for")
+
+
+@pytest.mark.parametrize("device", ["tpu9", "cuda:99", "meta", "", None])
+def test_a_device_that_torch_cannot_use_is_named(model, device):
+    with pytest.raises(InputError) as error:
+        molflow.load(model, device=device)
+    assert str(error.value) == (
+        f"device={device!r}: auto, cpu, cuda or another that torch can use here"
+    )
 
 
 def test_weights_that_do_not_fit_change_nothing(model):

@@ -215,12 +215,23 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
         ({"atoms": 5}, "atoms=5: this model makes 1 to 4 atoms"),
         ({"method": "rk4"}, "method='rk4': one of euler, heun, flow_map, renoised"),
         ({"seed": -1}, "seed=-1: at least 0 and less than 2^64"),
+        ({"n": 2.5}, "n=2.5: a whole number is needed"),
+        ({"n": "2"}, "n='2': a whole number is needed"),
+        ({"steps": 3.0}, "steps=3.0: a whole number is needed"),
+        ({"batch_size": None}, "batch_size=None: a whole number is needed"),
+        ({"seed": 1.5}, "seed=1.5: a whole number is needed"),
+        ({"atoms": 2.5}, "atoms=2.5: a whole number is needed"),
     ],
 )
 def test_a_mistake_is_named_with_its_value_and_the_choices(generator, wrong, message):
     with pytest.raises(InputError) as caught:
         generator.sample(**({"n": 2} | wrong))
     assert str(caught.value) == message
+
+
+def test_whole_numbers_of_numpy_are_taken(generator, nine):
+    made = generator.sample(np.int64(9), steps=np.int32(3), seed=np.uint8(0))
+    assert graphs_of(made) == nine
 
 
 @pytest.fixture(scope="module")

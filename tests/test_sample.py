@@ -13,10 +13,11 @@ import torch
 from rdkit import Chem
 
 from molflow.build import build_dataset, build_network
-from molflow.checkpoint import CONFIG, WEIGHTS, ModelSpec, save_model
+from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.vocabulary import Vocabulary
 from molflow.config import DatasetConfig
 from molflow.errors import InputError
+from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import Generator
 from molflow.sample import main, training_smiles
 

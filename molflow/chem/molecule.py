@@ -116,8 +116,8 @@ def _bond_orders(mol: Chem.Mol) -> tuple[Ints, list[int]]:
     return pairs, valences
 
 
-def to_graph(mol: Chem.Mol, vocabulary: Vocabulary, max_atoms: int | None = None) -> Graph:
-    """The graph of a sanitised molecule: atoms (n,) in the order of mol, pairs (P,), both int8.
+def to_graph(mol: Chem.Mol, vocabulary: Vocabulary) -> Graph:
+    """The graph of a sanitised molecule: atoms (n,) int16 in the order of mol, pairs (P,) int8.
 
     Raises Unusable for whatever `build` would not give back. Where the vocabulary knows no
     charges, hydrogens of charged atoms are not tested: such a molecule does not come back.
@@ -125,8 +125,6 @@ def to_graph(mol: Chem.Mol, vocabulary: Vocabulary, max_atoms: int | None = None
     n = mol.GetNumAtoms()
     if n == 0:
         raise Unusable("no atoms")
-    if max_atoms is not None and n > max_atoms:
-        raise Unusable(f"more than {max_atoms} atoms")
     atoms = [mol.GetAtomWithIdx(i) for i in range(n)]
     classes = [_atom_class(atom, vocabulary) for atom in atoms]
     aromatic = any(atom.GetIsAromatic() for atom in atoms)
@@ -137,7 +135,7 @@ def to_graph(mol: Chem.Mol, vocabulary: Vocabulary, max_atoms: int | None = None
             continue
         if atom.GetTotalNumHs() != _hydrogens(atom.GetAtomicNum(), charge, valence):
             raise Unusable("radical or unusual valence")
-    return Graph(np.array(classes, dtype=np.int8), pairs)
+    return Graph(np.array(classes, dtype=np.int16), pairs)
 
 
 @cache

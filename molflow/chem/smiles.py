@@ -6,6 +6,9 @@ from rdkit import Chem, rdBase
 
 from molflow.chem.vocabulary import atom_name
 
+LONGEST = 10_000
+"""Characters of a SMILES text: of a few times more, RDKit's recursion can end the process."""
+
 
 class Unusable(Exception):
     """A molecule that cannot become a graph; `reason` is a short category to count by."""
@@ -18,8 +21,11 @@ class Unusable(Exception):
 def read_smiles(smiles: str) -> Chem.Mol:
     """The sanitised molecule without stereochemistry, atom maps and explicit hydrogens.
 
-    Raises Unusable where the text does not parse, is empty or holds a wildcard.
+    Raises Unusable where the text is longer than LONGEST, does not parse, is empty or holds a
+    wildcard.
     """
+    if len(smiles) > LONGEST:
+        raise Unusable(f"text of more than {LONGEST:,} characters")
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(smiles)
     if mol is None:

@@ -65,17 +65,15 @@ class MoleculeDataset:
 class Batch:
     """B molecules padded to N atoms and P = N(N-1)/2 pairs, as int64 classes.
 
-    atoms (B, N) and pairs (B, P) are 0 beyond the molecule; sizes (B,). step: the position of the
-    batch in its stream.
+    atoms (B, N) and pairs (B, P) are 0 beyond the molecule; sizes (B,).
     """
 
     atoms: Indices
     pairs: Indices
     sizes: Indices
-    step: int
 
 
-def collate(packed: Packed, indices: Indices, max_atoms: int, step: int = 0) -> Batch:
+def collate(packed: Packed, indices: Indices, max_atoms: int) -> Batch:
     """The molecules at `indices` (B,) padded to `max_atoms`. ValueError if one is larger."""
     sizes = packed.sizes[indices].astype(np.int64)
     if sizes.max(initial=0) > max_atoms:
@@ -84,7 +82,6 @@ def collate(packed: Packed, indices: Indices, max_atoms: int, step: int = 0) -> 
         atoms=_padded(packed.atoms, packed.atom_starts, indices, max_atoms),
         pairs=_padded(packed.pairs, packed.pair_starts, indices, pair_count(max_atoms)),
         sizes=sizes,
-        step=step,
     )
 
 

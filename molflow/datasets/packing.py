@@ -30,9 +30,16 @@ from molflow.chem.molecule import (
 )
 from molflow.chem.vocabulary import ATOM_NAME
 from molflow.console import progress
-from molflow.datasets.store import Packed, concatenate
+from molflow.datasets.store import CLASS_LIMIT, Packed, concatenate
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
+
+LARGEST = 256
+"""Atoms of the largest molecule that is kept where nobody asks for more.
+
+Every batch is padded to the largest molecule, and its pairs grow with the square: 256 atoms have
+32,640 of them.
+"""
 
 CHUNK = 1_000
 PROCESSES = 2
@@ -56,8 +63,8 @@ class Recipe:
     """What becomes of the rows of a source.
 
     column: where the SMILES stand. charged: formal charges belong to the atom classes. max_atoms:
-    larger molecules are left out; None for no limit. distinct: a molecule that came before, by its
-    canonical SMILES, is left out.
+    larger molecules are left out; None, where the source is known, for no limit. distinct: a
+    molecule that came before, by its canonical SMILES, is left out.
     """
 
     column: str
@@ -69,15 +76,18 @@ class Recipe:
 def pack(
     source: str, rows: Iterable[Row], recipe: Recipe, total: int | None = None
 ) -> tuple[Packed, list[Drop]]:
-    """The usable molecules of `rows` in their order, and the others. InputError if none is usable.
+    """The usable molecules of `rows` in their order, and the others.
 
-    Atoms are stored in the order in which the canonical SMILES writes them.
+    Atoms are stored in the order in which the canonical SMILES writes them. InputError if no
+    molecule is usable, or if they have more atom classes than int8 can count.
     """
-    results = _each(partial(_pack_chunk, recipe=recipe), _chunks(rows))
+    results = _each(partial(_pack_chunk, source=source, recipe=recipe), _chunks(rows))
     count = None if total is None else -(-total // CHUNK)
     results = progress(results, "reading molecules", total=count, unit="k molecules")
-    parts, lists = [], []
+    parts, lists, names = [], [], set[str]()
     for part, drops in results:
+        names.update(part.vocabulary.atoms if len(part) else ())
+        _require_countable(source, len(names))
         parts.append(part)
         lists.append(drops)
     drops = list(chain.from_iterable(lists))
@@ -88,6 +98,14 @@ def pack(
         packed, repeated = _distinct(packed)
         drops = sorted([*drops, *repeated], key=lambda drop: drop.row)
     return replace(packed, dropped=dict(Counter(drop.reason for drop in drops))), drops
+
+
+def _require_countable(source: str, classes: int) -> None:
+    if classes > CLASS_LIMIT:
+        raise InputError(
+            f"{source}: {classes} atom classes (element and charge) or more, where {CLASS_LIMIT} "
+            "is the limit; dataset.vocabulary=stripped has none for charges"
+        )
 
 
 def _summary(drops: list[Drop]) -> str:
@@ -145,8 +163,8 @@ def _leave_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _pack_chunk(rows: list[Row], recipe: Recipe) -> Result:
-    """The molecules of a chunk over the vocabulary of their atoms."""
+def _pack_chunk(rows: list[Row], source: str, recipe: Recipe) -> Result:
+    """The molecules of a chunk over the vocabulary of their atoms. InputError if that is large."""
     drops: list[Drop] = []
     read: list[tuple[Row, Chem.Mol]] = []
     for row in rows:
@@ -163,7 +181,7 @@ def _pack_chunk(rows: list[Row], recipe: Recipe) -> Result:
             kept.append((row[0], to_graph(mol, vocabulary), canonical_smiles(mol)))
         except Unusable as error:
             drops.append(Drop(*row, error.reason))
-    return _packed(kept, vocabulary), sorted(drops, key=lambda drop: drop.row)
+    return _packed(source, kept, vocabulary), sorted(drops, key=lambda drop: drop.row)
 
 
 def _molecule(text: str, max_atoms: int | None) -> Chem.Mol:
@@ -177,13 +195,18 @@ def _molecule(text: str, max_atoms: int | None) -> Chem.Mol:
     return mol
 
 
-def _packed(kept: list[tuple[int, Graph, str]], vocabulary: Vocabulary) -> Packed:
+def _packed(source: str, kept: list[tuple[int, Graph, str]], vocabulary: Vocabulary) -> Packed:
+    """The molecules that were kept, over the part of `vocabulary` that occurs in them."""
     graphs = [graph for _, graph, _ in kept]
     nothing = [np.zeros(0, np.int8)]
+    classes = np.concatenate(nothing + [graph.atoms for graph in graphs])
+    occurring = np.unique(classes)
+    _require_countable(source, len(occurring))
+    names = tuple(vocabulary.atoms[a] for a in occurring)
     return Packed(
-        vocabulary=vocabulary,
+        vocabulary=replace(vocabulary, atoms=names) if names else vocabulary,
         sizes=np.array([len(graph) for graph in graphs], dtype=np.int16),
-        atoms=np.concatenate(nothing + [graph.atoms.astype(np.int8) for graph in graphs]),
+        atoms=np.searchsorted(occurring, classes).astype(np.int8),
         pairs=np.concatenate(nothing + [graph.pairs.astype(np.int8) for graph in graphs]),
         ids=np.array([number for number, _, _ in kept], dtype=np.int64),
         text="\n".join([smiles for _, _, smiles in kept]).encode("ascii"),

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from molflow.datasets.loaders import SPLITS, Indices, MoleculeDataset
+from molflow.datasets.names import QM9_SPLITS, VOCABULARIES, require_name
 from molflow.datasets.packing import Recipe, Row
 from molflow.datasets.prepare import prepare
 from molflow.errors import InputError
@@ -29,8 +30,6 @@ FILE = "qm9.csv.gz"
 ROWS = 130_831
 LAST_ID = 133_885
 TRAIN = 100_000
-SPLIT_NAMES = ("digress", "edm", "random")
-VOCABULARIES = ("charged", "stripped")
 
 
 def load(
@@ -46,10 +45,8 @@ def load(
     SMILES keep their charges). seed: for split="random" alone. max_atoms: larger molecules are left
     out of their splits. InputError if a name is unknown, the file missing or not ours.
     """
-    if split not in SPLIT_NAMES:
-        raise InputError(f"dataset.split={split!r}: one of {', '.join(SPLIT_NAMES)}")
-    if vocabulary not in VOCABULARIES:
-        raise InputError(f"dataset.vocabulary={vocabulary!r}: one of {', '.join(VOCABULARIES)}")
+    require_name("dataset.split", split, QM9_SPLITS)
+    require_name("dataset.vocabulary", vocabulary, VOCABULARIES)
     source = data_file()
     recipe = Recipe("smiles", vocabulary == "charged", max_atoms, distinct=False)
     packed, report = prepare(source, cache, lambda: read(source), recipe, total=ROWS)

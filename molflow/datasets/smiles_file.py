@@ -2,7 +2,8 @@
 
 CSV and TSV have a header with the named column; SMI has no header, the SMILES come first on a line
 and a name may follow. Rows are counted as lines of the file from 1, the header included. Rows that
-hold no usable molecule, and molecules that came before, are left out, counted by reason and listed.
+hold no usable molecule, molecules that came before, and those of more than 256 atoms where no other
+limit is given, are left out, counted by reason and listed.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from molflow.datasets.loaders import SPLITS, Indices, MoleculeDataset
-from molflow.datasets.packing import Recipe, Row
+from molflow.datasets.names import VOCABULARIES, require_name
+from molflow.datasets.packing import LARGEST, Recipe, Row
 from molflow.datasets.prepare import prepare
 from molflow.errors import InputError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SMI = ".smi"
-VOCABULARIES = ("charged", "stripped")
 NAMES_SHOWN = 20
 NOT_TEXT = re.compile("[\0\udc80-\udcff]")
 
@@ -41,19 +42,20 @@ def load(
     """The distinct molecules of a file, split at random by `seed`.
 
     cache: where the prepared molecules are kept, by default `cache_folder()`. max_atoms: larger
-    molecules are left out. fractions: shares of train, valid and test. InputError names the file,
-    and the row or the columns, where it cannot be read or holds no usable molecule.
+    molecules are left out, by default those above `packing.LARGEST`. fractions: shares of train,
+    valid and test. InputError names the file, and the row or the columns, where it cannot be read,
+    holds no usable molecule or too many kinds of atoms.
     """
     if path is None:
         raise InputError("dataset.path is not given: a .csv, .tsv or .smi file")
     path = Path(path)
-    if vocabulary not in VOCABULARIES:
-        raise InputError(f"dataset.vocabulary={vocabulary!r}: one of {', '.join(VOCABULARIES)}")
+    require_name("dataset.vocabulary", vocabulary, VOCABULARIES)
     sound = len(fractions) == 3 and min(fractions) >= 0 and abs(sum(fractions) - 1) < 1e-6
     if not sound or fractions[0] == 0:
         raise InputError(f"fractions {tuple(fractions)}: train, valid, test > 0, >= 0, >= 0, sum 1")
     _suffix(path)
-    recipe = Recipe(smiles_column, vocabulary == "charged", max_atoms, distinct=True)
+    limit = LARGEST if max_atoms is None else max_atoms
+    recipe = Recipe(smiles_column, vocabulary == "charged", limit, distinct=True)
     packed, report = prepare(path, cache, lambda: read(path, smiles_column), recipe)
     return MoleculeDataset(
         path.name.split(".")[0], packed, split_indices(len(packed), fractions, seed), report

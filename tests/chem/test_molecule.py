@@ -153,12 +153,17 @@ def test_a_graph_holds_classes_in_the_order_of_atoms_and_pairs() -> None:
     made = to_graph(read_smiles("N#CC=O"), CNOF)
     assert made.atoms.tolist() == [1, 0, 0, 2]
     assert made.pairs.tolist() == [3, 0, 1, 0, 0, 2]
-    assert made.atoms.dtype == made.pairs.dtype == np.int8
+    assert [made.atoms.dtype, made.pairs.dtype] == [np.int16, np.int8]
 
 
 def test_an_aromatic_ring_is_kekulised() -> None:
     kinds = to_graph(read_smiles("c1ccccc1"), CNOF).pairs
     assert np.bincount(kinds).tolist() == [9, 3, 3]
+
+
+def test_the_longest_text_that_is_read_is_also_written() -> None:
+    text = "C" * 10_000
+    assert canonical_smiles(canonical_order(read_smiles(text))) == text
 
 
 def test_making_a_graph_leaves_the_molecule_aromatic() -> None:
@@ -188,6 +193,7 @@ def test_stereo_atom_maps_and_written_hydrogens_are_dropped(text: str, expected:
         ("c1ccc", "does not parse"),
         ("C(C)(C)(C)(C)C", "does not parse"),
         ("C*", "no element: *"),
+        ("C" * 10_001, "text of more than 10,000 characters"),
     ],
 )
 def test_text_that_is_no_molecule_is_refused_with_its_reason(text: str, reason: str) -> None:
@@ -222,12 +228,11 @@ def test_a_molecule_that_would_come_back_changed_is_refused(text: str, reason: s
     [
         ("C[SiH3]", "element outside the vocabulary: Si"),
         ("C[NH3+]", "element outside the vocabulary: N+"),
-        ("CCCCO", "more than 4 atoms"),
     ],
 )
-def test_what_the_vocabulary_or_the_limit_excludes_is_refused(text: str, reason: str) -> None:
+def test_what_the_vocabulary_excludes_is_refused(text: str, reason: str) -> None:
     with pytest.raises(Unusable) as caught:
-        to_graph(read_smiles(text), CNOF, max_atoms=4)
+        to_graph(read_smiles(text), CNOF)
     assert caught.value.reason == reason
 
 

@@ -20,11 +20,10 @@ def packed() -> Packed:
 
 def test_a_batch_holds_the_molecules_followed_by_zeros(packed: Packed) -> None:
     # Classes: C 0, N 1, O 2; pairs (0,1), (0,2), (1,2), then those of the fourth atom.
-    batch = collate(packed, np.array([1, 4, 1]), max_atoms=4, step=7)
+    batch = collate(packed, np.array([1, 4, 1]), max_atoms=4)
     assert batch.atoms.tolist() == [[1, 0, 2, 0], [2, 0, 0, 0], [1, 0, 2, 0]]
     assert batch.pairs.tolist() == [[3, 0, 1, 0, 0, 0], [0] * 6, [3, 0, 1, 0, 0, 0]]
     assert batch.sizes.tolist() == [3, 1, 3]
-    assert batch.step == 7
     assert {batch.atoms.dtype, batch.pairs.dtype, batch.sizes.dtype} == {np.dtype(np.int64)}
 
 

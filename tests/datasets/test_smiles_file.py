@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rdkit import Chem
 
 from molflow.chem.molecule import canonical_smiles, read_smiles
 from molflow.datasets import smiles_file
@@ -119,6 +120,70 @@ def test_what_is_left_out_is_counted_by_reason_and_listed_by_row(
         ["10", "[CH3]", "radical or unusual valence"],
         ["11", "*C", "no element: *"],
     ]
+
+
+def test_without_a_limit_molecules_of_more_than_256_atoms_are_left_out(load: Load) -> None:
+    content = "\n".join("C" * n for n in (255, 256, 257, 3_000))
+    dataset = load("a.smi", content)
+    assert dataset.packed.sizes.tolist() == [255, 256]
+    assert dataset.dropped == {"more than 256 atoms": 2}
+
+
+def test_a_limit_of_the_users_own_may_be_larger(load: Load) -> None:
+    dataset = load("a.smi", "\n".join("C" * n for n in (1, 300, 301)), max_atoms=300)
+    assert dataset.max_atoms == 300
+    assert dataset.dropped == {"more than 300 atoms": 1}
+
+
+def test_a_text_that_would_break_the_parser_is_left_out_unread(load: Load, tmp_path: Path) -> None:
+    dataset = load("a.smi", "CCO\n" + "C" * 33_000 + "\nC\n", max_atoms=100_000)
+    assert molecules(dataset) == ["CCO", "C"]
+    assert [(row, why) for row, _, why in drops(tmp_path)[1:]] == [
+        ("2", "text of more than 10,000 characters")
+    ]
+
+
+def ions(count: int) -> list[str]:
+    """SMILES of ions of the heaviest elements, each of an atom class of its own."""
+    table = Chem.GetPeriodicTable()
+    charges = [-2, *range(2, 10)]
+    return [
+        f"[{table.GetElementSymbol(number)}{charge:+d}]"
+        for number in range(104, 119)
+        for charge in charges
+    ][:count]
+
+
+@pytest.mark.parametrize("between", [0, 100])
+def test_more_atom_classes_than_fit_are_one_clear_line(
+    load: Load, tmp_path: Path, between: int
+) -> None:
+    rows = [*ions(127), "C"]
+    with pytest.raises(InputError) as caught:
+        load("a.smi", ("\n" + "C1\n" * between).join(rows))
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.smi'}: 128 atom classes (element and charge) or more, where 127 is the "
+        "limit; dataset.vocabulary=stripped has none for charges"
+    )
+    assert not (tmp_path / "cache").exists()
+
+
+def test_as_many_atom_classes_as_fit_are_all_told_apart(load: Load) -> None:
+    packed = load("a.smi", "\n".join(ions(127))).packed
+    assert packed.atoms.dtype == np.int8
+    assert [f"[{packed.vocabulary.atoms[a]}]" for a in packed.atoms] == packed.smiles
+    assert len(packed.vocabulary.atoms) == 127
+
+
+def test_stripped_charges_leave_few_classes(load: Load) -> None:
+    dataset = load("a.smi", "\n".join(ions(135)), vocabulary="stripped")
+    assert len(dataset.vocabulary.atoms) == 15
+
+
+def test_only_atoms_of_usable_molecules_count_as_classes(load: Load) -> None:
+    radicals = [f"[CH3].{ion}" for ion in ions(135)]
+    dataset = load("a.smi", "\n".join(["CO", *radicals]))
+    assert dataset.vocabulary.atoms == ("C", "O")
 
 
 def test_a_test_molecule_is_never_a_training_molecule(load: Load) -> None:
