@@ -139,7 +139,7 @@ def replaced(monkeypatch: pytest.MonkeyPatch, path: Path, content: bytes) -> Non
 def test_a_file_with_too_few_rows_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    content = gzip.compress(b"gdb_id,smiles\n1,C\n2,N\n")
+    content = gzip.compress(b"gdb_id,smiles\n1,C\n2,N\n", mtime=0)
     replaced(monkeypatch, tmp_path / "qm9.csv.gz", content)
     with pytest.raises(InputError, match="2 rows, 130831 expected"):
         qm9.load(tmp_path / "cache")
@@ -149,9 +149,9 @@ def test_a_file_with_too_few_rows_is_refused(
     "content",
     [
         b"no gzip",
-        gzip.compress(b"gdb_id,smiles\n" + b"1,C\n" * 999)[:-20],
-        gzip.compress(b"smiles\nC\n"),
-        gzip.compress(b"gdb_id,smiles\none,C\n"),
+        gzip.compress(b"gdb_id,smiles\n" + b"1,C\n" * 999, mtime=0)[:-20],
+        gzip.compress(b"smiles\nC\n", mtime=0),
+        gzip.compress(b"gdb_id,smiles\none,C\n", mtime=0),
     ],
 )
 def test_another_file_in_its_place_is_refused(
