@@ -147,13 +147,12 @@ class Checkpoints(pl.Callback):
     def __init__(self, folder: Path, spec: ModelSpec, minutes: float) -> None:
         self.folder, self.spec, self.seconds = folder, spec, 60 * minutes
         self.interrupted = False
-        self._restore: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Starts the clock and listens for signals."""
+        """Starts the clock and listens for signals; Lightning gives them back after the run."""
         self.saved, self.speaks = time.monotonic(), trainer.is_global_zero
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._restore[number] = signal.signal(number, self._ask_to_stop)
+            signal.signal(number, self._ask_to_stop)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         """Saves when it is time; stops when asked. All processes decide alike.
@@ -175,12 +174,6 @@ class Checkpoints(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Saves what was reached."""
         self.save(trainer, module)
-
-    def teardown(self, *_: Any, **__: Any) -> None:
-        """Gives the signals back, also after an error."""
-        for number, handler in self._restore.items():
-            signal.signal(number, handler)
-        self._restore = {}
 
     def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """``last.ckpt`` to continue from, ``model.safetensors`` and ``config.json`` to sample."""

@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
@@ -45,6 +47,50 @@ class Constant(nn.Module):
                 "pairs": self.pairs.expand_as(x.values["pairs"]),
             }
         )
+
+
+class Same:
+    """A stream of one batch, two molecules of one atom each: both of class 0."""
+
+    def batch(self, step: int, rank: int, world: int) -> State:
+        """The same at every step."""
+        nothing = torch.zeros(2, 0, dtype=torch.long)
+        return clean_state(torch.zeros(2, 1).long(), nothing, torch.tensor([1, 1]), (2, 2))
+
+
+class Recorder(pl.Callback):
+    """What the optimizer did at each of its steps, and where that left weights and average."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+        self.norms: list[tuple[float, float]] = []
+        self.weights: list[Tensor] = []
+        self.averages: list[Tensor] = []
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """The hook runs after a step of the optimizer, with the gradient that it took."""
+        trainer.optimizers[0].register_step_post_hook(self.after_step)
+        self.module = module
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        """The norm before clipping."""
+        self.before = self.norm()
+
+    def after_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """Rates, norms and weights."""
+        (rate,) = {group["lr"] for group in optimizer.param_groups}
+        self.rates.append(rate)
+        self.norms.append((self.before, self.norm()))
+        self.weights.append(self.module.net.atoms.detach().clone())
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """The average after the batch."""
+        self.averages.append(self.module.average.module.atoms.clone())
+
+    def norm(self) -> float:
+        """Of the gradient of all weights."""
+        grads = [p.grad for p in self.module.net.parameters() if p.grad is not None]
+        return float(torch.cat(grads).norm())
 
 
 class Numbers:
@@ -183,3 +229,152 @@ def test_the_teacher_is_the_live_network_or_its_average(
     ((net, teacher, *_),) = seen
     assert net is module.net
     assert teacher is (module.average.module if average else module.net)
+
+
+def trained(
+    optimisation: Optimisation, accumulate: int = 1, limit: int = -1, ticks: Any = None
+) -> Recorder:
+    """What happened in a run of the real trainer on ``Same``, of ``limit`` steps at most."""
+    module = FlowModule(Constant(), Same(), OBJECTIVE, optimisation, seed=0)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_steps=optimisation.steps if limit < 0 else limit,
+        max_epochs=-1,
+        accumulate_grad_batches=accumulate,
+        callbacks=[recorder := Recorder()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    if ticks is not None:
+        ticks(module)
+    trainer.fit(module)
+    return recorder
+
+
+@pytest.fixture
+def a_minute_a_batch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that moves on by one minute with every batch of training, and never else."""
+    clock = SimpleNamespace(now=1e6)
+    monkeypatch.setattr("molflow.module.time", SimpleNamespace(monotonic=lambda: clock.now))
+    step = FlowModule.training_step
+
+    def training_step(module: FlowModule, *arguments: Any) -> Tensor:
+        clock.now += 60
+        return step(module, *arguments)
+
+    monkeypatch.setattr(FlowModule, "training_step", training_step)
+    return clock
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_optimizer_steps_at_the_rate_of_the_schedule(accumulate: int) -> None:
+    recorder = trained(replace(OPTIMISATION, steps=25), accumulate)
+    expected = [
+        0.01 * min(1.0, (k + 1) / 10) * (1 + math.cos(math.pi * k / 25)) / 2 for k in range(25)
+    ]
+    assert recorder.rates == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_first_step_moves_the_weights_by_the_first_rate() -> None:
+    # Adam's first step is rate * sign of the gradient: towards class 0, away from class 1.
+    (weights,) = trained(OPTIMISATION, limit=1).weights
+    assert weights.tolist() == pytest.approx([0.001, math.log(3) - 0.001], abs=1e-7)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_average_follows_the_weights_at_every_step(accumulate: int) -> None:
+    recorder = trained(replace(OPTIMISATION, steps=30, learning_rate=0.1), accumulate)
+    average = recorder.weights[0]  # the first update copies
+    for k, weights in enumerate(recorder.weights):
+        average = 0.9 * average + 0.1 * weights
+        # The average after the batch that ends step k, and after those before the next one.
+        first = accumulate * (k + 1) - 1
+        for seen in recorder.averages[first : first + accumulate]:
+            assert torch.allclose(seen, average, rtol=0, atol=1e-6)
+    assert not torch.allclose(average, recorder.weights[-1], atol=1e-3)
+
+
+@pytest.mark.parametrize(("clip", "after"), [(0.25, 0.25), (100.0, 1.0607), (0.0, 1.0607)])
+def test_the_gradient_is_cut_to_its_largest_norm(clip: float, after: float) -> None:
+    # softmax([0, log 3]) - (1, 0) = (-3/4, 3/4), of norm 3/4 sqrt 2; pairs there are none.
+    recorder = trained(replace(OPTIMISATION, gradient_clip=clip), limit=1)
+    ((norm, clipped),) = recorder.norms
+    assert norm == pytest.approx(1.0607, abs=1e-4)
+    assert clipped == pytest.approx(after, abs=1e-4)
+
+
+def test_every_step_has_its_gradient_cut() -> None:
+    recorder = trained(replace(OPTIMISATION, gradient_clip=0.25), accumulate=2, limit=15)
+    for before, after in recorder.norms:
+        assert after == pytest.approx(min(before, 0.25), rel=1e-4)
+
+
+@pytest.mark.parametrize(("accumulate", "steps"), [(1, 5), (2, 3)])
+def test_a_run_ends_after_its_minutes_between_two_steps(
+    a_minute_a_batch: SimpleNamespace, accumulate: int, steps: int
+) -> None:
+    recorder = trained(replace(OPTIMISATION, max_minutes=5.0), accumulate)
+    assert len(recorder.rates) == steps
+    assert len(recorder.averages) == steps * accumulate
+
+
+def test_the_rate_comes_down_with_the_minutes(a_minute_a_batch: SimpleNamespace) -> None:
+    recorder = trained(replace(OPTIMISATION, max_minutes=4.0, warmup=0))
+    half = math.sqrt(0.5)
+    expected = [0.01, 0.005 * (1 + half), 0.005, 0.005 * (1 - half)]
+    assert recorder.rates == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_time_before_training_does_not_count(a_minute_a_batch: SimpleNamespace) -> None:
+    def wait(_: FlowModule) -> None:
+        a_minute_a_batch.now += 600
+
+    assert len(trained(replace(OPTIMISATION, max_minutes=3.0), ticks=wait).rates) == 3
+
+
+def test_the_minutes_of_the_runs_before_count(
+    module: FlowModule, a_minute_a_batch: SimpleNamespace
+) -> None:
+    module._started = a_minute_a_batch.now - 90
+    module.minutes_before = 2.5
+    module.on_save_checkpoint(saved := {})
+    assert saved["molflow"] == {"batches_seen": 0, "minutes": 4.0}
+
+    def resume(later: FlowModule) -> None:
+        later.on_load_checkpoint(saved)
+
+    recorder = trained(replace(OPTIMISATION, max_minutes=6.0, warmup=0), ticks=resume)
+    assert len(recorder.rates) == 2
+    # Four of six minutes are gone: the cosine goes on at two thirds, 1 + cos(2 pi / 3) = 1/2.
+    assert recorder.rates[0] == pytest.approx(0.01 * 0.5 / 2)
+
+
+def test_a_module_asks_for_the_batches_and_the_draws_of_its_own_rank(
+    module: FlowModule, x_1: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module._trainer = SimpleNamespace(world_size=4, global_rank=2)
+    module.batches_seen = 7
+    assert module.train_dataloader() == BatchesFrom(module.stream, start=7, rank=2, world=4)
+    asked = []
+
+    def recorded(*arguments: Any) -> Any:
+        asked.append(arguments[1:])
+        return draws(*arguments)
+
+    monkeypatch.setattr("molflow.module.draws", recorded)
+    module.training_step((21, x_1), 0)
+    module._trainer = None
+    assert asked == [(0, 21, 2)]
+    assert module.batches_seen == 22
+
+
+def test_a_stream_is_asked_for_the_rank_and_the_number_of_processes() -> None:
+    class Places:
+        def batch(self, step: int, rank: int, world: int) -> tuple[int, int, int]:
+            return step, rank, world
+
+    batches = iter(BatchesFrom(Places(), start=7, rank=2, world=4))
+    assert [next(batches) for _ in range(2)] == [(7, (7, 2, 4)), (8, (8, 2, 4))]

@@ -8,14 +8,20 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from rdkit import Chem
 from safetensors.torch import load_file
 
+import molflow
+from molflow.console import run_program
 from molflow.errors import InputError
-from molflow.module import FlowModule
+from molflow.flow.state import State
+from molflow.module import Draws, FlowModule, draws
+from molflow.samples import Samples
 from molflow.train import main
 
 SMILES = [
@@ -53,14 +59,15 @@ def arguments(tmp_path: Path) -> list[str]:
     return [*source, f"dataset.cache={tmp_path / 'cache'}", *TINY]
 
 
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
-    """Ctrl-C during the batch of that number, once."""
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, batch: int, *numbers: int) -> None:
+    """Ctrl-C, or these signals one behind the other, during the batch of that number, once."""
     step = FlowModule.training_step
 
     def training_step(module: FlowModule, item: tuple, batch_idx: int) -> torch.Tensor:
         if item[0] == batch:
             monkeypatch.setattr(FlowModule, "training_step", step)
-            os.kill(os.getpid(), signal.SIGINT)
+            for number in numbers or (signal.SIGINT,):
+                os.kill(os.getpid(), number)
         return step(module, item, batch_idx)
 
     monkeypatch.setattr(FlowModule, "training_step", training_step)
@@ -81,6 +88,126 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     main([f"resume={tmp_path / 'parts'}"])
     whole, parts = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_program_after_the_batch_in_hand_with_code_130(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr(sys, "argv", ["train", *arguments, f"out={run}", "trainer.sample_every=0"])
+    interrupt_at(monkeypatch, 6, number)
+    with pytest.raises(SystemExit) as exit:
+        run_program(main)
+    assert exit.value.code == 130
+    assert torch.load(run / "last.ckpt", weights_only=True)["global_step"] == 7
+    printed = capsys.readouterr()
+    lines = printed.err.splitlines()
+    assert lines[-2:] == ["stopping after this batch, then saving", "interrupted"]
+    assert f"saved, continue: python -m molflow.train resume={run}" in printed.out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_program_at_once_in_one_line_with_code_130(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr(sys, "argv", ["train", *arguments, f"out={run}", "trainer.sample_every=0"])
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    interrupt_at(monkeypatch, 6, number, number)
+    with pytest.raises(SystemExit) as exit:
+        run_program(main)
+    assert exit.value.code == 130
+    assert not (run / "last.ckpt").exists()
+    printed = capsys.readouterr().err
+    assert printed.splitlines()[-2:] == ["stopping after this batch, then saving", "interrupted"]
+    assert "Traceback" not in printed
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def after_each_batch(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
+    """``act(module)`` at the very end of every batch."""
+    end = FlowModule.on_train_batch_end
+
+    def on_train_batch_end(module: FlowModule, *arguments: Any) -> None:
+        end(module, *arguments)
+        act(module)
+
+    monkeypatch.setattr(FlowModule, "on_train_batch_end", on_train_batch_end)
+
+
+def test_a_model_can_be_loaded_while_it_is_trained(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, seen = tmp_path / "run", []
+
+    def look(module: FlowModule) -> None:
+        saved = torch.load(run / "last.ckpt", weights_only=True)["global_step"]
+        made = molflow.load(run, device="cpu").sample(2, steps=1)
+        seen.append((module.global_step, saved, len(made)))
+
+    after_each_batch(monkeypatch, look)
+    often = ["trainer.checkpoint_minutes=1e-9", "trainer.steps=3", "trainer.sample_every=0"]
+    main([*arguments, *often, f"out={run}"])
+    assert seen == [(1, 1, 2), (2, 2, 2), (3, 3, 2)]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_minutes_of_a_run_end_it_with_the_minutes_before_a_resumption_counted(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accumulate: int
+) -> None:
+    clock, run = SimpleNamespace(now=1e6), tmp_path / "run"
+    monkeypatch.setattr("molflow.module.time", SimpleNamespace(monotonic=lambda: clock.now))
+    step = FlowModule.training_step
+
+    def training_step(module: FlowModule, *rest: Any) -> torch.Tensor:
+        clock.now += 60 / accumulate
+        return step(module, *rest)
+
+    monkeypatch.setattr(FlowModule, "training_step", training_step)
+    options = ["trainer.max_minutes=5", f"trainer.accumulate={accumulate}"]
+    interrupt_at(monkeypatch, 2 * accumulate - 1)
+    with pytest.raises(KeyboardInterrupt):
+        main([*arguments, *options, f"out={run}", "trainer.sample_every=0"])
+    saved = torch.load(run / "last.ckpt", weights_only=True)
+    assert (saved["global_step"], saved["molflow"]["minutes"]) == (2, 2.0)
+    clock.now += 86_400
+    main([f"resume={run}"])
+    saved = torch.load(run / "last.ckpt", weights_only=True)
+    assert (saved["global_step"], saved["molflow"]["minutes"]) == (5, 5.0)
+    assert saved["molflow"]["batches_seen"] == 5 * accumulate
+
+
+def test_the_last_sample_is_of_the_averaged_weights_that_were_saved(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, drawn = tmp_path / "run", []
+
+    def draw(made: Samples, path: Path) -> None:
+        drawn.append([graph.pairs.tolist() for graph in made.graphs])
+        path.touch()
+
+    monkeypatch.setattr("molflow.pictures.draw_molecules", draw)
+    steep = ["trainer.steps=40", "trainer.learning_rate=0.03", "trainer.ema_decay=0.99"]
+    main([*arguments, *steep, f"out={run}", "trainer.sample_every=0"])
+    saved = torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+    weights = load_file(run / "model.safetensors")
+    assert all(torch.equal(saved[f"average.module.{name}"], weights[name]) for name in weights)
+    generator = molflow.load(run, device="cpu")
+    average, live = [], []
+    for prefix, made in (("average.module.", average), ("net.", live)):
+        generator.net.load_state_dict({name: saved[prefix + name] for name in weights})
+        made += [graph.pairs.tolist() for graph in generator.sample(24, steps=50).graphs]
+    assert drawn == [average]
+    assert average != live
 
 
 def test_a_run_folder_holds_everything_to_look_at_sample_from_and_continue(
@@ -250,16 +377,107 @@ def test_the_molecules_of_the_test_really_are_thirty_different_ones() -> None:
     assert len({Chem.CanonSmiles(smiles) for smiles in SMILES}) == 30
 
 
-@pytest.mark.slow
-def test_two_processes_train_one_network(arguments: list[str], tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    options = [f"out={run}", "trainer=ddp", "trainer.steps=4", "trainer.sample_every=0"]
-    command = [sys.executable, "-m", "molflow.train", *arguments, *options]
+RANKS = """
+import os, signal, sys, torch
+from molflow.module import FlowModule
+from molflow.train import main
+
+folder, stop = sys.argv[1:3]
+step, clip, seen = FlowModule.training_step, FlowModule.configure_gradient_clipping, []
+
+def training_step(module, batch, batch_idx):
+    if stop == f"{module.global_rank}:{batch[0]}":
+        os.kill(os.getpid(), signal.SIGTERM)
+    seen.append({"x_1": batch[1].values})
+    return step(module, batch, batch_idx)
+
+def configure_gradient_clipping(module, *arguments, **settings):
+    seen[-1]["gradient"] = torch.cat([p.grad.flatten() for p in module.net.parameters()])
+    clip(module, *arguments, **settings)
+
+def on_train_end(module):
+    weights = module.net.state_dict(), module.average.module.state_dict()
+    torch.save((seen, weights), f"{folder}/rank{module.global_rank}.pt")
+
+FlowModule.training_step = training_step
+FlowModule.configure_gradient_clipping = configure_gradient_clipping
+FlowModule.on_train_end = on_train_end
+main(sys.argv[3:])
+"""
+
+
+def two_processes(
+    folder: Path, arguments: list[str], stop: str = "never"
+) -> tuple[subprocess.CompletedProcess[str], list[Any]]:
+    """A run of two processes; of each (batches and gradients, (weights, averaged weights)).
+
+    stop: "rank:step" of the process that gets a SIGTERM, and when.
+    """
+    (folder / "ranks.py").write_text(RANKS)
+    options = ["trainer=ddp", "trainer.steps=4", "trainer.sample_every=0", f"out={folder / 'run'}"]
+    command = [sys.executable, folder / "ranks.py", folder, stop, *arguments, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return done, [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+def joint_draws(x_1: State, seed: int, step: int, rank: int) -> Draws:
+    """For a batch of one process, the random numbers of the two that share it."""
+    halves = [draws(half, seed, step, k) for k, half in enumerate((x_1[:5], x_1[5:]))]
+    noise = {name: torch.cat([half.noise[name] for half in halves]) for name in x_1.values}
+    return Draws(torch.cat([half.uniform for half in halves], 1), noise)
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_would_on_their_batches_together(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, ranks = two_processes(tmp_path, arguments)
     assert done.returncode == 0, done.stderr
-    weights = load_file(run / "model.safetensors")
-    assert all(value.isfinite().all() for value in weights.values())
     assert done.stdout.count("after 4 steps") == 1  # one process speaks
+    (first, (weights, average)), (second, (others, other_average)) = ranks
+    assert len(first) == len(second) == 4
+    for here, there in zip(first, second, strict=True):
+        assert not torch.equal(here["x_1"]["atoms"], there["x_1"]["atoms"])
+        assert torch.equal(here["gradient"], there["gradient"])
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+    assert all(torch.equal(average[name], other_average[name]) for name in average)
+    saved = load_file(tmp_path / "run" / "model.safetensors")
+    assert all(torch.equal(average[name], saved[name]) for name in average)
+
+    batches, gradients = [], []
+    step, clip = FlowModule.training_step, FlowModule.configure_gradient_clipping
+
+    def training_step(module: FlowModule, batch: tuple[int, State], *rest: Any) -> torch.Tensor:
+        batches.append(batch[1].values)
+        return step(module, batch, *rest)
+
+    def configure_gradient_clipping(module: FlowModule, *rest: Any, **settings: Any) -> None:
+        gradients.append(torch.cat([p.grad.flatten() for p in module.net.parameters()]))
+        clip(module, *rest, **settings)
+
+    monkeypatch.setattr(FlowModule, "training_step", training_step)
+    monkeypatch.setattr(FlowModule, "configure_gradient_clipping", configure_gradient_clipping)
+    monkeypatch.setattr("molflow.module.draws", joint_draws)
+    one = ["trainer.batch_size=10", "trainer.steps=4", "trainer.sample_every=0"]
+    main([*arguments, *one, f"out={tmp_path / 'one'}"])
+    for k, (x_1, gradient) in enumerate(zip(batches, gradients, strict=True)):
+        for name, value in x_1.items():
+            assert torch.equal(value, torch.cat([half[k]["x_1"][name] for half in (first, second)]))
+        difference = (gradient - first[k]["gradient"]).norm() / gradient.norm()
+        assert difference < 1e-4, k
+    alone = torch.load(tmp_path / "one" / "last.ckpt", weights_only=True)["state_dict"]
+    for name, value in weights.items():
+        assert torch.allclose(alone[f"net.{name}"], value, rtol=1e-4, atol=1e-5), name
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_of_two_processes_ends_both_after_the_same_step(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    done, ranks = two_processes(tmp_path, arguments, stop="1:1")
+    assert done.returncode != 0
+    assert [len(seen) for seen, _ in ranks] == [2, 2]
+    assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["global_step"] == 2
 
 
 @pytest.mark.slow

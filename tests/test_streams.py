@@ -1,0 +1,155 @@
+"""Training batches as clean states: which molecules, in which order, with which part given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from molflow.chem.molecule import build, canonical_smiles
+from molflow.datasets.loaders import MoleculeDataset
+from molflow.datasets.packing import Recipe, pack
+from molflow.flow.state import State
+from molflow.graph.state import to_graphs
+from molflow.streams import GraphStream
+
+SMILES = ["O", "CC", "CCO", "N#CO", "CCCC", "CCCN", "OCCO", "C=CC", "CC#N", "COC", "NCCF", "CF"]
+
+
+@pytest.fixture(scope="module")
+def dataset() -> MoleculeDataset:
+    """Twelve molecules of at most four atoms; the first eleven to train on."""
+    packed = pack("test", list(enumerate(SMILES)), Recipe("smiles", True, None, False))[0]
+    splits = {"train": np.arange(11), "valid": np.array([11]), "test": np.array([], int)}
+    return MoleculeDataset("test", packed, splits, Path("dropped.csv"))
+
+
+def molecules(dataset: MoleculeDataset, x: State) -> list[str]:
+    """The canonical SMILES of the likeliest classes."""
+    found = []
+    for graph in to_graphs(x):
+        molecule = build(graph, dataset.vocabulary)
+        molecule.UpdatePropertyCache()
+        found.append(canonical_smiles(molecule))
+    return found
+
+
+def equal(x: State, y: State) -> bool:
+    """Whether two states agree in values and masks."""
+    return all(
+        torch.equal(getattr(x, part)[name], getattr(y, part)[name])
+        for part in ("values", "exists", "given")
+        for name in x.values
+    )
+
+
+def test_a_batch_is_padded_to_the_largest_molecule_of_the_data(dataset: MoleculeDataset) -> None:
+    x_1 = GraphStream(dataset, batch_size=3, seed=0).batch(0, 0, 1)
+    assert x_1.values["atoms"].shape == (3, 4, 4)  # C N O F
+    assert x_1.values["pairs"].shape == (3, 6, 4)  # none, single, double, triple
+    sizes = x_1.exists["atoms"].sum(1)
+    assert x_1.values["atoms"].sum((1, 2)).tolist() == sizes.tolist()
+    assert x_1.values["pairs"].sum((1, 2)).tolist() == (sizes * (sizes - 1) // 2).tolist()
+
+
+def test_states_are_the_molecules_at_the_indices_with_nothing_given(
+    dataset: MoleculeDataset,
+) -> None:
+    stream = GraphStream(dataset, batch_size=3, seed=0, shown=0.9)
+    x_1 = stream.states(np.array([11, 0, 3]))
+    assert molecules(dataset, x_1) == ["CF", "O", "N#CO"]
+    assert not any(mask.any() for mask in x_1.given.values())
+
+
+@pytest.mark.parametrize("shown", [0.0, 0.7])
+def test_a_batch_is_the_same_whenever_it_is_asked_for(
+    dataset: MoleculeDataset, shown: float
+) -> None:
+    stream = GraphStream(dataset, 3, seed=2, shown=shown)
+    first = stream.batch(5, 1, 2)
+    stream.batch(6, 0, 2)
+    assert equal(first, GraphStream(dataset, 3, seed=2, shown=shown).batch(5, 1, 2))
+
+
+@pytest.mark.parametrize("other", [(1, 4, 0, 1), (0, 5, 0, 1)])
+def test_batches_change_with_seed_and_step(
+    dataset: MoleculeDataset, other: tuple[int, int, int, int]
+) -> None:
+    seed, step, rank, world = other
+    first = molecules(dataset, GraphStream(dataset, 5, seed=0).batch(4, 0, 1))
+    assert molecules(dataset, GraphStream(dataset, 5, seed).batch(step, rank, world)) != first
+
+
+@pytest.mark.parametrize("shown", [0.0, 0.7])
+@pytest.mark.parametrize("step", [0, 3])
+def test_the_ranks_divide_the_batch_of_one_process(
+    dataset: MoleculeDataset, shown: float, step: int
+) -> None:
+    stream = GraphStream(dataset, 3, seed=0, shown=shown)
+    parts = [molecules(dataset, stream.batch(step, rank, 3)) for rank in range(3)]
+    whole = molecules(dataset, GraphStream(dataset, 9, seed=0).batch(step, 0, 1))
+    assert [smiles for part in parts for smiles in part] == whole
+    assert len(set(whole)) == 9
+
+
+def test_only_training_molecules_come(dataset: MoleculeDataset) -> None:
+    stream = GraphStream(dataset, 5, seed=0)
+    seen = {smiles for step in range(20) for smiles in molecules(dataset, stream.batch(step, 0, 1))}
+    assert seen == set(dataset.smiles("train"))
+
+
+@pytest.fixture
+def alike() -> MoleculeDataset:
+    """Four thousand times the same molecule, so that batches differ by their shown parts alone."""
+    packed = pack("test", [(0, "CCOCC")], Recipe("smiles", True, None, False))[0]
+    packed = packed.take(np.zeros(4000, np.int64))
+    splits = {"train": np.arange(4000), "valid": np.array([], int), "test": np.array([], int)}
+    return MoleculeDataset("test", packed, splits, Path("dropped.csv"))
+
+
+@pytest.mark.parametrize("other", [(1, 4, 0), (0, 5, 0), (0, 4, 1)])
+def test_the_shown_parts_change_with_seed_step_and_rank(
+    alike: MoleculeDataset, other: tuple[int, int, int]
+) -> None:
+    seed, step, rank = other
+    first = GraphStream(alike, 50, seed=0, shown=0.9).batch(4, 0, 2)
+    second = GraphStream(alike, 50, seed, shown=0.9).batch(step, rank, 2)
+    assert not torch.equal(first.given["atoms"], second.given["atoms"])
+
+
+def test_a_share_of_the_examples_shows_from_one_atom_to_all_but_one(alike: MoleculeDataset) -> None:
+    given = GraphStream(alike, 4000, seed=0, shown=0.3).batch(0, 0, 1).given["atoms"].sum(1)
+    counts = given.bincount(minlength=6)
+    # Four standard deviations of a count with probability 0.3, and of its four equal parts.
+    assert abs(int(counts[1:].sum()) - 1200) < 4 * (4000 * 0.3 * 0.7) ** 0.5
+    assert all(abs(count - 300) < 4 * (4000 * 0.075 * 0.925) ** 0.5 for count in counts[1:5])
+    assert counts[5] == 0
+
+
+def test_the_given_part_comes_first_with_all_its_pairs_and_hangs_together(
+    dataset: MoleculeDataset,
+) -> None:
+    stream, seen = GraphStream(dataset, 11, seed=0, shown=0.999), set()
+    for step in range(5):
+        x_1 = stream.batch(step, 0, 1)
+        for graph, atoms, pairs in zip(
+            to_graphs(x_1), x_1.given["atoms"], x_1.given["pairs"], strict=True
+        ):
+            k = int(atoms.sum())
+            seen.add((len(graph), k))
+            assert atoms.tolist() == [True] * k + [False] * (4 - k)
+            assert pairs.tolist() == [p < k * (k - 1) // 2 for p in range(6)]
+            if k:
+                # Every atom behind the first of the part has bonds enough to hang together.
+                assert (graph.pairs[: k * (k - 1) // 2] > 0).sum() >= k - 1
+    assert {(1, 0), (4, 1), (4, 2), (4, 3)} <= seen
+    assert all(k < n for n, k in seen)
+
+
+def test_showing_a_part_renumbers_the_atoms_of_the_same_molecules(dataset: MoleculeDataset) -> None:
+    plain = GraphStream(dataset, 11, seed=0).batch(2, 0, 1)
+    shown = GraphStream(dataset, 11, seed=0, shown=0.9).batch(2, 0, 1)
+    assert molecules(dataset, shown) == molecules(dataset, plain)
+    assert not torch.equal(shown.values["atoms"], plain.values["atoms"])

@@ -1,0 +1,237 @@
+"""The trainer of a run: what the configuration asks for is what the hardware does."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from molflow.callbacks import Checkpoints, Progress, Trial
+from molflow.checkpoint import ModelSpec
+from molflow.chem.vocabulary import Vocabulary
+from molflow.config import TrainConfig, TrainerConfig
+from molflow.errors import InputError
+from molflow.flow.losses import vfm_loss
+from molflow.flow.state import State
+from molflow.flow.times import uniform
+from molflow.graph.state import clean_state
+from molflow.module import FlowModule, Objective, Optimisation
+from molflow.trainer import fit, make_trainer, wants_bf16, wants_compilation
+
+SPEC = ModelSpec(
+    vocabulary=Vocabulary(("C", "O")),
+    max_atoms=2,
+    size_law=(0.0, 0.5, 0.5),
+    width=8,
+    pair_width=4,
+    depth=1,
+    heads=2,
+    positions=False,
+    loss="cross_entropy",
+    prior_scale=0.5,
+    dataset={"name": "smiles_file"},
+)
+OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
+HERE = TrainerConfig(precision="fp32", accelerator="cpu", steps=4, batch_size=5, max_minutes=None)
+
+
+class Linear(nn.Module):
+    """One linear layer on each field, which writes down the type of what it gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.atoms, self.pairs = nn.Linear(2, 2), nn.Linear(4, 4)
+        self.types: set[torch.dtype] = set()
+
+    def forward(self, x: State, s: Tensor, t: Tensor) -> State:
+        values = {"atoms": self.atoms(x.values["atoms"]), "pairs": self.pairs(x.values["pairs"])}
+        self.types |= {value.dtype for value in values.values()}
+        return x.with_values(values)
+
+
+class Pairs:
+    """A stream of one molecule of two atoms."""
+
+    def batch(self, step: int, rank: int, world: int) -> State:
+        two, one = torch.zeros(1, 2).long(), torch.ones(1, 1).long()
+        return clean_state(two, one, torch.tensor([2]), SPEC.classes)
+
+
+def make_module(settings: TrainerConfig) -> FlowModule:
+    optimisation = Optimisation(
+        settings.steps, settings.max_minutes, 0.01, 0.0, 0, settings.gradient_clip, 0.9
+    )
+    return FlowModule(Linear(), Pairs(), OBJECTIVE, optimisation, seed=0)
+
+
+def trainer_of(settings: TrainerConfig, folder: Path) -> pl.Trainer:
+    trial = Trial(SPEC, [], frozenset(), folder, every=0)
+    return make_trainer(TrainConfig(out=str(folder), trainer=settings), trial)
+
+
+def only(trainer: pl.Trainer, kind: type) -> Any:
+    """The one callback of a kind."""
+    (callback,) = (c for c in trainer.callbacks if isinstance(c, kind))
+    return callback
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)]
+)
+def test_the_network_computes_in_the_precision_asked_for(
+    tmp_path: Path, precision: str, dtype: torch.dtype
+) -> None:
+    settings = replace(HERE, precision=precision)
+    module = make_module(settings)
+    fit(trainer_of(settings, tmp_path), module, None)
+    assert module.net.types == {dtype}
+    assert {p.dtype for p in module.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_step_accumulates_the_batches_asked_for(tmp_path: Path, accumulate: int) -> None:
+    settings = replace(HERE, accumulate=accumulate)
+    trainer, module = trainer_of(settings, tmp_path), make_module(settings)
+    fit(trainer, module, None)
+    assert (trainer.global_step, module.batches_seen) == (4, 4 * accumulate)
+
+
+def test_the_rate_shown_counts_every_accumulated_molecule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = replace(HERE, accumulate=2, batch_size=600)
+    clock = SimpleNamespace(now=1e6)
+    monkeypatch.setattr("molflow.callbacks.time", SimpleNamespace(monotonic=lambda: clock.now))
+    step = FlowModule.training_step
+
+    def training_step(module: FlowModule, *arguments: Any) -> Tensor:
+        clock.now += 30
+        return step(module, *arguments)
+
+    monkeypatch.setattr(FlowModule, "training_step", training_step)
+    fit(trainer_of(settings, tmp_path), make_module(settings), None)
+    lines = capsys.readouterr().err.splitlines()
+    # 600 molecules in 30 s, looked at after whole steps: every second batch.
+    assert [line.split(", ")[:2] for line in lines[1::2]] == [
+        [f"training: step {k}/4", "20 molecules/s"] for k in (1, 2, 3, 4)
+    ]
+
+
+def test_checkpoints_are_as_far_apart_as_asked_for(tmp_path: Path) -> None:
+    trainer = trainer_of(replace(HERE, checkpoint_minutes=1.5), tmp_path)
+    checkpoints = only(trainer, Checkpoints)
+    assert (checkpoints.seconds, checkpoints.folder, checkpoints.spec) == (90.0, tmp_path, SPEC)
+    assert only(trainer, Progress).batch_size == 5
+    assert only(trainer, Trial).spec == SPEC
+
+
+def test_hardware_that_is_not_here_is_named_with_what_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    settings = replace(HERE, accelerator="gpu", devices=2)
+    with pytest.raises(InputError, match=r"^trainer\.accelerator=gpu, trainer\.devices=2: not to"):
+        trainer_of(settings, tmp_path)
+
+
+def hardware(monkeypatch: pytest.MonkeyPatch, **has: bool) -> None:
+    """A machine with a GPU, one that knows bf16, or processors that do."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has.get("gpu", False))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: has.get("gpu_bf16", False))
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has.get("avx", False))
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has.get("amx", False))
+
+
+ALL = {"gpu": True, "gpu_bf16": True, "avx": True, "amx": True}
+
+
+@pytest.mark.parametrize(
+    ("precision", "accelerator", "has", "wanted"),
+    [
+        ("bf16", "cpu", {}, True),
+        ("fp32", "auto", ALL, False),
+        ("auto", "cpu", {}, False),
+        ("auto", "cpu", {"avx": True}, True),
+        ("auto", "cpu", {"amx": True}, True),
+        # A GPU decides where it is used, and only there.
+        ("auto", "auto", {"gpu": True, "gpu_bf16": True}, True),
+        ("auto", "gpu", {"gpu": True, "gpu_bf16": True}, True),
+        ("auto", "auto", {"gpu": True, "avx": True, "amx": True}, False),
+        ("auto", "cpu", {"gpu": True, "gpu_bf16": True}, False),
+        ("auto", "cpu", {"gpu": True, "avx": True}, True),
+        ("auto", "auto", {"gpu_bf16": True}, False),
+    ],
+)
+def test_bf16_is_for_those_who_ask_and_for_hardware_that_is_faster_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    accelerator: str,
+    has: dict[str, bool],
+    wanted: bool,
+) -> None:
+    hardware(monkeypatch, **has)
+    settings = TrainerConfig(precision=precision, accelerator=accelerator)
+    assert wants_bf16(settings) is wanted
+
+
+def compilers(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(
+        "molflow.trainer.shutil.which", lambda name: f"/bin/{name}" if name in names else None
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "minutes", "wanted"),
+    [
+        (3000, None, True),
+        (2999, None, False),
+        (3000, 10.0, True),
+        (3000, 9.9, False),
+        (2999, 10.0, False),
+    ],
+)
+def test_a_long_run_is_compiled(
+    monkeypatch: pytest.MonkeyPatch, steps: int, minutes: float | None, wanted: bool
+) -> None:
+    compilers(monkeypatch, "g++")
+    assert wants_compilation(TrainerConfig(steps=steps, max_minutes=minutes)) is wanted
+
+
+@pytest.mark.parametrize(
+    ("names", "cxx", "wanted"),
+    [
+        ([], None, False),
+        (["gcc"], None, False),
+        (["g++"], None, True),
+        (["clang++"], None, True),
+        (["icpx"], "icpx", True),
+        (["g++"], "icpx", False),
+    ],
+)
+def test_a_run_is_compiled_where_there_is_a_compiler(
+    monkeypatch: pytest.MonkeyPatch, names: list[str], cxx: str | None, wanted: bool
+) -> None:
+    compilers(monkeypatch, *names)
+    if cxx is not None:
+        monkeypatch.setenv("CXX", cxx)
+    assert wants_compilation(TrainerConfig()) is wanted
+
+
+@pytest.mark.parametrize(
+    ("names", "steps"), itertools.product([(), ("g++",)], [1, 20_000]), ids=str
+)
+def test_compilation_obeys_always_and_never(
+    monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], steps: int
+) -> None:
+    compilers(monkeypatch, *names)
+    assert wants_compilation(TrainerConfig(compile="always", steps=steps))
+    assert not wants_compilation(TrainerConfig(compile="never", steps=steps))
