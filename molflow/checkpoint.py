@@ -23,6 +23,7 @@ from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 
 FORMAT = 1
+PRETRAINED = Path(__file__).parent / "pretrained"
 COUNTS = ("max_atoms", "width", "pair_width", "depth", "heads")
 Shape = tuple[int, ...]
 
@@ -111,16 +112,21 @@ def save_model(folder: Path, net: nn.Module, spec: ModelSpec) -> None:
 
 
 def find_model(checkpoint: str | Path) -> Path:
-    """The folder of a model, given as that folder or as the file of weights in it.
+    """The folder of a model, given as that folder, as the file of weights in it, or by the name of
+    a released model such as "qm9" where no folder of that name is here.
 
     InputError says what is missing.
     """
     folder = Path(checkpoint)
+    released = PRETRAINED / folder.name
+    if str(folder) == folder.name and not folder.exists() and released.is_dir():
+        return released
     if folder.name == WEIGHTS and not folder.is_dir():
         folder = folder.parent
     if not folder.is_dir():
-        is_file = ": a file, where a folder is needed" if folder.is_file() else ": no such folder"
-        raise InputError(f"checkpoint={checkpoint}{is_file}")
+        names = ", ".join(sorted(path.name for path in PRETRAINED.iterdir()))
+        wrong = "a file, where a folder is needed" if folder.is_file() else "no such folder"
+        raise InputError(f"checkpoint={checkpoint}: {wrong}; released models: {names}")
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise InputError(f"checkpoint={checkpoint}: no model there, {name} is missing")

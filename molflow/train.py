@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from molflow.streams import GraphStream
 
 OWN_FOLDER = ("out", "resume")
-PATHS = ("dataset.path", "dataset.cache", "checkpoint")
+PATHS = ("dataset.path", "checkpoint")
 HELD_OUT = 2048
 LAST_SAMPLE = 1000
 LAST_STEPS = 50
@@ -61,9 +61,14 @@ def key_of(argument: str) -> str:
 
 
 def anchored(argument: str) -> str:
-    """The argument with a path to data made absolute, so that it holds from any folder."""
-    key, _equals, value = argument.partition("=")
-    return f"{key}={Path(value).expanduser().absolute()}" if key in PATHS and value else argument
+    """The argument with a path made absolute, so that it holds from any folder.
+
+    A name that is no path here (a file that is missing, a released model) stays as it is.
+    """
+    key, _, value = argument.partition("=")
+    path = Path(value).expanduser()
+    meant = value and (key == "dataset.cache" or (key in PATHS and path.exists()))
+    return f"{key}={path.absolute()}" if meant else argument
 
 
 def read_record(folder: str) -> dict[str, Any]:

@@ -375,7 +375,7 @@ def test_a_picture_frames_in_red_what_is_no_better_than_euler_steps(tmp_path):
         ("grid=0", "grid=0: must be at least 1"),
         ("substeps=1", "substeps=1: must be at least 2"),
         ("batch_size=0", "batch_size=0: must be at least 1"),
-        ("checkpoint=no/where", "checkpoint=no/where: no such folder"),
+        ("checkpoint=no/where", "checkpoint=no/where: no such folder; released models: qm9"),
         ("checkpoint=", "checkpoint: needs a value"),
         ("steps=5", "unknown key 'steps': did you mean substeps?"),
     ],

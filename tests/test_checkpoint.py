@@ -16,6 +16,7 @@ from molflow.checkpoint import ModelSpec, load_weights, read_spec, save_model
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
+from molflow.generator import load
 
 SPEC = ModelSpec(
     vocabulary=Vocabulary(("C", "N", "N+", "O-", "O")),
@@ -96,12 +97,16 @@ def test_weights_without_the_name_of_a_vocabulary_load_by_their_shapes(model):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    assert error_of(tmp_path / "no") == f"checkpoint={tmp_path / 'no'}: no such folder"
+    assert error_of(tmp_path / "no") == (
+        f"checkpoint={tmp_path / 'no'}: no such folder; released models: qm9"
+    )
 
 
 def test_a_file_instead_of_a_folder_is_named(tmp_path):
     (tmp_path / "last.ckpt").touch()
-    assert error_of(tmp_path / "last.ckpt").endswith("last.ckpt: a file, where a folder is needed")
+    assert error_of(tmp_path / "last.ckpt").endswith(
+        "last.ckpt: a file, where a folder is needed; released models: qm9"
+    )
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
@@ -251,3 +256,13 @@ def test_a_generator_shows_itself_in_one_line(model):
     assert repr(generator) == (
         f"Generator({count:,} parameters on cpu, trained on qm9: up to 3 atoms of C N N+ O- O)"
     )
+
+
+def test_a_released_model_is_found_by_its_name_where_no_folder_has_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    released = load("qm9")
+    assert released.spec.dataset["name"] == "qm9"
+    assert len(released.sample(2, steps=2)) == 2
+    (tmp_path / "qm9").mkdir()
+    with pytest.raises(InputError, match=r"checkpoint=qm9: no model there"):
+        load("qm9")

@@ -275,7 +275,7 @@ def test_too_few_valid_molecules_leave_fcd_undefined(checkpoint, tmp_path, monke
         ("step=5", "unknown key 'step': did you mean steps?"),
         ("qm9", "'qm9': an argument is key=value; --help lists the keys"),
         ("name=a/b", "name='a/b': the name of a file, without folders"),
-        ("checkpoint=no/where", "checkpoint=no/where: no such folder"),
+        ("checkpoint=no/where", "checkpoint=no/where: no such folder; released models: qm9"),
         ("checkpoint=", "checkpoint: needs a value"),
     ],
 )

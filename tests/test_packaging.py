@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+MODEL = ("model.safetensors", "config.json", "README.md")
 CONFIGS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.yaml"))
 
 
@@ -33,6 +34,7 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_carries_configurations_data_and_types(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"molflow/{name}" for name in CONFIGS} <= names
+    assert {f"molflow/pretrained/qm9/{name}" for name in MODEL} <= names
     assert {"molflow/data/qm9.csv.gz", "molflow/py.typed", "molflow/__init__.py"} <= names
 
 

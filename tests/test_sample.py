@@ -238,7 +238,7 @@ def test_novelty_that_cannot_be_measured_says_why(checkpoint, tmp_path, capsys):
         ("seed=-1", "seed=-1: must be at least 0"),
         ("method=rk4", "method='rk4': one of euler, heun, flow_map, renoised"),
         ("atoms=5", "atoms=5: this model makes 1 to 4 atoms"),
-        ("checkpoint=no/where", "checkpoint=no/where: no such folder"),
+        ("checkpoint=no/where", "checkpoint=no/where: no such folder; released models: qm9"),
         ("checkpoint=", "checkpoint: needs a value"),
         ("step=5", "unknown key 'step': did you mean steps?"),
     ],
