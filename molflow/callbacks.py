@@ -93,9 +93,8 @@ class Trial(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         """Runs the trial after the step that it is due at."""
         assert isinstance(module, FlowModule)
-        stepped = module.batches_seen % trainer.accumulate_grad_batches == 0
         due = self.every > 0 and trainer.global_step % self.every == 0
-        if stepped and due and trainer.is_global_zero:
+        if module.between_steps and due and trainer.is_global_zero:
             self.run(module)
 
     def run(self, module: FlowModule) -> Samples:
@@ -160,7 +159,7 @@ class Checkpoints(pl.Callback):
         Only between optimizer steps: gradients that are still being accumulated are not saved.
         """
         assert isinstance(module, FlowModule)
-        if module.batches_seen % trainer.accumulate_grad_batches:
+        if not module.between_steps:
             return
         decide: Callable[..., bool] = trainer.strategy.reduce_boolean_decision
         stop = decide(self.interrupted, all=False)

@@ -229,6 +229,11 @@ class FlowModule(pl.LightningModule):
         super().optimizer_step(*args, **kwargs)
         self.average.update_parameters(self.net)
 
+    @property
+    def between_steps(self) -> bool:
+        """Whether the batches so far fill whole optimizer steps: no gradient is accumulating."""
+        return self.batches_seen % self.trainer.accumulate_grad_batches == 0
+
     def minutes(self) -> float:
         """Wall time spent in training, that of the runs which this one resumes included."""
         return self.minutes_before + (time.monotonic() - self._started) / 60
@@ -257,7 +262,7 @@ class FlowModule(pl.LightningModule):
     def on_train_batch_end(self, *_: Any) -> None:
         """Stops when the minutes are used up, between two optimizer steps."""
         self.progress = self.measure_progress()
-        if self.progress >= 1 and self.batches_seen % self.trainer.accumulate_grad_batches == 0:
+        if self.progress >= 1 and self.between_steps:
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -207,7 +207,7 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
         print(f"saved, continue: python -m molflow.train resume={folder}")
         raise KeyboardInterrupt
     show_last_sample(folder, module, trial)
-    print(f"look at:  {folder / PICTURE} {folder / 'loss.png'}")
+    print(f"look at:  {folder / PICTURE} {folder / LOSS}")
     print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={LAST_STEPS}")
 
 

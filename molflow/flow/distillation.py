@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.func import jvp
 
 from molflow.flow.flow_map import Network, share, transport
+from molflow.flow.losses import precise
 from molflow.flow.state import Fields, State, mean_over_free
 
 
@@ -115,7 +116,7 @@ def _log_posterior_and_slope(net: Network, x_s: State, s: Tensor, t: Tensor) -> 
     In single precision (double, if x_s is) whatever autocast says: a derivative along time in bf16
     would be noise. d/dt mu = mu d/dt log mu.
     """
-    x_s, s, t = x_s.map(_at_least_single), _at_least_single(s), _at_least_single(t)
+    x_s, s, t = x_s.map(precise), precise(s), precise(t)
 
     def log_mu(time: Tensor) -> Fields:
         return _log_softmax(net(x_s, s, time)).values
@@ -133,11 +134,7 @@ def _stopped_posterior(teacher: Network, x_s: State, s: Tensor, t: Tensor) -> St
 
 
 def _log_softmax(logits: State) -> State:
-    return logits.map(lambda x: _at_least_single(x).log_softmax(-1))
-
-
-def _at_least_single(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return logits.map(lambda x: precise(x).log_softmax(-1))
 
 
 def _dot(x: State, y: State) -> Fields:

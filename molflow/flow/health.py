@@ -47,13 +47,13 @@ def survey(
     class; its field "any" is the share of examples with such a variable.
     """
     for k, (s, x_s) in enumerate(zip(times[:-1], starts, strict=True)):
-        here = _everywhere(s, x_s)
+        here = x_s.everywhere(s)
         mu_ss = mu(x_s, here, here)
         yield s, s, {"entropy": entropy(mu_ss)}
         fine = walk(mu, x_s, times[k:], substeps)
         coarse = walk(mu, x_s, times[k:], substeps // 2)
         for (t, end), (_, rough) in islice(zip(fine, coarse, strict=True), 1, None):
-            measured = _compare(mu, mu_ss, x_s, here, _everywhere(t, x_s), end)
+            measured = _compare(mu, mu_ss, x_s, here, x_s.everywhere(t), end)
             yield s, t, measured | {"flow_floor": distance(rough, end)}
 
 
@@ -181,8 +181,3 @@ def _without_padding(x: State) -> State:
         return {name: value[:, : counts[name]] for name, value in fields.items()}
 
     return State(cut(x.values), cut(x.exists), cut(x.given))
-
-
-def _everywhere(time: float, x: State) -> Tensor:
-    values = next(iter(x.values.values()))
-    return torch.full((len(x),), time, dtype=values.dtype, device=values.device)

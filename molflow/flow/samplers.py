@@ -35,7 +35,7 @@ def trajectory(
     x = x_0
     yield times[0], x
     for (s, t), move in zip(pairwise(times), steps, strict=True):
-        x = move(mu, x, _everywhere(s, x), _everywhere(t, x))
+        x = move(mu, x, x.everywhere(s), x.everywhere(t))
         yield t, x
 
 
@@ -102,8 +102,3 @@ def drawn(step: Step, uniform: Fields, temperature: float) -> Step:
 def _gumbel(uniform: Tensor) -> Tensor:
     limits = torch.finfo(uniform.dtype)
     return -(-uniform.clamp(limits.tiny, 1 - limits.eps).log()).log()
-
-
-def _everywhere(time: float, x: State) -> Tensor:
-    values = next(iter(x.values.values()))
-    return torch.full((len(x),), time, dtype=values.dtype, device=values.device)

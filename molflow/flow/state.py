@@ -49,6 +49,11 @@ class State:
     def device(self) -> torch.device:
         return next(iter(self.values.values())).device
 
+    def everywhere(self, time: float) -> Tensor:
+        """(B,): the same time for every example, in the type and on the device of the values."""
+        values = next(iter(self.values.values()))
+        return torch.full((len(self),), time, dtype=values.dtype, device=values.device)
+
     @property
     def free(self) -> Fields:
         """field -> (B, D) bool: the variables that the flow moves."""
