@@ -1,0 +1,208 @@
+"""Properties of molecules, each one number computed by RDKit: the words objectives are made of.
+
+A new property is one entry of PROPERTIES; one that depends on a text, such as the similarity to a
+reference molecule, is one entry of FAMILIES. Molecules are sanitised and carry no stereochemistry;
+RDKit's models and catalogues are read once, when first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from types import ModuleType
+
+from rdkit import Chem, DataStructs, RDConfig, rdBase
+from rdkit.Chem import Descriptors, FilterCatalog, rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem.QED import qed
+
+from molflow.chem.smiles import LONGEST, Unusable, canonical_smiles, read_smiles
+from molflow.errors import InputError
+
+Compute = Callable[[Chem.Mol], float]
+
+average_weight: Compute = Descriptors.MolWt  # type: ignore[attr-defined]  # missing in the stubs
+
+
+@dataclass(frozen=True)
+class Property:
+    """A number of a molecule.
+
+    low, high: the usual range, over which "as large (small) as possible" is graded. limits: what
+    no molecule exceeds. count: whole numbers. compute may raise and may return None or nan.
+    """
+
+    name: str
+    doc: str
+    unit: str
+    low: float
+    high: float
+    compute: Compute = field(repr=False, compare=False)
+    limits: tuple[float, float] = (-math.inf, math.inf)
+    count: bool = False
+
+    @property
+    def graded(self) -> bool:
+        """Whether every value lies in [0, 1] and so grades itself."""
+        return self.limits == (0, 1)
+
+
+def _contrib(file: str) -> ModuleType:
+    """A module of RDKit's Contrib folder, which is no package in every installation."""
+    path = Path(RDConfig.RDContribDir) / file
+    spec = importlib.util.spec_from_file_location(f"rdkit_contrib_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise InputError(f"{path}: this installation of RDKit lacks it")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def _sa_model() -> ModuleType:
+    module = _contrib("SA_Score/sascorer.py")
+    module.readFragmentScores()
+    return module
+
+
+@cache
+def _np_model() -> Compute:
+    module = _contrib("NP_Score/npscorer.py")
+    with redirect_stderr(StringIO()), redirect_stdout(StringIO()):
+        model = module.readNPModel()
+    return lambda mol: module.scoreMol(mol, model)
+
+
+@cache
+def _catalog(*names: str) -> FilterCatalog.FilterCatalog:
+    parameters = FilterCatalog.FilterCatalogParams()
+    for name in names:
+        parameters.AddCatalog(getattr(parameters.FilterCatalogs, name))
+    return FilterCatalog.FilterCatalog(parameters)
+
+
+def logp(mol: Chem.Mol) -> float:
+    """Wildman and Crippen's atom contributions to log P (J. Chem. Inf. Comput. Sci. 1999, 39)."""
+    return rdMolDescriptors.CalcCrippenDescriptors(mol)[0]
+
+
+def esol(mol: Chem.Mol) -> float:
+    """log S = 0.16 - 0.63 cLogP - 0.0062 MW + 0.066 RB - 0.74 AP, S in mol/L.
+
+    Delaney, J. Chem. Inf. Comput. Sci. 2004, 44, 1000-1005: RB rotatable bonds, AP aromatic atoms
+    over heavy atoms. cLogP is Crippen's here, Daylight's there.
+    """
+    aromatic = sum(atom.GetIsAromatic() for atom in mol.GetAtoms()) / mol.GetNumHeavyAtoms()
+    rotatable = rdMolDescriptors.CalcNumRotatableBonds(mol)
+    size = 0.0062 * average_weight(mol)
+    return 0.16 - 0.63 * logp(mol) - size + 0.066 * rotatable - 0.74 * aromatic
+
+
+def sa(mol: Chem.Mol) -> float:
+    """Ertl and Schuffenhauer's synthetic accessibility (J. Cheminf. 2009, 1, 8), 1 to 10."""
+    return _sa_model().calculateScore(mol)
+
+
+def np_likeness(mol: Chem.Mol) -> float:
+    """Ertl, Roggo and Schuffenhauer's score (J. Chem. Inf. Model. 2008, 48, 68), about -5 to 5."""
+    return _np_model()(mol)
+
+
+def pains(mol: Chem.Mol) -> float:
+    """Matches among the 480 filters of Baell and Holloway (J. Med. Chem. 2010, 53), A, B and C."""
+    return len(_catalog("PAINS_A", "PAINS_B", "PAINS_C").GetMatches(mol))
+
+
+def brenk(mol: Chem.Mol) -> float:
+    """Matches among the unwanted groups of Brenk et al. (ChemMedChem 2008, 3, 435)."""
+    return len(_catalog("BRENK").GetMatches(mol))
+
+
+def _count(name: str, doc: str, low: float, high: float, compute: Compute) -> Property:
+    return Property(name, doc, "", low, high, compute, limits=(0, math.inf), count=True)
+
+
+PROPERTIES: dict[str, Property] = {
+    entry.name: entry
+    for entry in (
+        Property("qed", "drug-likeness (Bickerton et al. 2012)", "", 0, 1, qed, limits=(0, 1)),
+        Property("logp", "octanol-water partition (Crippen)", "log10", -2, 5, logp),
+        Property("sa", "synthetic accessibility, 1 is easy", "", 1, 8, sa, limits=(1, 10)),
+        Property("tpsa", "polar surface (Ertl)", "Å²", 0, 140, rdMolDescriptors.CalcTPSA),
+        Property("mw", "average molecular weight", "g/mol", 50, 500, average_weight),
+        Property("np", "likeness to natural products", "", -3, 4, np_likeness),
+        Property("esol", "solubility in water (Delaney)", "log10 mol/L", -6, 1, esol),
+        _count("rotatable", "rotatable bonds", 0, 10, rdMolDescriptors.CalcNumRotatableBonds),
+        _count("rings", "rings (SSSR)", 0, 6, rdMolDescriptors.CalcNumRings),
+        _count("aromatic_rings", "aromatic rings", 0, 4, rdMolDescriptors.CalcNumAromaticRings),
+        _count("hbd", "hydrogen-bond donors", 0, 5, rdMolDescriptors.CalcNumHBD),
+        _count("hba", "hydrogen-bond acceptors", 0, 10, rdMolDescriptors.CalcNumHBA),
+        _count("atoms", "heavy atoms", 1, 40, Chem.Mol.GetNumHeavyAtoms),
+        _count("pains", "PAINS alerts", 0, 3, pains),
+        _count("brenk", "BRENK alerts", 0, 5, brenk),
+    )
+}
+
+
+def similarity(smiles: str) -> Property:
+    """Tanimoto similarity to a reference: Morgan fingerprints of radius 2 and 2,048 bits.
+
+    InputError where the reference is no molecule.
+    """
+    try:
+        reference = read_smiles(smiles)
+    except Unusable as error:
+        raise InputError(f"similarity({smiles}): the SMILES {error.reason}") from None
+    morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    wanted = morgan.GetFingerprint(reference)
+
+    def compute(mol: Chem.Mol) -> float:
+        return DataStructs.TanimotoSimilarity(wanted, morgan.GetFingerprint(mol))
+
+    name = f"similarity({canonical_smiles(reference)})"
+    return Property(name, "Tanimoto similarity to the molecule", "", 0, 1, compute, limits=(0, 1))
+
+
+def smarts(pattern: str) -> Property:
+    """1 where the molecule holds the SMARTS, else 0. InputError where it does not parse."""
+    with rdBase.BlockLogs():
+        query = Chem.MolFromSmarts(pattern) if len(pattern) <= LONGEST else None
+    if query is None or query.GetNumAtoms() == 0:
+        raise InputError(f"smarts({pattern}): the SMARTS does not parse")
+
+    def compute(mol: Chem.Mol) -> float:
+        return mol.HasSubstructMatch(query)
+
+    name = f"smarts({pattern})"
+    return Property(name, "presence of the substructure", "", 0, 1, compute, limits=(0, 1))
+
+
+FAMILIES: dict[str, Callable[[str], Property]] = {"similarity": similarity, "smarts": smarts}
+EXAMPLES = {"similarity": "similarity(c1ccccc1O)", "smarts": "smarts([#7])"}
+
+
+def find_property(text: str) -> Property:
+    """The property of a name such as "qed" or "similarity(CCO)"; upper and lower case are one.
+
+    InputError where there is none (the message names the known ones) or its argument is wrong.
+    """
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
+    name, argument = (match[1].lower(), match[2]) if match else (text, None)
+    if name in FAMILIES:
+        if argument is None or not argument.strip():
+            raise InputError(f"property {text!r}: needs an argument, as in {EXAMPLES[name]}")
+        return FAMILIES[name](argument.strip())
+    if name in PROPERTIES:
+        if argument is not None:
+            raise InputError(f"property {text!r}: {name} takes no argument")
+        return PROPERTIES[name]
+    near = get_close_matches(name, [*PROPERTIES, *FAMILIES], n=1)
+    hint = f"did you mean {near[0]}? Known: " if near else "one of "
+    raise InputError(f"property {text!r}: {hint}{', '.join([*PROPERTIES, *EXAMPLES.values()])}")

@@ -1,0 +1,192 @@
+"""Scorers: what gives molecules a score, an objective or a function in a file of the user.
+
+`score=path.py:function` names any `def score(mol) -> float`. That is the only way in which a
+user's code runs, and it runs in a process of its own: a molecule on which it raises, hangs, dies
+or returns no finite number has that as its error, and the run goes on. What it prints goes to
+stderr.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from rdkit import Chem
+
+import molflow
+from molflow.chem.aggregation import Scored
+from molflow.errors import InputError
+
+START_SECONDS = 120.0
+"""For the file to load, once per process: it may read a model."""
+
+
+class Scorer(Protocol):
+    """What Objective and ScoreFile are to those that use them; `contextlib.closing` ends it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The components' names."""
+
+    def score_many(self, mols: Sequence[Chem.Mol]) -> list[Scored]:
+        """The scores of sanitised molecules, in order. Never raises for a molecule."""
+
+    def describe(self) -> str:
+        """What is scored, for people."""
+
+    def close(self) -> None:
+        """Frees what the scorer holds."""
+
+
+class _Died(Exception):
+    """The worker gave no answer; it was ended. The text says why."""
+
+
+class _Worker:
+    """One process that holds the user's function and answers lines of JSON, one per molecule."""
+
+    def __init__(self, path: Path, function: str) -> None:
+        """Starts the process. InputError where the function cannot be loaded."""
+        root = str(Path(molflow.__file__).parents[1])
+        code = (
+            f"import sys; sys.path.append({root!r}); "
+            "from molflow.chem.score_worker import serve; serve(*sys.argv[1:])"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, str(path), function],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+        try:
+            answer = self._answer(START_SECONDS)
+        except _Died as error:
+            raise InputError(f"score: {path}: loading it {error}") from None
+        if answer["error"] is not None:
+            self.end()
+            raise InputError(f"score: {path}: {answer['error']}")
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self.answers.put(line)
+        self.answers.put(b"")
+
+    def _answer(self, seconds: float) -> dict[str, Any]:
+        try:
+            line = self.answers.get(timeout=seconds)
+        except queue.Empty:
+            self.end()
+            raise _Died(f"took more than {seconds:g} s") from None
+        if not line:
+            self.end()
+            raise _Died(f"ended its process (exit code {self.process.returncode})")
+        return json.loads(line)
+
+    def ask(self, mol: Chem.Mol, seconds: float) -> tuple[float, str | None]:
+        """The score, or nan and the error. _Died where the process had to be ended."""
+        assert self.process.stdin is not None
+        # A process that has died takes nothing: the missing answer says how it ended.
+        with suppress(OSError):
+            self.process.stdin.write(base64.b64encode(mol.ToBinary()) + b"\n")
+            self.process.stdin.flush()
+        answer = self._answer(seconds)
+        if answer["error"] is not None:
+            return math.nan, answer["error"]
+        return answer["value"], None
+
+    def end(self) -> None:
+        """Ends the process and those that it started."""
+        assert self.process.stdin is not None
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+        with suppress(OSError):
+            self.process.stdin.close()
+
+
+class ScoreFile:
+    """The function of a user's file as a scorer with one component, named after the function.
+
+    The score is used as it is: `total` is unbounded, larger is better, and nan after an error
+    (0 might be better than every true score). Usable as a context manager.
+    """
+
+    def __init__(self, path: Path, function: str, timeout: float = 10.0) -> None:
+        """timeout: seconds per molecule. InputError where the function cannot be loaded."""
+        if not timeout > 0:
+            raise InputError(f"timeout={timeout}: must be more than 0 seconds")
+        if not path.is_file():
+            raise InputError(f"score: {str(path)!r} is no file")
+        if path.suffix != ".py":
+            raise InputError(f"score: {str(path)!r}: a .py file is needed")
+        self.path, self.function, self.timeout = path.resolve(), function, timeout
+        self.worker: _Worker | None = _Worker(self.path, function)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.function,)
+
+    def describe(self) -> str:
+        return f"{self.function} of {self.path.name}"
+
+    def score(self, mol: Chem.Mol) -> Scored:
+        """The user's score of one molecule. The process is started anew where it had to end."""
+        try:
+            if self.worker is None:
+                self.worker = _Worker(self.path, self.function)
+            value, error = self.worker.ask(mol, self.timeout)
+        except _Died as reason:
+            self.worker = None
+            value, error = math.nan, str(reason)
+        except InputError as reason:
+            value, error = math.nan, str(reason)
+        if error is not None:
+            error = f"{self.function}: {error}"
+        return Scored(value, (value,), (value,), error)
+
+    def score_many(self, mols: Sequence[Chem.Mol]) -> list[Scored]:
+        """`score` of every molecule, in order."""
+        return [self.score(mol) for mol in mols]
+
+    def close(self) -> None:
+        """Ends the process. A later score starts it anew."""
+        if self.worker is not None:
+            self.worker.end()
+            self.worker = None
+
+    def __enter__(self) -> ScoreFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_score(text: str, timeout: float = 10.0) -> ScoreFile:
+    """The scorer of a text "path.py:function". InputError where the text or the file is wrong."""
+    path, colon, function = text.strip().rpartition(":")
+    if not colon or not path or not function.isidentifier():
+        raise InputError(f"score={text!r}: expected path.py:function")
+    return ScoreFile(Path(path).expanduser(), function, timeout)

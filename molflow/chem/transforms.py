@@ -1,0 +1,162 @@
+"""Desirability: from the value of a property to a number in [0, 1].
+
+The transforms have the names, parameters and definitions of REINVENT4 (Loeffler et al., J.
+Cheminf. 2024, 16, 20; its module reinvent/scoring/transforms), with sigma(h) = 1 / (1 + 10^-h).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from molflow.errors import InputError
+
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+CALL = re.compile(r"(\w+)\s*\((.*)\)")
+
+
+def _sigma(h: float) -> float:
+    """1 / (1 + 10^-h), for any h."""
+    if h >= 0:
+        return 1 / (1 + 10.0**-h)
+    power = 10.0**h
+    return power / (1 + power)
+
+
+def sigmoid(x: float, low: float, high: float, k: float) -> float:
+    """sigma(10 k (x - (low + high)/2) / (high - low)): rises from low to high."""
+    return _sigma(10 * k * (x - (low + high) / 2) / (high - low))
+
+
+def reverse_sigmoid(x: float, low: float, high: float, k: float) -> float:
+    """1 - sigmoid(x): falls from low to high."""
+    return _sigma(-10 * k * (x - (low + high) / 2) / (high - low))
+
+
+def double_sigmoid(
+    x: float,
+    low: float,
+    high: float,
+    coef_div: float = 100.0,
+    coef_si: float = 150.0,
+    coef_se: float = 150.0,
+) -> float:
+    """Rises around low and falls around high, 1/2 at both: of their midpoint c,
+
+    left of c sigma((x - low) coef_si / coef_div), from c on sigma((high - x) coef_se / coef_div).
+    """
+    if x < (low + high) / 2:
+        return _sigma((x - low) * coef_si / coef_div)
+    return _sigma((high - x) * coef_se / coef_div)
+
+
+def step(x: float, low: float, high: float) -> float:
+    """1 where low <= x <= high, else 0."""
+    return float(low <= x <= high)
+
+
+def left_step(x: float, low: float) -> float:
+    """1 where x <= low, else 0."""
+    return float(x <= low)
+
+
+def right_step(x: float, high: float) -> float:
+    """1 where x >= high, else 0."""
+    return float(x >= high)
+
+
+def itself(x: float) -> float:
+    """x, for values in [0, 1]."""
+    return min(max(x, 0.0), 1.0)
+
+
+def complement(x: float) -> float:
+    """1 - x, for values in [0, 1]."""
+    return 1 - itself(x)
+
+
+TRANSFORMS: dict[str, Callable[..., float]] = {
+    function.__name__: function
+    for function in (sigmoid, reverse_sigmoid, double_sigmoid, step, left_step, right_step)
+}
+
+
+@dataclass(frozen=True)
+class Transform:
+    """value -> [0, 1]. text: as an objective writes it, and what two transforms are compared by.
+
+    wanted: the interval asked for; (-inf, inf) where there is a direction alone.
+    """
+
+    text: str
+    function: Callable[..., float] = field(repr=False, compare=False)
+    parameters: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
+    wanted: tuple[float, float] = field(default=(-math.inf, math.inf), compare=False)
+
+    def __call__(self, x: float) -> float:
+        return self.function(x, **self.parameters)
+
+
+def short(number: float) -> str:
+    """The number as exactly and as briefly as it can be written: 3.0 -> "3"."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def parse_transform(text: str) -> Transform:
+    """The transform of a text such as "sigmoid(low=0, high=3, k=0.5)"; InputError as `named`."""
+    call = CALL.fullmatch(text.strip())
+    if call is None:
+        raise InputError(f"transform {text!r}: expected a form like step(low=0, high=3)")
+    parameters: dict[str, object] = {}
+    for part in call[2].split(","):
+        key, _, value = (piece.strip() for piece in part.partition("="))
+        parameters[key] = float(value) if re.fullmatch(NUMBER, value) else value
+    return named(call[1], parameters)
+
+
+def named(name: str, parameters: Mapping[str, object]) -> Transform:
+    """One of TRANSFORMS with its parameters, which must be finite numbers and make sense.
+
+    InputError names what is unknown, missing or out of order.
+    """
+    if name not in TRANSFORMS:
+        raise InputError(f"transform {name!r}: one of {', '.join(TRANSFORMS)}")
+    signature = inspect.signature(TRANSFORMS[name])
+    known = {key: value.default for key, value in signature.parameters.items() if key != "x"}
+    values: dict[str, float] = {}
+    for key, value in parameters.items():
+        if key not in known:
+            raise InputError(f"{name}: no parameter {key!r}, only {', '.join(known)}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"{name}: {key}={value!r}: a number is needed")
+        values[key] = float(value)
+    for key, default in known.items():
+        if key not in values and default is inspect.Parameter.empty:
+            raise InputError(f"{name}: {key} is missing")
+    _check_order(name, values)
+    text = f"{name}({', '.join(f'{key}={short(value)}' for key, value in values.items())})"
+    return Transform(text, TRANSFORMS[name], values, _wanted(name, values))
+
+
+def _wanted(name: str, values: Mapping[str, float]) -> tuple[float, float]:
+    match name:
+        case "step" | "double_sigmoid":
+            return values["low"], values["high"]
+        case "left_step":
+            return -math.inf, values["low"]
+        case "right_step":
+            return values["high"], math.inf
+    return -math.inf, math.inf
+
+
+def _check_order(name: str, values: Mapping[str, float]) -> None:
+    for key, value in values.items():
+        if not math.isfinite(value):
+            raise InputError(f"{name}: {key}={value}: a finite number is needed")
+        if key not in ("low", "high") and value <= 0:
+            raise InputError(f"{name}: {key}={short(value)}: must be more than 0")
+    if "low" in values and "high" in values and values["low"] >= values["high"]:
+        raise InputError(f"{name}: low={short(values['low'])} must be less than high")
