@@ -1,0 +1,207 @@
+"""What a molecule must be: a scaffold kept, a number of atoms, counts and bans of elements.
+
+A constraint becomes a plan in the classes of a model, or an InputError that says why the model
+cannot meet it, before anything is sampled. ``chem.holding`` makes states of a plan.
+
+>>> constraint = parse_constraint(scaffold="[*:1]c1ccncc1", elements="O:1", forbidden="F")
+>>> plan(constraint, vocabulary, max_atoms=9).sizes                     # doctest: +SKIP
+(7, 9)
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Integral
+
+import numpy as np
+from rdkit import Chem
+
+from molflow.chem.scaffold import Bools, Scaffold, no_scaffold, read_scaffold, takes_bond
+from molflow.chem.vocabulary import ATOM_NAME, Vocabulary, split_name, strip_charges
+from molflow.errors import InputError
+from molflow.graph.graph import Ints
+
+COUNT = re.compile(r"\s*([A-Z][a-z]?)\s*[:=]\s*([0-9]{1,6})\s*")
+ELEMENTS = frozenset(Chem.GetPeriodicTable().GetElementSymbol(number) for number in range(1, 119))
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What every molecule must satisfy; without arguments, nothing.
+
+    scaffold: SMILES; neighbours of dummy atoms ``[*:1]`` are where it may grow, everywhere if there
+    is none; several fragments are to be linked. atoms: the number of atoms. elements: exact counts
+    in the whole molecule, scaffold and charged atoms included. forbidden: elements ("N": with any
+    charge) and charged atoms ("N+": that one alone) that do not occur.
+    """
+
+    scaffold: str | None = None
+    atoms: int | None = None
+    elements: Mapping[str, int] = field(default_factory=dict)
+    forbidden: tuple[str, ...] = ()
+
+
+def parse_constraint(
+    scaffold: str | None = None,
+    elements: str | None = None,
+    forbidden: str | None = None,
+    atoms: int | None = None,
+) -> Constraint:
+    """The constraint of a command line, such as elements="N:2,O:1", forbidden="F,S".
+
+    An empty text is no constraint. InputError where counts or names are not written so.
+    """
+    return Constraint(
+        (scaffold or "").strip() or None,
+        atoms,
+        _read_counts(elements or ""),
+        _read_names(forbidden or ""),
+    )
+
+
+def _read_counts(text: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for item in text.split(",") if text.strip() else ():
+        match = COUNT.fullmatch(item)
+        if match is None:
+            raise InputError(f"elements={text!r}: counts such as N:2,O:1 are needed")
+        if match[1] in counts:
+            raise InputError(f"elements={text!r}: {match[1]} has two counts")
+        counts[match[1]] = int(match[2])
+    return counts
+
+
+def _read_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+    for name in names:
+        if ATOM_NAME.fullmatch(name) is None:
+            raise InputError(f"forbidden={text!r}: elements such as F,S are needed")
+    return names
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A constraint that a model can meet, in the classes of its vocabulary.
+
+    scaffold: k atoms, the first of every molecule. drawn: classes (m,) to be held at free atoms
+    that random numbers choose. allowed (A,): classes that the other free atoms may have.
+    sizes: the smallest and the largest number of atoms.
+    """
+
+    constraint: Constraint
+    vocabulary: Vocabulary
+    scaffold: Scaffold
+    drawn: Ints
+    allowed: Bools
+    sizes: tuple[int, int]
+
+
+def plan(constraint: Constraint, vocabulary: Vocabulary, max_atoms: int) -> Plan:
+    """How a model of so many atoms at most meets a constraint; InputError says why it cannot."""
+    _require_whole(constraint)
+    _require_elements(constraint)
+    text = constraint.scaffold
+    scaffold = read_scaffold(text, vocabulary, max_atoms) if text else no_scaffold()
+    banned = np.array([is_forbidden(name, constraint) for name in vocabulary.atoms])
+    for a in scaffold.graph.atoms.tolist():
+        if banned[a]:
+            raise scaffold.error(f"it holds {vocabulary.atoms[a]}, which is forbidden")
+    counted = [strip_charges(name) in constraint.elements for name in vocabulary.atoms]
+    drawn, allowed = _drawn(constraint, vocabulary, scaffold, banned), ~banned & ~np.array(counted)
+    sizes = _sizes(constraint, scaffold, len(drawn), bool(allowed.any()), max_atoms)
+    _require_growth(scaffold, vocabulary, sizes[0])
+    return Plan(constraint, vocabulary, scaffold, drawn, allowed, sizes)
+
+
+def _require_whole(constraint: Constraint) -> None:
+    for name, value in {"atoms": constraint.atoms or 0, **constraint.elements}.items():
+        if not isinstance(value, Integral) or value < 0:
+            raise InputError(f"{name}={value!r}: a whole number is needed")
+
+
+def _require_elements(constraint: Constraint) -> None:
+    for option, names in (("elements", constraint.elements), ("forbidden", constraint.forbidden)):
+        for name in names:
+            match = ATOM_NAME.fullmatch(name)
+            plain = match is not None and (option == "forbidden" or name == match[1])
+            if match is None or not plain or match[1] not in ELEMENTS:
+                raise InputError(f"{option}: {name!r} is no chemical element")
+
+
+def is_forbidden(name: str, constraint: Constraint) -> bool:
+    """Whether the atoms of that name ("N+") must not occur."""
+    return name in constraint.forbidden or strip_charges(name) in constraint.forbidden
+
+
+def _drawn(
+    constraint: Constraint, vocabulary: Vocabulary, scaffold: Scaffold, banned: Bools
+) -> Ints:
+    """The classes of the counted atoms that the scaffold does not have, the least charged ones."""
+    inside = Counter(strip_charges(vocabulary.atoms[a]) for a in scaffold.graph.atoms)
+    drawn: list[int] = []
+    for element, count in constraint.elements.items():
+        classes = [a for a, name in enumerate(vocabulary.atoms) if strip_charges(name) == element]
+        if count and not classes:
+            known = ", ".join(dict.fromkeys(map(strip_charges, vocabulary.atoms)))
+            raise InputError(
+                f"elements={element}:{count}: outside the vocabulary, which knows {known}"
+            )
+        usable = [a for a in classes if not banned[a]]
+        if count and not usable:
+            raise InputError(f"elements={element}:{count}: {element} is forbidden")
+        if inside[element] > count:
+            raise scaffold.error(
+                f"it has {inside[element]} {element}, where elements={element}:{count}"
+            )
+        if count > inside[element]:
+            neutral = min(usable, key=lambda a: abs(split_name(vocabulary.atoms[a])[1]))
+            drawn += [neutral] * (count - inside[element])
+    return np.array(drawn, np.int64)
+
+
+def _sizes(
+    constraint: Constraint, scaffold: Scaffold, drawn: int, others: bool, max_atoms: int
+) -> tuple[int, int]:
+    """The range of sizes; drawn: counted atoms beside the scaffold, others: whether more may be."""
+    k, atoms = len(scaffold), constraint.atoms
+    parts = {"atoms of the scaffold": k, "counted atoms": drawn}
+    held = " and ".join(f"{n} {what}" for what, n in parts.items() if n) or "no atom"
+    if atoms is not None:
+        if not 1 <= atoms <= max_atoms:
+            raise InputError(f"atoms={atoms}: this model makes 1 to {max_atoms} atoms")
+        if atoms < k + drawn:
+            raise InputError(f"atoms={atoms}: the constraints hold {held}")
+        if atoms > k + drawn and not others:
+            raise InputError(
+                f"atoms={atoms}: the constraints hold {held} and leave no element for another"
+            )
+        return atoms, atoms
+    smallest = max(k + max(drawn, 1 if k else 0), 1)
+    largest = max_atoms if others else k + drawn
+    if smallest > max_atoms:
+        rest = "" if k + drawn > max_atoms else ", so that none is left to grow"
+        raise InputError(
+            f"constraints: they hold {held}, the model makes at most {max_atoms}{rest}"
+        )
+    if smallest > largest:
+        raise InputError("constraints: every element is forbidden or counted, none is left to grow")
+    return smallest, largest
+
+
+def _require_growth(scaffold: Scaffold, vocabulary: Vocabulary, smallest: int) -> None:
+    """Every fragment must be able to bond with the rest, if there is one."""
+    fragments = set(scaffold.fragments.tolist())
+    if smallest == len(scaffold) and len(fragments) == 1:
+        return
+    for number in fragments:
+        fragment = scaffold.fragments == number
+        members = np.flatnonzero(fragment & scaffold.grows).tolist()
+        smiles = Chem.MolFragmentToSmiles(scaffold.mol, np.flatnonzero(fragment).tolist())
+        which = f"fragment {smiles} " if len(fragments) > 1 else "it "
+        if not members:
+            raise scaffold.error(f"{which}has no mark, so that nothing links it")
+        if not any(takes_bond(scaffold.graph, vocabulary, i) for i in members):
+            raise scaffold.error(f"{which}has no free valence, so that nothing can grow")

@@ -1,0 +1,166 @@
+"""Scaffolds: the part of a molecule that sampling keeps, read from SMILES with attachment points.
+
+A dummy atom, ``[*:1]`` or ``*``, marks its neighbour: bonds to the rest of the molecule start at
+marked atoms alone, or anywhere where none is marked. A scaffold of several fragments is to be
+linked: pairs between two fragments are free where both atoms may grow, all others are held.
+
+Training shows connected parts in the order that they have in the canonical SMILES of the whole
+molecule, which a scaffold alone does not tell. The order here is that of the canonical SMILES of
+the scaffold with a carbon at every mark: of what can be had it most often agrees with the whole (of
+random parts of QM9 in 50 % of the cases, with rings too, against 47 % and 40 % without the
+carbons).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem, rdBase
+
+from molflow.chem.molecule import build, check, to_graph
+from molflow.chem.smiles import LONGEST, Unusable, canonical_order
+from molflow.chem.vocabulary import Vocabulary, atom_name
+from molflow.errors import InputError
+from molflow.graph.graph import Graph, Ints, pair_count, pair_endpoints
+
+Bools = NDArray[np.bool_]
+
+CAP = "cap"
+QUOTED = 60
+"""Characters of a scaffold's text that an error repeats."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scaffold:
+    """k atoms to keep, the first k of every molecule, and where the molecule may grow.
+
+    graph: their classes, and those of the k(k-1)/2 pairs among them. fixed (k(k-1)/2,): pairs that
+    are held, the others link fragments. grows (k,): atoms where bonds to new atoms may start.
+    fragments (k,): the fragment of every atom, counted from 0. mol: the sanitised molecule of
+    graph, hydrogens at the marks; None where k = 0. text: as the user wrote it.
+    """
+
+    text: str
+    graph: Graph
+    fixed: Bools
+    grows: Bools
+    fragments: Ints
+    mol: Chem.Mol | None
+
+    def __len__(self) -> int:
+        return len(self.graph)
+
+    def error(self, problem: str) -> InputError:
+        """The mistake of this scaffold in one line."""
+        return _error(self.text, problem)
+
+
+def _error(text: str, problem: str) -> InputError:
+    quoted = repr(text if len(text) <= QUOTED else text[: QUOTED - 3] + "...")
+    return InputError(f"scaffold={quoted}: {problem}")
+
+
+def no_scaffold() -> Scaffold:
+    """A scaffold without atoms: everything may grow."""
+    nothing, none = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+    return Scaffold("", Graph(nothing, nothing), none, none, nothing, None)
+
+
+def read_scaffold(text: str, vocabulary: Vocabulary, max_atoms: int) -> Scaffold:
+    """The scaffold of a SMILES text; stereochemistry and atom maps are not kept.
+
+    InputError where it does not parse, has more than max_atoms atoms, holds what the vocabulary
+    does not, is no molecule without its charges (where the vocabulary has none), or has a mark that
+    is not on a single bond to one atom, or on an atom that takes no further bond.
+    """
+    mol, atoms = _capped(text)
+    if atoms > max_atoms:
+        raise _error(text, f"{atoms} atoms, where the model makes at most {max_atoms}")
+    graph = _graph(text, mol, atoms, vocabulary)
+    checked = check(graph, vocabulary)
+    if checked.mol is None:
+        raise _error(text, f"{checked.reason} in the vocabulary {', '.join(vocabulary.atoms)}")
+    marks = sorted({cap.GetNeighbors()[0].GetIdx() for cap in list(mol.GetAtoms())[atoms:]})
+    for i in marks:
+        if not takes_bond(graph, vocabulary, i):
+            name = vocabulary.atoms[graph.atoms[i]]
+            raise _error(text, f"the marked atom {name} has no free valence")
+    grows = np.isin(np.arange(atoms), marks) if marks else np.ones(atoms, np.bool_)
+    fragments = np.zeros(atoms, np.int64)
+    for number, members in enumerate(Chem.GetMolFrags(checked.mol)):
+        fragments[list(members)] = number
+    low, high = pair_endpoints(atoms)
+    fixed = (fragments[low] == fragments[high]) | ~(grows[low] & grows[high])
+    return Scaffold(text, graph, fixed, grows, fragments, checked.mol)
+
+
+def _graph(text: str, mol: Chem.Mol, atoms: int, vocabulary: Vocabulary) -> Graph:
+    """The classes of the first atoms of a capped scaffold and of the pairs among them."""
+    for atom in list(mol.GetAtoms())[:atoms]:
+        name = atom_name(atom.GetSymbol(), atom.GetFormalCharge() if vocabulary.charged else 0)
+        if name not in vocabulary.atom_class:
+            known = ", ".join(vocabulary.atoms)
+            raise _error(text, f"{name} is outside the vocabulary, which knows {known}")
+    names = vocabulary.atoms if "C" in vocabulary.atom_class else (*vocabulary.atoms, "C")
+    try:
+        whole = to_graph(mol, replace(vocabulary, atoms=names))
+    except Unusable as error:
+        raise _error(text, error.reason) from None
+    pairs = whole.pairs[: pair_count(atoms)]
+    return Graph(whole.atoms[:atoms].astype(np.int64), pairs.astype(np.int64))
+
+
+def takes_bond(graph: Graph, vocabulary: Vocabulary, atom: int) -> bool:
+    """Whether RDKit accepts a further single bond at an atom of a valid graph."""
+    mol = build(graph, vocabulary)
+    mol.AddBond(atom, mol.AddAtom(Chem.Atom(0)), Chem.BondType.SINGLE)
+    try:
+        with rdBase.BlockLogs():
+            mol.UpdatePropertyCache(strict=True)
+    except Chem.AtomValenceException:
+        return False
+    return True
+
+
+def _capped(text: str) -> tuple[Chem.Mol, int]:
+    """The molecule with a carbon for every mark, in its order, carbons last; and k."""
+    mol = canonical_order(_with_carbons(text))
+    order = sorted(range(mol.GetNumAtoms()), key=lambda i: mol.GetAtomWithIdx(i).HasProp(CAP))
+    marks = sum(atom.HasProp(CAP) for atom in mol.GetAtoms())
+    return Chem.RenumberAtoms(mol, order), len(order) - marks
+
+
+def _with_carbons(text: str) -> Chem.Mol:
+    if len(text) > LONGEST:
+        raise _error(text, f"text of more than {LONGEST:,} characters")
+    with rdBase.BlockLogs():
+        read = Chem.MolFromSmiles(text)
+    if read is None:
+        raise _error(text, "does not parse as SMILES")
+    mol = Chem.RWMol(read)
+    marks = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
+    if len(marks) == mol.GetNumAtoms():
+        raise _error(text, "no atoms")
+    for i in marks:
+        _require_attached(text, mol.GetAtomWithIdx(i))
+    for i in marks:
+        carbon = Chem.Atom(6)
+        carbon.SetBoolProp(CAP, True)
+        mol.ReplaceAtom(i, carbon)
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)
+    with rdBase.BlockLogs():
+        Chem.SanitizeMol(mol)
+    return mol.GetMol()
+
+
+def _require_attached(text: str, mark: Chem.Atom) -> None:
+    bonds = mark.GetBonds()
+    if (
+        len(bonds) != 1
+        or bonds[0].GetBondType() != Chem.BondType.SINGLE
+        or bonds[0].GetOtherAtom(mark).GetAtomicNum() == 0
+    ):
+        raise _error(text, "an attachment point * needs one single bond to one atom")
