@@ -79,24 +79,29 @@ def renoised(noise: State, amount: float) -> Step:
 
 
 def drawn(step: Step, uniform: Fields, temperature: float) -> Step:
-    """``step`` toward classes drawn from the posterior in place of the posterior itself.
+    """``step`` toward classes drawn from the posterior (``draw``) in place of the posterior."""
+    return lambda mu, x_s, s, t: step(
+        lambda *where: draw(mu(*where), uniform, temperature), x_s, s, t
+    )
+
+
+def draw(mu: State, uniform: Fields, temperature: float = 1.0) -> State:
+    """One class for every free variable of mu, one-hot; given variables and padding stay.
 
     With the Gumbel numbers -log(-log u) the class argmax(log mu + temperature * gumbel) has a law
     proportional to mu^(1 / temperature): 0 is the argmax, 1 a draw from mu.
     uniform: field -> (B, D, K), uniform on (0, 1), independent of the state.
     """
+    noisy = {
+        name: value.log() + temperature * _gumbel(uniform[name])
+        for name, value in mu.values.items()
+    }
+    return decoded(mu.with_values(noisy)).where_free(mu)
 
-    def one_class(mu: State) -> State:
-        return mu.with_values(
-            {
-                name: one_hot(
-                    (value.log() + temperature * _gumbel(uniform[name])).argmax(-1), value.shape[-1]
-                ).to(value.dtype)
-                for name, value in mu.values.items()
-            }
-        )
 
-    return lambda mu, x_s, s, t: step(lambda *where: one_class(mu(*where)), x_s, s, t)
+def decoded(x: State) -> State:
+    """The likeliest class of every free variable, one-hot; given variables and padding stay."""
+    return x.map(lambda v: one_hot(v.argmax(-1), v.shape[-1]).to(v.dtype)).where_free(x)
 
 
 def _gumbel(uniform: Tensor) -> Tensor:

@@ -1,0 +1,231 @@
+"""Guidance by looking ahead: a score of finished objects steers the states on their way.
+
+From x_t one evaluation of a flow map gives mu_{t,1}(x_t), where the state will land (Categorical
+Flow Maps, 2026; Sabour et al. 2025, "Test-time scaling of diffusions with flow maps", for the
+look-ahead as what to reward). Scores of clean objects (``Reward``) have no gradient, but mu is a
+distribution over them, and the gradient in x of its expected reward is estimated from a few
+rewarded draws (Williams 1992; the other draws as baseline: Kool et al. 2019, "Buy 4 REINFORCE
+samples, get a baseline for free!"). Needs a mu on the simplex.
+
+Costs count a forward pass through the network as one evaluation and a backward pass, here to the
+state alone, as another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from molflow.flow.flow_map import Posterior, transport
+from molflow.flow.samplers import Step, decoded, draw
+from molflow.flow.state import Fields, State
+
+Reward = Callable[[State], Tensor]
+"""A clean one-hot state of B examples -> (B,) finite scores, larger is better."""
+
+
+@dataclass(frozen=True)
+class LookAhead:
+    """What endpoints are drawn from.
+
+    mu: mu_{t,1} or mu_{t,t}; given variables at their clean values, 0 on padding.
+    entropy: (B,) of mu_{t,1}, a mean over all free variables, in nats; 0 without any.
+    jumped: (B,) bool, where mu is mu_{t,1}.
+    """
+
+    mu: State
+    entropy: Tensor
+    jumped: Tensor
+
+    @property
+    def evaluations(self) -> int:
+        """Forward passes through the network: 1 if mu is mu_{t,1} everywhere, otherwise 2."""
+        return 1 if bool(self.jumped.all()) else 2
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """An estimate of grad_x E[r(x_1)], x_1 ~ ahead.mu.
+
+    slope: the gradient at x, 0 off the free variables. ahead: what was drawn from, detached.
+    rewards: (K, B) of the draws.
+    """
+
+    slope: State
+    ahead: LookAhead
+    rewards: Tensor
+
+    @property
+    def evaluations(self) -> int:
+        """Backward passes included: 2 if mu is mu_{t,1} everywhere, otherwise 4."""
+        return 2 * self.ahead.evaluations
+
+
+Ascent = Callable[[Posterior, State, Tensor], Gradient]
+"""(mu, x_t, t) -> where to move x_t for a larger reward at the end."""
+
+Record = Callable[[Tensor, Gradient], None]
+"""Told the times (B,) and the gradient of every guided step, for reports."""
+
+
+def look_ahead(mu: Posterior, x: State, t: Tensor, floor: float) -> LookAhead:
+    """mu_{t,1}(x) where its entropy is at least ``floor`` (nats per free variable), else mu_{t,t}.
+
+    The exact mu_{t,1} is a vertex: one finished object, from which nothing can be drawn and whose
+    gradient is zero. mu_{t,t} is the broad posterior; at t = 0 the exact one is the same for every
+    x, so that it has no gradient either, and that of a network is its error. floor 0: always
+    mu_{t,1}. Cost: one evaluation, or two if any example is below the floor (a mu may be bound to
+    its batch, so the second is of all examples too); no reward.
+    """
+    ahead = mu(x, t, torch.ones_like(t)).where_free(x)
+    entropy = _entropy(ahead)
+    jumped = entropy >= floor
+    if not jumped.all():
+        broad, chosen = mu(x, t, t).where_free(x).values, jumped[:, None, None]
+        ahead = ahead.with_values(
+            {name: torch.where(chosen, v, broad[name]) for name, v in ahead.values.items()}
+        )
+    return LookAhead(ahead, entropy, jumped)
+
+
+def score_gradient(
+    mu: Posterior, x: State, t: Tensor, reward: Reward, uniforms: Sequence[Fields], floor: float
+) -> Gradient:
+    """grad_x sum_k (r_k - b_k) log mu(x_1^k | x) / K, b_k the mean reward of the other draws.
+
+    mu: the look-ahead from x at t (``look_ahead``, with its ``floor``); log mu(x_1 | x) is a sum
+    over the free variables. Its mean over the draws is grad_x E[r(x_1)] exactly, and it is exactly
+    zero where all draws have one reward. uniforms: K >= 2 times field -> (B, D, K), independent
+    uniform numbers on (0, 1). Works under ``torch.no_grad``, not under ``torch.inference_mode``.
+    Cost: as ``Gradient.evaluations`` says; K rewards. Kool et al. 2019.
+    """
+    with torch.enable_grad():
+        start = x.map(lambda v: v.detach().requires_grad_())
+        ahead = look_ahead(mu, start, t, floor)
+        frozen = LookAhead(ahead.mu.map(Tensor.detach), ahead.entropy, ahead.jumped)
+        draws = [draw(frozen.mu, uniform) for uniform in uniforms]
+        rewards = torch.stack([reward(x_1).to(ahead.entropy) for x_1 in draws])
+        logs = torch.stack([_log_probability(ahead.mu, x_1) for x_1 in draws])
+        total = (_advantages(rewards) * logs).sum() / len(draws)
+        leaves = list(start.values.values())
+        slopes = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+    slope = x.with_values(dict(zip(start.values, slopes, strict=True))).on_free()
+    return Gradient(slope, frozen, rewards)
+
+
+def uphill(step: Step, ascent: Ascent, strength: float, record: Record | None = None) -> Step:
+    """``step`` from x' = x_s + strength |Delta| g / |g|, g = ``ascent`` at x_s, in place of x_s.
+
+    Delta is what transport toward the look-ahead moves from s to t, so that a step is bent by
+    ``strength`` times its own length whatever the scale of the reward; norms are over the free
+    variables of an example. Where g is zero or not finite nothing is added. The state is moved
+    before the step and never after it: whatever comes out was made by the step itself, clean
+    states at t = 1 included, and one step from noise is guided too, through x_0.
+    strength 0: ``step`` itself. Cost: that of the step and of ``ascent``. Nested, it climbs twice.
+    """
+    if strength == 0:
+        return step
+
+    def bent(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
+        found = ascent(mu, x_s, s)
+        if record is not None:
+            record(s, found)
+        length = _norm(transport(x_s, found.ahead.mu, s, t) - x_s)
+        return step(mu, x_s + strength * length * _direction(found.slope), s, t)
+
+    return bent
+
+
+def guided(
+    step: Step,
+    reward: Reward,
+    strength: float,
+    uniforms: Sequence[Fields],
+    floor: float,
+    record: Record | None = None,
+) -> Step:
+    """``step`` bent ``uphill`` by the ``score_gradient`` of true rewards; nothing is trained.
+
+    uniforms, floor: as there; uniforms are fresh for every step. strength: the size of the bend in
+    lengths of the step; 0 is the unguided step, to the bit and at its cost.
+    Cost: the evaluations of the step and 2 more, or 4 more if the look-ahead of any example has an
+    entropy below ``floor`` (``Gradient.evaluations``, through ``record``); K rewards.
+    """
+
+    def ascent(mu: Posterior, x: State, t: Tensor) -> Gradient:
+        return score_gradient(mu, x, t, reward, uniforms, floor)
+
+    return uphill(step, ascent, strength, record)
+
+
+def best_draw(
+    step: Step, reward: Reward, uniforms: Sequence[Fields], temperature: float = 1.0
+) -> Step:
+    """``step`` toward the best of K draws from its mu, or toward mu itself if none is better.
+
+    Best by r(draw), against r(argmax mu): a step that reaches t = 1 by mu_{s,1} ends with a reward
+    no worse than unguided. uniforms, temperature: as of ``draw``; above 1 it flattens mu.
+    Best-of-K inside one evaluation. Cost: the evaluations of the step; for each K + 1 rewards.
+    """
+
+    def best(mu: State) -> State:
+        options = [mu, *(draw(mu, uniform, temperature) for uniform in uniforms)]
+        rewards = torch.stack([reward(decoded(option)) for option in options])
+        # Of equal rewards the first: mu itself, or else the earliest draw.
+        chosen = (rewards == rewards.amax(0)).long().argmax(0).to(mu.device)
+        rows = torch.arange(len(mu), device=mu.device)
+        return mu.with_values(
+            {
+                name: torch.stack([option.values[name] for option in options])[chosen, rows]
+                for name in mu.values
+            }
+        )
+
+    def toward_best(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
+        return step(lambda x, s, t: best(mu(x, s, t).where_free(x)), x_s, s, t)
+
+    return toward_best
+
+
+def _advantages(rewards: Tensor) -> Tensor:
+    """(K, B) -> r_k minus the mean of the others; exactly 0 where all are equal."""
+    # Equal rewards leave a rounding error in their mean, which a normalised step would amplify.
+    offset = rewards - rewards[:1]
+    return offset - (offset.sum(0) - offset) / (len(rewards) - 1)
+
+
+def _log_probability(mu: State, x_1: State) -> Tensor:
+    """(B,): log mu(x_1), a sum over the free variables; x_1 one-hot."""
+    free = mu.free
+    return torch.stack(
+        [
+            (value * x_1.values[name]).sum(-1).where(free[name], 1.0).log().sum(-1)
+            for name, value in mu.values.items()
+        ]
+    ).sum(0)
+
+
+def _entropy(mu: State) -> Tensor:
+    free, values = mu.free, {name: value.detach() for name, value in mu.values.items()}
+    nats = [torch.special.entr(v).sum(-1).where(free[name], 0.0) for name, v in values.items()]
+    count = torch.stack([f.sum(-1) for f in free.values()]).sum(0)
+    return torch.stack([n.sum(-1) for n in nats]).sum(0) / count.clamp(min=1)
+
+
+def _norm(x: State) -> Tensor:
+    """(B,): over all fields; x is 0 off the free variables."""
+    return torch.stack([v.square().sum((1, 2)) for v in x.values.values()]).sum(0).sqrt()
+
+
+def _direction(slope: State) -> State:
+    """slope / |slope|, the norm (B,) over all fields; 0 where it is zero or not finite."""
+    # Divided by its largest number first: squares of float32 vanish below 1e-19.
+    size = torch.cat([v.flatten(1) for v in slope.values.values()], 1).abs().amax(1)
+    usable = (size > 0) & size.isfinite()
+    scaled = slope.map(
+        lambda v: v.where(usable[:, None, None], 0.0) / size.where(usable, 1.0)[:, None, None]
+    )
+    return scaled * (1 / _norm(scaled).where(usable, 1.0))
