@@ -1,0 +1,136 @@
+"""Molecules as small SVG, without a style or a colour of their own.
+
+RDKit's SVG repeats its style at every line, in colours for white paper. Here the lines of one
+element become one path, coordinates are whole, atoms are text, and colours are classes, so that
+the page's style sheet sets them for light and dark.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from molflow.chem.molecule import Checked, Vocabulary, build
+from molflow.graph.graph import Graph
+from molflow.report.values import Attempt
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+WIDTH, HEIGHT = 300, 232
+LETTERS = 25
+"""Size of an atom's letters in the style sheet; other sizes are written out."""
+BOND = 44
+ELEMENTS = {7: "n", 8: "o", 9: "f", 15: "p", 16: "s", 17: "l", 35: "b", 53: "i"}
+CLASSES = ("c", *ELEMENTS.values())
+"""The class of colour #kk0000: the palette given to RDKit counts instead of colouring."""
+MARK = "#00FF00"
+
+
+def attempts(
+    graphs: Iterable[Graph],
+    checked: Iterable[Checked],
+    vocabulary: Vocabulary,
+    values: Sequence[Mapping[str, float]],
+) -> list[Attempt]:
+    """What was sampled, ready for a report: an invalid molecule is drawn as the network made it.
+
+    The three run over the same molecules; values: name of a quantity -> number for each.
+    """
+    made = []
+    for graph, one, numbers in zip(graphs, checked, values, strict=True):
+        mol = one.mol
+        if mol is None and len(graph):
+            mol = build(graph, vocabulary).GetMol()
+            mol.UpdatePropertyCache(strict=False)
+        made.append(Attempt(one.smiles, one.reason, mol, numbers))
+    return made
+
+
+def draw(attempt: Attempt) -> str:
+    """An SVG element of class mol, the atom that its reason names marked; "" without a mol."""
+    if attempt.mol is None or not attempt.mol.GetNumAtoms():
+        return ""
+    fault = re.search(r"at atom (\d+)$", attempt.reason or "")
+    marked = [int(fault[1])] if fault and int(fault[1]) < attempt.mol.GetNumAtoms() else []
+    svg = _rdkit_svg(attempt.mol, marked)
+    return f'<svg class=mol viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden=true>{compact(svg)}</svg>'
+
+
+def _rdkit_svg(mol: Chem.Mol, marked: list[int]) -> str:
+    from rdkit import rdBase
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    canvas = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT, -1, -1, True)  # True: letters as text
+    options = canvas.drawOptions()
+    for name, value in {
+        "clearBackground": False,
+        "fixedBondLength": BOND,
+        "flagCloseContactsDist": -1,
+    }.items():
+        setattr(options, name, value)
+    palette = {number: (k / 255, 0.0, 0.0) for k, number in enumerate(ELEMENTS, 1)}
+    options.setAtomPalette({-1: (0.0, 0.0, 0.0), **palette})
+    options.setHighlightColour((0.0, 1.0, 0.0))
+    with rdBase.BlockLogs():
+        canvas.DrawMolecule(mol, highlightAtoms=marked)
+    canvas.FinishDrawing()
+    return canvas.GetDrawingText()
+
+
+def compact(svg: str) -> str:
+    """The content of an SVG of RDKit's: marks, then a path for every class, then letters."""
+    marks: list[str] = []
+    lines: dict[str, str] = defaultdict(str)
+    letters: list[tuple[str, int, int, int, str]] = []
+    for element in ElementTree.fromstring(svg):
+        style = dict(re.findall(r"([a-z-]+):([^;]+)", element.get("style", "")))
+        match element.tag.rpartition("}")[2]:
+            case "ellipse":
+                x, y, r = (_whole(element.get(key)) for key in ("cx", "cy", "rx"))
+                marks.append(f'<circle class=x cx={x} cy={y} r="{r}"/>')
+            case "path" if element.get("class") and style.get("stroke") != MARK:
+                # Paths without a class mend the corners, which round line caps do as well.
+                lines[_class_of(style["stroke"])] += _whole_path(element.get("d", ""))
+            case "text":
+                x, y = _whole(element.get("x")), _whole(element.get("y"))
+                size = round(float(style["font-size"].removesuffix("px")))
+                letters.append((_class_of(style["fill"]), y, size, x, element.text or ""))
+    paths = [f'<path class={name} d="{path}"/>' for name, path in lines.items()]
+    return "".join(marks + paths) + _text(letters)
+
+
+def _text(letters: Sequence[tuple[str, int, int, int, str]]) -> str:
+    """Neighbouring letters of one class, height and size share an element."""
+    runs: list[tuple[tuple[str, int, int], list[int], list[str]]] = []
+    for name, y, size, x, letter in letters:
+        if runs and runs[-1][0] == (name, y, size):
+            runs[-1][1].append(x)
+            runs[-1][2].append(letter)
+        else:
+            runs.append(((name, y, size), [x], [letter]))
+    return "".join(
+        f"<text class={name}{'' if size == LETTERS else f' font-size={size}'} y={y} "
+        f'x="{" ".join(map(str, xs))}">{escape("".join(text))}</text>'
+        for (name, y, size), xs, text in runs
+    )
+
+
+def _class_of(colour: str) -> str:
+    index = int(colour[1:3], 16)
+    return CLASSES[index] if index < len(CLASSES) and colour.endswith("0000") else CLASSES[0]
+
+
+def _whole(number: str | None) -> int:
+    return round(float(number or 0))
+
+
+def _whole_path(path: str) -> str:
+    """ "M 30.0,95.9 L 46.7,86.3" as "M30 96L47 86"."""
+    tokens = re.findall(r"[A-Za-z]|-?[\d.]+", path)
+    words = [token if token.isalpha() else str(_whole(token)) for token in tokens]
+    return re.sub(r" ?([A-Za-z]) ?", r"\1", " ".join(words))
