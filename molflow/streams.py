@@ -9,8 +9,8 @@ import torch
 
 from molflow.datasets.loaders import Batch, Indices, MoleculeDataset, batch_indices, collate
 from molflow.flow.state import State
-from molflow.graph.parts import connected_parts, shown_first
-from molflow.graph.state import clean_state, graph_masks
+from molflow.graph.parts import draw_parts, fragments_first, renumbered, renumbered_parts
+from molflow.graph.state import clean_state
 
 PARTS = 1
 """Sets the random numbers of the shown parts apart from those of the shuffling."""
@@ -20,7 +20,7 @@ PARTS = 1
 class GraphStream:
     """Training molecules as clean states: a batch is a function of (seed, step, rank, world).
 
-    shown: the share of examples of which a random connected part is given, atoms and bonds.
+    shown: the share of examples of which random parts are given (see ``graph.parts``).
     """
 
     dataset: MoleculeDataset
@@ -36,12 +36,13 @@ class GraphStream:
             return self.states(chosen)
         batch = collate(self.dataset.packed, chosen, self.dataset.max_atoms)
         random = np.random.default_rng([self.seed, step, rank, PARTS])
-        wanted = random.integers(1, np.maximum(batch.sizes, 2))
-        wanted *= (random.random(len(chosen)) < self.shown) & (batch.sizes > 1)
-        part = connected_parts(batch.pairs, batch.sizes, wanted, random.random(batch.atoms.shape))
-        atoms, pairs = shown_first(batch.atoms, batch.pairs, part, batch.sizes)
+        parts = draw_parts(batch.pairs, batch.sizes, self.shown, random)
+        order = fragments_first(parts, batch.sizes, random)
+        atoms, pairs = renumbered(batch.atoms, batch.pairs, order)
+        parts = renumbered_parts(parts, order)
         state = self._state(replace(batch, atoms=atoms, pairs=pairs))
-        return state.hold(graph_masks(torch.from_numpy(part.sum(1)), self.dataset.max_atoms))
+        given = {"atoms": parts.given_atoms(), "pairs": parts.given_pairs()}
+        return state.hold({name: torch.from_numpy(mask) for name, mask in given.items()})
 
     def states(self, indices: Indices) -> State:
         """x_1 of the molecules at ``indices`` of the packed data, nothing given."""

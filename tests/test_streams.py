@@ -12,6 +12,7 @@ from molflow.chem.molecule import build, canonical_smiles
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.packing import Recipe, pack
 from molflow.flow.state import State
+from molflow.graph.graph import Graph, pair_endpoints, pair_index
 from molflow.graph.state import to_graphs
 from molflow.streams import GraphStream
 
@@ -119,18 +120,14 @@ def test_the_shown_parts_change_with_seed_step_and_rank(
     assert not torch.equal(first.given["atoms"], second.given["atoms"])
 
 
-def test_a_share_of_the_examples_shows_from_one_atom_to_all_but_one(alike: MoleculeDataset) -> None:
-    given = GraphStream(alike, 4000, seed=0, shown=0.3).batch(0, 0, 1).given["atoms"].sum(1)
-    counts = given.bincount(minlength=6)
-    # Four standard deviations of a count with probability 0.3, and of its four equal parts.
-    assert abs(int(counts[1:].sum()) - 1200) < 4 * (4000 * 0.3 * 0.7) ** 0.5
-    assert all(abs(count - 300) < 4 * (4000 * 0.075 * 0.925) ** 0.5 for count in counts[1:5])
-    assert counts[5] == 0
+def test_a_share_of_the_examples_shows_something(alike: MoleculeDataset) -> None:
+    given = GraphStream(alike, 4000, seed=0, shown=0.3).batch(0, 0, 1).given["atoms"]
+    # Four standard deviations of a count with probability 0.3.
+    assert abs(int(given.any(1).sum()) - 1200) < 4 * (4000 * 0.3 * 0.7) ** 0.5
+    assert not given.all(1).any()
 
 
-def test_the_given_part_comes_first_with_all_its_pairs_and_hangs_together(
-    dataset: MoleculeDataset,
-) -> None:
+def test_what_is_given_is_known_to_be_right(dataset: MoleculeDataset) -> None:
     stream, seen = GraphStream(dataset, 11, seed=0, shown=0.999), set()
     for step in range(5):
         x_1 = stream.batch(step, 0, 1)
@@ -139,13 +136,23 @@ def test_the_given_part_comes_first_with_all_its_pairs_and_hangs_together(
         ):
             k = int(atoms.sum())
             seen.add((len(graph), k))
-            assert atoms.tolist() == [True] * k + [False] * (4 - k)
-            assert pairs.tolist() == [p < k * (k - 1) // 2 for p in range(6)]
-            if k:
-                # Every atom behind the first of the part has bonds enough to hang together.
-                assert (graph.pairs[: k * (k - 1) // 2] > 0).sum() >= k - 1
+            ends = zip(*pair_endpoints(4), pairs.tolist(), strict=True)
+            bonded = {
+                p for p, (i, j, given) in enumerate(ends) if given and graph_bond(graph, i, j)
+            }
+            # A given bond joins given atoms: what is closed has no bond outside.
+            assert all(atoms[i] and atoms[j] for i, j in map(pair_ends, bonded))
     assert {(1, 0), (4, 1), (4, 2), (4, 3)} <= seen
     assert all(k < n for n, k in seen)
+
+
+def pair_ends(p: int) -> tuple[int, int]:
+    low, high = pair_endpoints(4)
+    return int(low[p]), int(high[p])
+
+
+def graph_bond(graph: Graph, i: int, j: int) -> bool:
+    return max(i, j) < len(graph) and graph.pairs[pair_index(i, j)] > 0
 
 
 def test_showing_a_part_renumbers_the_atoms_of_the_same_molecules(dataset: MoleculeDataset) -> None:

@@ -1,4 +1,4 @@
-"""Parts of graphs: connected, of the wanted size, and first after renumbering."""
+"""Parts of graphs: connected fragments, closed and lone atoms, fragments first in the order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molflow.graph.graph import pair_count, pair_endpoints, pair_index
-from molflow.graph.parts import connected_parts, shown_first, to_pairs, to_square
+from molflow.graph.parts import (
+    Parts,
+    connected_parts,
+    draw_parts,
+    fragments_first,
+    renumbered,
+    renumbered_parts,
+    to_pairs,
+    to_square,
+)
 
 N = 6
 
@@ -42,7 +51,8 @@ def test_a_part_is_connected_and_of_the_wanted_size_where_its_component_is(seed)
     atoms, pairs, sizes = batch(seed)
     random = np.random.default_rng(seed + 1)
     wanted, priority = random.integers(0, N + 1, 8), random.random((8, N))
-    shown = connected_parts(pairs, sizes, wanted, priority)
+    exists = np.arange(N) < sizes[:, None]
+    shown = connected_parts(to_square(pairs, N) > 0, exists, wanted, priority)
     for b, size in enumerate(sizes):
         graph = as_networkx(atoms[b], pairs[b], size)
         part = np.flatnonzero(shown[b]).tolist()
@@ -62,28 +72,108 @@ def test_growth_follows_the_priorities():
     for i in range(3):
         pairs[0, pair_index(i, i + 1)] = 1
     priority = np.array([[0.1, 0.9, 0.5, 0.2]])
+    bonded, all_four = to_square(pairs, 4) > 0, np.ones((1, 4), bool)
     parts = [
-        np.flatnonzero(connected_parts(pairs, np.array([4]), np.array([k]), priority)[0]).tolist()
+        np.flatnonzero(connected_parts(bonded, all_four, np.array([k]), priority)[0]).tolist()
         for k in range(5)
     ]
     assert parts == [[], [1], [1, 2], [1, 2, 3], [0, 1, 2, 3]]
 
 
+def test_growth_stays_among_the_atoms_that_it_may_take():
+    # The path 0-1-2-3 without atom 1: from atom 3, atom 2 and no more.
+    pairs = np.zeros((1, pair_count(4)), dtype=np.int64)
+    for i in range(3):
+        pairs[0, pair_index(i, i + 1)] = 1
+    among, priority = np.array([[True, False, True, True]]), np.array([[0.1, 0.4, 0.2, 0.3]])
+    part = connected_parts(to_square(pairs, 4) > 0, among, np.array([4]), priority)
+    assert part.tolist() == [[False, False, True, True]]
+
+
 @given(seed=st.integers(0, 2**31))
-def test_renumbering_puts_the_part_first_and_keeps_the_graph(seed):
+def test_fragments_hang_together_and_closed_atoms_have_no_bond_outside(seed):
+    atoms, pairs, sizes = batch(seed)
+    parts = draw_parts(pairs, sizes, 1.0, np.random.default_rng(seed))
+    for b, size in enumerate(sizes):
+        graph, fragments = as_networkx(atoms[b], pairs[b], size), parts.fragments[b]
+        for number in set(fragments.tolist()) - {0}:
+            members = set(np.flatnonzero(fragments == number).tolist())
+            assert nx.is_connected(graph.subgraph(members))
+            for i in members & set(np.flatnonzero(parts.closed[b]).tolist()):
+                assert set(graph[i]) <= members
+        assert not (parts.closed[b] & (fragments == 0)).any()
+        assert not (parts.lone[b] & (fragments > 0)).any()
+        known = np.flatnonzero(parts.given_atoms()[b])
+        assert len(known) < max(size, 2) or (size, len(known)) == (1, 0)
+        assert (known < size).all()
+
+
+def test_no_share_shows_nothing_and_all_of_it_something_in_all_that_can():
+    _, pairs, sizes = batch(0)
+    nothing = draw_parts(pairs, sizes, 0.0, np.random.default_rng(0))
+    everything = draw_parts(pairs, sizes, 1.0, np.random.default_rng(0))
+    assert not nothing.given_atoms().any()
+    assert (everything.given_atoms().any(1) == (sizes > 1)).all()
+
+
+def test_pairs_are_given_inside_a_fragment_and_with_closed_atoms():
+    # Atoms 0 and 1 are one fragment, 2 and 3 another; 1 is closed; 4 is known by itself.
+    parts = Parts(
+        fragments=np.array([[1, 1, 2, 2, 0, 0]]),
+        closed=np.array([[False, True, False, False, False, False]]),
+        lone=np.array([[False, False, False, False, True, False]]),
+    )
+    held = {
+        (int(i), int(j))
+        for i, j, given in zip(*pair_endpoints(6), parts.given_pairs()[0], strict=True)
+        if given
+    }
+    assert held == {(0, 1), (2, 3), (1, 2), (1, 3), (1, 4), (1, 5)}
+    assert parts.given_atoms().tolist() == [[True, True, True, True, True, False]]
+
+
+def test_every_kind_of_part_comes_in_its_share():
+    size, count = 8, 4000
+    path = np.zeros((1, pair_count(size)), dtype=np.int64)
+    for i in range(size - 1):
+        path[0, pair_index(i, i + 1)] = 1
+    sizes = np.full(count, size)
+    parts = draw_parts(np.repeat(path, count, 0), sizes, 1.0, np.random.default_rng(0))
+    numbers = parts.fragments.max(1)
+    # Four standard deviations; two fragments need two atoms to show, six times in seven.
+    two = 0.25 * 6 / 7
+    for share, found in ((0.15, numbers == 0), (two, numbers == 2), (0.85 - two, numbers == 1)):
+        assert abs(found.mean() - share) < 4 * (share * (1 - share) / count) ** 0.5
+
+
+@given(seed=st.integers(0, 2**31))
+def test_renumbering_puts_fragments_first_and_keeps_the_graph(seed):
     atoms, pairs, sizes = batch(seed)
     random = np.random.default_rng(seed + 1)
-    shown = connected_parts(pairs, sizes, random.integers(0, 4, 8), random.random((8, N)))
-    new_atoms, new_pairs = shown_first(atoms, pairs, shown, sizes)
+    parts = draw_parts(pairs, sizes, 1.0, random)
+    order = fragments_first(parts, sizes, random)
+    new_atoms, new_pairs = renumbered(atoms, pairs, order)
+    new_parts = renumbered_parts(parts, order)
     for b, size in enumerate(sizes):
         old, new = (
             as_networkx(atoms[b], pairs[b], size),
             as_networkx(new_atoms[b], new_pairs[b], size),
         )
-        order = sorted(range(size), key=lambda i: (not shown[b, i], i))
-        renumbered = nx.relabel_nodes(old, {old_i: i for i, old_i in enumerate(order)})
-        assert nx.utils.graphs_equal(renumbered, new)
+        places = {int(i): place for place, i in enumerate(order[b, :size])}
+        assert nx.utils.graphs_equal(nx.relabel_nodes(old, places), new)
         assert (new_pairs[b, pair_count(size) :] == 0).all()
+        numbers = new_parts.fragments[b].tolist()
+        assert numbers == sorted(numbers, key=lambda number: (number == 0, number))
+        others = [int(i) for i in order[b, :size] if parts.fragments[b, i] == 0]
+        assert others == sorted(others)
+
+
+def test_half_of_the_fragments_keep_the_order_of_their_atoms():
+    parts = Parts(np.ones((4000, 5), int), np.zeros((4000, 5), bool), np.zeros((4000, 5), bool))
+    order = fragments_first(parts, np.full(4000, 6), np.random.default_rng(0))
+    kept = (order == np.arange(5)).all(1).mean()
+    share = 0.5 + 0.5 / 120  # A random order of five atoms is the old one in one of 120 cases.
+    assert abs(kept - share) < 4 * (share * (1 - share) / 4000) ** 0.5
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
