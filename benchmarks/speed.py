@@ -8,22 +8,34 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from molflow.build import build_module, build_network
-from molflow.checkpoint import ModelSpec
-from molflow.chem.molecule import Vocabulary, check_many
-from molflow.config import TrainConfig, load_config
-from molflow.console import atomic_write, run_program, table
+from benchmarks.arguments import help_text, read, several
+from benchmarks.speed_map import objectives, released
+from benchmarks.speed_parts import (
+    PRECISIONS,
+    SEED,
+    Fixed,
+    machine,
+    molecules,
+    network,
+    peak,
+    seconds,
+    training_step,
+)
+from molflow.build import build_module
+from molflow.chem.molecule import check_many
+from molflow.config import TrainConfig, load_config, wants_help
+from molflow.console import atomic_write, progress, run_program, table
 from molflow.errors import InputError
 from molflow.flow.flow_map import euler_step, posterior
 from molflow.flow.interpolant import prior
@@ -31,120 +43,67 @@ from molflow.flow.samplers import sample
 from molflow.flow.state import State
 from molflow.flow.times import time_steps
 from molflow.generator import Generator
-from molflow.graph.graph import Graph, pair_count
+from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state, to_graphs
-from molflow.module import FlowModule, draws
+from molflow.module import draws
+from molflow.schema import COUNT, key
 from molflow.trainer import wants_bf16
 
 RESULT = Path(__file__).parent / "results" / "speed.json"
-VOCABULARY = Vocabulary(("C-", "C", "N-", "N", "N+", "O-", "O", "F"))
 SIZES = (9, 20, 38)
 STEPS = (1, 2, 4, 8, 16)
-SEED = 0
+
+
+@dataclass(frozen=True)
+class SpeedConfig:
+    """How fast training and sampling are, against the machine that they run on."""
+
+    parts: str = key("", "what to measure, separated by commas, such as objectives; empty is all")
+    batch_size: int = key(256, "molecules of a training step", within=COUNT)
+    n: int = key(10_000, "molecules of the released model and of decoding", within=COUNT)
+    checkpoint: str = key("qm9", "the released model", required=True)
+    repeat: int = key(5, "times of every measurement, whose median counts", within=COUNT)
+    out: str = key("", "the file of the results; empty is benchmarks/results/speed.json")
 
 
 def main(arguments: list[str]) -> None:
-    """Measures everything; takes two minutes on two cores, one more with compilation."""
-    if arguments:
-        raise InputError(f"{arguments[0]!r}: benchmarks.speed takes no arguments")
-    config = load_config("train", [])
-    result = {
-        "machine": machine(),
-        "peak_gflops": {name: peak(dtype) / 1e9 for name, dtype in PRECISIONS.items()},
-    }
-    result["training"] = training(config, result["peak_gflops"])
-    result["sampling_steps"] = sampling_steps(config)
-    result["sampling_sizes"] = sampling_sizes(config)
-    result["decoding"] = decoding()
+    """Measures the parts asked for; all of them take about ten minutes on two cores."""
+    if wants_help(arguments):
+        print(help_text("speed", SpeedConfig))
+        return
+    config = read(SpeedConfig, arguments)
+    names = several("parts", config.parts) if config.parts else list(PARTS)
+    for name in names:
+        if name not in PARTS:
+            raise InputError(f"parts={name!r}: any of {', '.join(PARTS)}")
+    place = Path(config.out) if config.out else RESULT
+    result = kept(place)
+    for name in progress(names, "benchmark", len(names), "parts"):
+        result[name] = PARTS[name](config)
     show(result)
-    with atomic_write(RESULT) as path:
+    with atomic_write(place) as path:
         path.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"written: {RESULT}")
+    print(f"written: {place}")
 
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+def kept(place: Path) -> dict[str, Any]:
+    """The other parts of an earlier run, where that was on this machine."""
+    here = {"machine": machine()}
+    try:
+        earlier = json.loads(place.read_text(encoding="utf-8"))
+        return earlier if earlier["machine"] == here["machine"] else here
+    except (OSError, ValueError, KeyError, TypeError):
+        return here
 
 
-def machine() -> dict[str, object]:
-    """What the numbers were measured on."""
-    return {
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "capability": torch.backends.cpu.get_cpu_capability(),
-    }
+def peaks(repeat: int) -> dict[str, float]:
+    """GFLOP/s of a matrix product in each precision."""
+    return {name: peak(dtype, repeat) / 1e9 for name, dtype in PRECISIONS.items()}
 
 
-def seconds(work: Callable[[], object], repeat: int = 5) -> float:
-    """The median time of ``work`` over some repetitions, after one to warm up."""
-    work()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def peak(dtype: torch.dtype, n: int = 2048) -> float:
-    """Floating-point operations a second of an n x n matrix product."""
-    a, b = (torch.randn(n, n, dtype=torch.float32).to(dtype) for _ in range(2))
-    return 2 * n**3 / seconds(lambda: a @ b)
-
-
-def molecules(count: int, atoms: int) -> State:
-    """Random one-hot graphs of ``atoms`` atoms: the cost does not depend on what they are."""
-    generator = torch.Generator().manual_seed(SEED)
-
-    def classes(variables: int, kinds: int) -> Tensor:
-        return torch.randint(kinds, (count, variables), generator=generator)
-
-    kinds = len(VOCABULARY.atoms), len(VOCABULARY.bonds)
-    x_1 = classes(atoms, kinds[0]), classes(pair_count(atoms), kinds[1])
-    return clean_state(*x_1, torch.full((count,), atoms), kinds)
-
-
-def network(config: TrainConfig, atoms: int) -> tuple[torch.nn.Module, ModelSpec]:
-    """The default network for molecules of at most ``atoms`` atoms."""
-    law = tuple(float(n == atoms) for n in range(atoms + 1))
-    model = vars(config.model)
-    spec = ModelSpec(
-        VOCABULARY, atoms, law, **model, positions=True, loss="cross_entropy",
-        prior_scale=config.flow.prior_scale, dataset={},
-    )  # fmt: skip
-    return build_network(spec), spec
-
-
-class Fixed:
-    """A stream that always gives the same batch."""
-
-    def __init__(self, x_1: State) -> None:
-        self.x_1 = x_1
-
-    def batch(self, step: int, rank: int, world: int) -> State:
-        """The batch, whatever is asked."""
-        return self.x_1
-
-
-def training_step(module: FlowModule, x_1: State, bf16: bool) -> Callable[[], None]:
-    """Forward, backward, clipping, the optimizer's step and the average's, as training does."""
-    optimizer = module.configure_optimizers()
-    drawn = draws(x_1, SEED, 0, 0)
-
-    def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss, _ = module.loss(module.net, x_1, drawn)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(module.net.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        module.average.update_parameters(module.net)
-
-    return step
-
-
-def training(config: TrainConfig, peaks: dict[str, float]) -> list[dict[str, object]]:
+def training(config: TrainConfig, batch: int, repeat: int) -> list[dict[str, object]]:
     """Molecules a second of a training step, and its share of the peak at the same precision."""
-    batch, rows = config.trainer.batch_size, []
+    best, rows = peaks(repeat), []
     x_1 = molecules(batch, SIZES[0])
     ways = [("fp32", False), ("bf16", False)]
     ways.append(("bf16" if wants_bf16(config.trainer) else "fp32", True))
@@ -157,32 +116,31 @@ def training(config: TrainConfig, peaks: dict[str, float]) -> list[dict[str, obj
         if compiled:
             net.compile(dynamic=False)
             step()
-        took = seconds(step)
+        took = seconds(step, repeat)
         rows.append(
             {
                 "precision": precision,
                 "compiled": compiled,
                 "molecules_per_second": batch / took,
-                "share_of_peak": counter.get_total_flops() / took / 1e9 / peaks[precision],
+                "share_of_peak": counter.get_total_flops() / took / 1e9 / best[precision],
             }
         )
     return rows
 
 
-def sampling_steps(config: TrainConfig, count: int = 512) -> list[dict[str, float]]:
+def sampling_steps(config: TrainConfig, repeat: int, count: int = 512) -> list[dict[str, float]]:
     """Molecules a second against the number of steps; ``ratio`` is time / (steps * one step)."""
     net, spec = network(config, SIZES[0])
     generator, one = Generator(net.eval(), spec), 0.0
     rows = []
     for steps in STEPS:
-        sizes, noises = generator.noise(range(count), SEED)
-        x_0 = generator.start(sizes, noises)
+        x_0 = generator.start(generator.crowd(range(count), SEED))
 
         def work(x_0: State = x_0, steps: int = steps) -> object:
             with torch.inference_mode():
                 return to_graphs(sample(euler_step, posterior(net), x_0, time_steps(steps)))
 
-        took = seconds(work, repeat=3)
+        took = seconds(work, repeat)
         one = one or took
         rows.append(
             {"steps": steps, "molecules_per_second": count / took, "ratio": took / (steps * one)}
@@ -190,7 +148,7 @@ def sampling_steps(config: TrainConfig, count: int = 512) -> list[dict[str, floa
     return rows
 
 
-def sampling_sizes(config: TrainConfig) -> list[dict[str, float]]:
+def sampling_sizes(config: TrainConfig, repeat: int) -> list[dict[str, float]]:
     """Network evaluations a second against the number of atoms; ``ratio`` is time / time at 9."""
     rows, first = [], 0.0
     for atoms in SIZES:
@@ -203,38 +161,58 @@ def sampling_sizes(config: TrainConfig) -> list[dict[str, float]]:
             with torch.inference_mode():
                 return net.eval()(x_0, t, t)
 
-        took = seconds(work) / count
+        took = seconds(work, repeat) / count
         first = first or took
         rows.append({"atoms": atoms, "molecules_per_second": 1 / took, "ratio": took / first})
     return rows
 
 
-def decoding(count: int = 10_000) -> dict[str, float]:
-    """Seconds from 10,000 tensors to checked molecules with canonical SMILES, on QM9 itself."""
+def decoding(count: int, repeat: int) -> dict[str, float]:
+    """Seconds from ``count`` tensors to checked molecules with canonical SMILES, on QM9 itself."""
     from molflow.datasets import qm9
     from molflow.datasets.loaders import collate
 
     data = qm9.load()
     batch = collate(data.packed, data.splits["train"][:count], data.max_atoms)
     classes = len(data.vocabulary.atoms), len(data.vocabulary.bonds)
-    state = clean_state(*map(torch.from_numpy, (batch.atoms, batch.pairs, batch.sizes)), classes)
+    atoms, pairs, sizes = map(torch.from_numpy, (batch.atoms, batch.pairs, batch.sizes))
+    state = clean_state(atoms, pairs, sizes, classes)
 
     def work() -> list[Graph]:
         graphs = to_graphs(state)
         check_many(graphs, data.vocabulary)
         return graphs
 
-    return {"molecules": count, "seconds": seconds(work, repeat=3)}
+    return {"molecules": len(batch.sizes), "seconds": seconds(work, repeat)}
 
 
-def show(result: dict[str, object]) -> None:
-    """The tables of one run."""
-    peaks, decoded = result["peak_gflops"], result["decoding"]
-    print(f"matrix product: {peaks['fp32']:.0f} GFLOP/s fp32, {peaks['bf16']:.0f} bf16")
-    for name in ("training", "sampling_steps", "sampling_sizes"):
-        rows = result[name]
-        table(name.replace("_", ", "), list(rows[0]), [list(row.values()) for row in rows])
-    print(f"decoding: {decoded['molecules']:,} molecules in {decoded['seconds']:.2f} s")
+def show(result: dict[str, Any]) -> None:
+    """The tables of one run: a part is one number a name, or rows."""
+    for name, part in result.items():
+        rows = [part] if isinstance(part, dict) else part
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        table(
+            name.replace("_", ", "),
+            columns,
+            [[row.get(column, "") for column in columns] for row in rows],
+        )
+
+
+def default() -> TrainConfig:
+    """The default training."""
+    return load_config("train", [])
+
+
+PARTS: dict[str, Callable[[SpeedConfig], Any]] = {
+    "peak_gflops": lambda c: peaks(c.repeat),
+    "training": lambda c: training(default(), c.batch_size, c.repeat),
+    "objectives": lambda c: objectives(c.batch_size, SIZES[0], c.repeat),
+    "sampling_steps": lambda c: sampling_steps(default(), c.repeat),
+    "sampling_sizes": lambda c: sampling_sizes(default(), c.repeat),
+    "decoding": lambda c: decoding(c.n, c.repeat),
+    "one_step": lambda c: released(c.checkpoint, c.n, c.repeat),
+}
+"""The measurements by name."""
 
 
 if __name__ == "__main__":

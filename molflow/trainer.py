@@ -18,7 +18,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
 from molflow.build import PARENTAL, require_same
-from molflow.callbacks import Checkpoints, Progress, Trial
+from molflow.callbacks import Checkpoints, Progress, Snapshots, Trial
 from molflow.checkpoint import ModelSpec, read_spec
 from molflow.config import TrainConfig, TrainerConfig, to_plain
 from molflow.errors import InputError
@@ -45,6 +45,7 @@ def make_trainer(config: TrainConfig, trial: Trial) -> pl.Trainer:
         "callbacks": [
             Progress(settings.batch_size * settings.accumulate),
             trial,
+            Snapshots(folder, trial.spec, settings.snapshots),
             Checkpoints(folder, trial.spec, settings.checkpoint_minutes),
         ],
         "enable_checkpointing": False,

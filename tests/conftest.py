@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 from torch import Tensor, nn
 
+from molflow.build import build_dataset, build_network
+from molflow.checkpoint import ModelSpec
+from molflow.chem.vocabulary import Vocabulary
+from molflow.config import DatasetConfig
 from molflow.flow.flow_map import Posterior
 from molflow.flow.state import Fields, State
 from molflow.graph.state import blank_state
 from molflow.graph.transformer import GraphTransformer
+from molflow.metrics import chemnet
 
 # A machine that does other things too must not fail a test: examples are counted, not timed.
 settings.register_profile("molflow", deadline=None)
@@ -21,6 +30,19 @@ settings.load_profile("molflow")
 
 CLASSES = (8, 4)
 MAX_ATOMS = 9
+TINY = ModelSpec(
+    vocabulary=Vocabulary(("C", "N", "O")),
+    max_atoms=4,
+    size_law=(0.0, 0.25, 0.25, 0.25, 0.25),
+    width=16,
+    pair_width=8,
+    depth=1,
+    heads=2,
+    positions=False,
+    loss="cross_entropy",
+    prior_scale=0.5,
+    dataset={"name": "smiles_file", "path": "absent.csv", "split": "random"},
+)
 
 
 def log_weights(data: State, scale: float, x: State, t: Tensor) -> Tensor:
@@ -95,6 +117,63 @@ def random_graphs(
     """A noisy state of graphs: standard normal where variables exist, 0 on padding."""
     blank = blank_state(torch.tensor(sizes), max_atoms, CLASSES).to(dtype)
     return blank.with_values(normal_like(blank, seed)).on_free()
+
+
+def molecule_file(path: Path, smiles: Sequence[str]) -> DatasetConfig:
+    """A file of these molecules, and how to read it, with a cache of prepared data beside it."""
+    path.write_text("smiles\n" + "\n".join(smiles) + "\n")
+    cache = str(path.parent / "cache")
+    return DatasetConfig(name="smiles_file", path=str(path), split="random", cache=cache)
+
+
+def tiny_spec(data: DatasetConfig | None = None, **changes: Any) -> ModelSpec:
+    """A model of some thousand weights: of ``data``, or of up to four atoms of C, N and O."""
+    spec = TINY
+    if data is not None:
+        dataset = build_dataset(data)
+        spec = replace(
+            spec,
+            vocabulary=dataset.vocabulary,
+            max_atoms=dataset.max_atoms,
+            size_law=tuple(dataset.size_law().tolist()),
+            dataset=vars(data).copy(),
+        )
+    return replace(spec, **changes)
+
+
+def fresh(spec: ModelSpec) -> nn.Module:
+    """The untrained network of ``spec``, always the same."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build_network(spec)
+
+
+@pytest.fixture(scope="session", name="molecule_file")
+def molecule_file_fixture() -> Callable[..., DatasetConfig]:
+    return molecule_file
+
+
+@pytest.fixture(scope="session", name="tiny_spec")
+def tiny_spec_fixture() -> Callable[..., ModelSpec]:
+    return tiny_spec
+
+
+@pytest.fixture(scope="session", name="fresh")
+def fresh_fixture() -> Callable[..., nn.Module]:
+    return fresh
+
+
+@pytest.fixture
+def letters_for_chemnet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In place of ChemNet the numbers of C, N and O in a SMILES; a cache of the test's own."""
+
+    def activations(smiles: list[str], device: str = "cpu") -> np.ndarray:
+        rows = [[one.count(letter) for letter in "CNO"] for one in smiles]
+        return np.array(rows, np.float32).reshape(-1, 3)
+
+    monkeypatch.setattr(chemnet, "activations", activations)
+    monkeypatch.setattr(chemnet, "fingerprint", lambda: "letters")
+    monkeypatch.setenv("MOLFLOW_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session", name="exact_posterior")
