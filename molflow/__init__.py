@@ -1,17 +1,26 @@
 """Molecules from noise by variational flow matching and flow maps on the simplex."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from molflow.chem.constraints import Constraint as Constraint
     from molflow.generator import load as load
+    from molflow.steer import guide as guide
 
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    """`molflow.load`, imported when first asked for: importing molflow stays free of torch."""
-    if name == "load":
-        from molflow.generator import load
+PUBLIC = {
+    "load": "molflow.generator",
+    "guide": "molflow.steer",
+    "Constraint": "molflow.chem.constraints",
+}
 
-        return load
+
+def __getattr__(name: str) -> Any:
+    """`molflow.load` and the like, imported when first asked for: importing molflow stays free of
+    torch."""
+    if name in PUBLIC:
+        return getattr(import_module(PUBLIC[name]), name)
     raise AttributeError(f"module 'molflow' has no attribute {name!r}")

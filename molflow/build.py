@@ -24,11 +24,21 @@ from molflow.flow.distillation import (
     psd_loss,
 )
 from molflow.flow.flow_map import Posterior, euler_step, flow_map, posterior
+from molflow.flow.guidance import Reward
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.samplers import Step, heun_step, renoised
 from molflow.flow.state import State
 from molflow.flow.times import TimeLaw, logit_normal, triangle, uniform, with_corner
 from molflow.graph.transformer import GraphTransformer
+from molflow.guides import (
+    Guide,
+    Outcome,
+    Task,
+    by_draws,
+    by_gradient,
+    by_particles,
+    by_selection,
+)
 from molflow.module import (
     Distillation,
     FlowModule,
@@ -58,6 +68,30 @@ METHODS = {
     "heun": Method(lambda noise, amount: heun_step, lambda steps: 2 * steps - 1),
     "flow_map": Method(lambda noise, amount: flow_map, lambda steps: steps),
     "renoised": Method(renoised, lambda steps: steps, stochastic=True),
+}
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """A way to walk toward a score, and what of ``guides.Guide`` it looks at.
+
+    strength: the default one, None where there is none. draws: of finished molecules ahead, the
+    fewest that make sense; 0 where there are none. particles: by default several of each molecule,
+    or one. stochastic: whether its steps must renew noise.
+    """
+
+    run: Callable[[Guide, Task, Reward], Outcome]
+    strength: float | None = None
+    draws: int = 0
+    particles: bool = False
+    stochastic: bool = False
+
+
+GUIDES = {
+    "best_of": Guidance(by_selection, particles=True),
+    "draws": Guidance(by_draws, draws=1),
+    "gradient": Guidance(by_gradient, strength=0.3, draws=2),
+    "particles": Guidance(by_particles, strength=20.0, particles=True, stochastic=True),
 }
 TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
     "uniform": lambda c: uniform,
@@ -124,6 +158,8 @@ def build_spec(config: TrainConfig, dataset: MoleculeDataset) -> ModelSpec:
         positions=config.dataset.order == "canonical",
         loss=config.flow.loss,
         prior_scale=config.flow.prior_scale,
+        flow_map=config.flow.distill != "none",
+        shown=config.flow.shown,
         dataset=vars(config.dataset).copy(),
     )
 

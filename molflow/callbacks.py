@@ -15,7 +15,7 @@ import torch
 
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.console import atomic_write, terminal
-from molflow.files import CHECKPOINT, PICTURE
+from molflow.files import CHECKPOINT, PICTURE, SNAPSHOTS
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples
 from molflow.module import FlowModule, draws
@@ -23,6 +23,8 @@ from molflow.pictures import draw_molecules
 
 TRIAL_SAMPLE = 1000
 TRIAL_STEPS = 20
+FEW_STEPS = (1, 4)
+"""Steps of the jumps that a trial of a flow map makes too."""
 
 
 class Progress(pl.Callback):
@@ -99,10 +101,12 @@ class Trial(pl.Callback):
 
     def run(self, module: FlowModule) -> Samples:
         """Logs ``trial/*`` and draws the first molecules."""
-        net = module.average.module
-        made = Generator(net.eval(), self.spec).sample(TRIAL_SAMPLE, TRIAL_STEPS, seed=module.seed)
+        generator = Generator(module.average.module.eval(), self.spec)
+        made = generator.sample(TRIAL_SAMPLE, TRIAL_STEPS, seed=module.seed)
         metrics = made.metrics(self.training)
         values = {f"trial/{name}": value for name, value in metrics.items()}
+        few = self.few_steps(generator, module.seed)
+        values |= {f"trial/strict_valid_{k}": value for k, value in few.items()}
         losses = self.held_out_losses(module)
         values |= losses
         with atomic_write(self.folder / PICTURE) as path:
@@ -112,13 +116,23 @@ class Trial(pl.Callback):
             if hasattr(logger, "log_image"):
                 logger.log_image("trial/molecules", [str(self.folder / PICTURE)])
         print(
-            f"trial at step {module.global_step}: strict valid {metrics['strict_valid']:.1%}, "
+            f"trial at step {module.global_step}: strict valid {metrics['strict_valid']:.1%}"
+            f"{''.join(f' ({k} step: {value:.1%})' for k, value in few.items())}, "
             f"unique {metrics['unique']:.1%}, novel {metrics['novel']:.1%}, "
             f"held-out loss {losses.get('valid/loss', nan):.4f}",
             file=sys.stderr,
             flush=True,
         )
         return made
+
+    def few_steps(self, generator: Generator, seed: int) -> dict[int, float]:
+        """Steps -> share of strictly valid molecules, where the model is a flow map."""
+        if not self.spec.flow_map:
+            return {}
+        return {
+            k: generator.sample(TRIAL_SAMPLE, k, seed=seed).metrics()["strict_valid"]
+            for k in FEW_STEPS
+        }
 
     @torch.no_grad()
     def held_out_losses(self, module: FlowModule) -> dict[str, float]:
@@ -134,6 +148,44 @@ class Trial(pl.Callback):
                 sums[f"valid/{name}"] = sums.get(f"valid/{name}", 0.0) + len(x_1) * part.item()
         count = sum(len(batch) for batch in self.held_out)
         return {name: value / count for name, value in sums.items()}
+
+
+class Snapshots(pl.Callback):
+    """Keeps the average at the end of each of ``parts`` equal parts of the run; of 0 parts, never.
+
+    ``snapshots/<k>-of-<parts>`` in the run folder is a model to sample from.
+    """
+
+    def __init__(self, folder: Path, spec: ModelSpec, parts: int) -> None:
+        self.folder, self.spec, self.parts = folder / SNAPSHOTS, spec, parts
+        self.kept: int | None = None
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        """Saves when a part has ended. Those before a resumption were saved by then."""
+        assert isinstance(module, FlowModule)
+        if self.kept is None:
+            # The module has not looked at the clock again: this is where the run began.
+            before = range(1, int(self.parts * module.progress) + 1)
+            self.kept = max((k for k in before if self._place(k).is_dir()), default=0)
+        self._keep(trainer, module)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Saves the end of the last part, if it was reached."""
+        assert isinstance(module, FlowModule)
+        self._keep(trainer, module)
+
+    def _keep(self, trainer: pl.Trainer, module: FlowModule) -> None:
+        first, ended = self.kept or 0, int(self.parts * module.progress)
+        if ended <= first or not module.between_steps:
+            return
+        module.require_finite(*module.net.parameters())
+        self.kept = ended
+        if trainer.is_global_zero:
+            for k in range(first + 1, ended + 1):
+                save_model(self._place(k), module.average.module, self.spec)
+
+    def _place(self, part: int) -> Path:
+        return self.folder / f"{part}-of-{self.parts}"
 
 
 class Checkpoints(pl.Callback):

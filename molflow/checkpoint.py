@@ -25,6 +25,7 @@ from molflow.files import CONFIG, WEIGHTS
 FORMAT = 1
 PRETRAINED = Path(__file__).parent / "pretrained"
 COUNTS = ("max_atoms", "width", "pair_width", "depth", "heads")
+KINDS = (("positions", bool), ("loss", str), ("flow_map", bool), ("dataset", dict))
 Shape = tuple[int, ...]
 
 
@@ -36,6 +37,8 @@ class ModelSpec:
     positions: whether atoms come in canonical order and the network knows their index.
     loss: the name of the objective, which says what the network's output means.
     dataset: name, path, split and vocabulary of the training data, to find them again.
+    flow_map: whether it has learned to jump, off the diagonal s = t.
+    shown: share of the training examples that showed a part clean, as constraints do.
     """
 
     vocabulary: Vocabulary
@@ -49,6 +52,8 @@ class ModelSpec:
     loss: str
     prior_scale: float
     dataset: dict[str, Any]
+    flow_map: bool = False
+    shown: float = 0.0
 
     @property
     def classes(self) -> tuple[int, int]:
@@ -84,12 +89,14 @@ def _check(values: Mapping[str, Any]) -> None:
     for name in COUNTS:
         if type(values[name]) is not int or values[name] < 1:
             raise ValueError(f"{name} is {values[name]!r}, not a count")
-    for name, kind in (("positions", bool), ("loss", str), ("dataset", dict)):
+    for name, kind in KINDS:
         if not isinstance(values[name], kind):
             raise ValueError(f"{name} is {values[name]!r}, not a {kind.__name__}")
     if values["width"] % values["heads"]:
         raise ValueError(f"width {values['width']} is no multiple of heads {values['heads']}")
-    scale, law = values["prior_scale"], values["size_law"]
+    shown, scale, law = values["shown"], values["prior_scale"], values["size_law"]
+    if not isinstance(shown, int | float) or not 0 <= shown < 1:
+        raise ValueError(f"shown is {shown!r}, not a share below 1")
     if not isinstance(scale, int | float) or not 0 < scale < math.inf:
         raise ValueError(f"prior_scale is {scale!r}, not a positive number")
     if len(law) != values["max_atoms"] + 1 or min(law) < 0 or not math.isclose(sum(law), 1):

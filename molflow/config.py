@@ -60,7 +60,9 @@ class FlowConfig:
     )
     time_mean: float = key(0.0, "of logit t, for time_law=logit_normal")
     time_spread: float = key(1.0, "standard deviation of logit t, as well", within=POSITIVE)
-    shown: float = key(0.0, "share of examples that show a connected part clean", within=FRACTION)
+    shown: float = key(
+        0.0, "share of examples that show a part, as constraints do", within=FRACTION
+    )
     distill: str = key(
         "none",
         "what teaches the flow map off the diagonal",
@@ -96,6 +98,9 @@ class TrainerConfig:
         2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
     )
     checkpoint_minutes: float = key(3.0, "minutes between checkpoints", within=POSITIVE)
+    snapshots: int = key(
+        0, "equal parts of the run whose last weights are kept; 0 is none", within=NOT_NEGATIVE
+    )
 
 
 @dataclass(frozen=True)
@@ -121,18 +126,62 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class GuidanceConfig:
+    method: str = key(
+        "none",
+        "how to walk toward a score",
+        choices=("none", "best_of", "draws", "gradient", "particles"),
+    )
+    objective: str | None = key(None, "the score, such as qed:max,logp:2.5±0.5,sa:<3")
+    aggregation: str = key(
+        "geometric", "mean of the objective's components", choices=("geometric", "arithmetic")
+    )
+    components: str | None = key(None, "or a YAML file of components")
+    score: str | None = key(None, "or path.py:function, your own code, which will run")
+    score_seconds: float = key(10.0, "for one molecule by your own code", within=POSITIVE)
+    invalid: float | None = key(
+        None, "score of what is no molecule; null is 0, and your own code needs a number"
+    )
+    particles: int | None = key(
+        None, "walks of each molecule, the best is kept; null is as usual", within=COUNT
+    )
+    draws: int | None = key(
+        None, "molecules looked at by draws and gradient; null is 16", within=COUNT
+    )
+    strength: float | None = key(
+        None, "of gradient and particles; null is as usual", within=NOT_NEGATIVE
+    )
+    entropy_floor: float = key(
+        0.02, "nats a variable, below which gradient looks broadly", within=NOT_NEGATIVE
+    )
+
+
+@dataclass(frozen=True)
 class SampleConfig:
     """Sample molecules from a trained generator."""
 
     checkpoint: str = key("", "a run folder or a file of weights", required=True)
     n: int = key(1000, "molecules", within=COUNT)
-    steps: int = key(50, "steps from noise to molecule", within=COUNT)
-    method: str = key("euler", "the step", choices=("euler", "heun", "flow_map", "renoised"))
+    steps: int | None = key(None, "from noise to molecule; null is 50", within=COUNT)
+    times: str | None = key(None, "to stop at, such as 0.2,0.5; null makes equal steps")
+    method: str = key(
+        "auto",
+        "the step; auto is flow_map in up to 8 steps where the model has learned one, else euler",
+        choices=("auto", "euler", "heun", "flow_map", "renoised"),
+    )
     noise: float = key(1.0, "share renewed at each step, for method=renoised", within=Range(0, 1))
+    temperature: float = key(
+        0.0, "of the last step: 0 takes the likeliest classes, 1 draws them", within=NOT_NEGATIVE
+    )
     seed: int = key(0, "of the sizes and the noise", within=SEEDS)
     out: str = key("samples", "folder of the results", required=True)
     atoms: int | None = key(None, "atoms of every molecule; null draws sizes", within=COUNT)
+    scaffold: str | None = key(None, "SMILES to keep; [*:1] marks where it grows, else anywhere")
+    elements: str | None = key(None, "exact counts, such as N:2,O:1")
+    forbidden: str | None = key(None, "elements that must not occur, such as F,N+")
     batch_size: int = key(512, "molecules at once; changes no result", within=COUNT)
+    guidance: GuidanceConfig = section(GuidanceConfig, "the way toward a score")
+    report: bool = key(True, "also write report.html")
     trajectory: bool = key(False, "also draw molecules and confidence over time")
 
 

@@ -9,34 +9,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from numbers import Integral
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from molflow.build import LOSSES, METHODS, Method, build_network, build_posterior
+from molflow.build import GUIDES, LOSSES, build_network, build_posterior
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec, require_fit
+from molflow.chem.constraints import Constraint, Plan, plan
+from molflow.chem.holding import allowed_classes, conditioned
 from molflow.chem.molecule import check_many
 from molflow.console import progress
 from molflow.errors import InputError
 from molflow.files import CONFIG
 from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
+from molflow.flow.particles import best_of
+from molflow.flow.restriction import restricted
 from molflow.flow.samplers import trajectory
 from molflow.flow.state import Fields, State
-from molflow.flow.times import time_steps
-from molflow.graph.graph import Graph, pair_count
-from molflow.graph.state import blank_state, to_graphs
+from molflow.graph.graph import Graph
+from molflow.graph.state import to_graphs
+from molflow.guides import Guide, Steering, Task, summarise
+from molflow.noise import LOOKS, Crowd, draw_sizes
+from molflow.oracle import Oracle
 from molflow.samples import Samples
+from molflow.walk import (
+    AUTO,
+    Walk,
+    plan_walk,
+    require_positive,
+    require_stochastic,
+    require_whole,
+)
 
 __all__ = ["Generator", "Samples", "load"]
 
 SEEDS = 2**64
-SizesAndNoises = tuple[NDArray[np.int64], list[Fields]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,167 +84,174 @@ class Generator:
     def sample(
         self,
         n: int,
-        steps: int = 50,
-        method: str = "euler",
+        steps: int | None = None,
+        method: str = AUTO,
         seed: int = 0,
+        *,
         atoms: int | None = None,
+        constraint: Constraint | None = None,
+        guide: Guide | None = None,
         batch_size: int = 512,
         noise: float = 1.0,
+        temperature: float = 0.0,
+        times: Sequence[float] | None = None,
     ) -> Samples:
-        """``n`` molecules in ``steps`` steps each.
+        """``n`` molecules in ``steps`` steps each (50 by default).
 
         The size and the noise of molecule i depend on (seed, i) alone, so neither n nor the batch
-        size changes it. method: a name of ``build.METHODS``. atoms: a number of atoms for all; by
-        default sizes follow the training law. noise: in [0, 1], how much of it method="renoised"
-        renews at each step. InputError names an argument out of its range.
+        size changes it. method: a name of ``build.METHODS``; "auto" is the flow map in up to 8
+        steps where the model has learned one, Euler steps otherwise. atoms: a number of atoms for
+        all; by default sizes follow the training law. constraint: what all must have. guide: toward
+        what to walk (``molflow.guide``). batch_size: particles at once. noise, temperature: see
+        ``walk.Walk``. times: between 0 and 1, to stop at; by default steps are of equal length.
+        InputError names an argument out of its range.
         """
-        _require_positive(n=n, steps=steps, batch_size=batch_size)
-        way, started = _method(method, noise), time.perf_counter()
-        made: dict[int, Graph] = {}
-        sizes, noises = self.noise(range(n), seed, atoms)
-        walk = self._walk(way, noise, steps, batch_size, seed, sizes, noises)
-        with torch.inference_mode():
-            moves = (item for item in walk if item[1] > 0)
-            for chosen, t, x in progress(
-                moves, "sampling", n, "molecules", weight=lambda item: len(item[0]) / steps
-            ):
-                if t == 1:
-                    made.update(zip(chosen, to_graphs(x), strict=True))
-        graphs = [made[i] for i in range(n)]
+        require_positive(n=n, batch_size=batch_size)
+        walk = self.walk(steps, method, noise, temperature, times, guide)
+        plan = self.plan(atoms, constraint)
+        crowd, started = self.crowd(range(n), seed, plan), time.perf_counter()
+        if guide is None:
+            graphs, steering = self._free(walk, crowd, batch_size), None
+        else:
+            graphs, steering = self._guided(walk, crowd, batch_size, guide)
         sampled = time.perf_counter()
         checked = check_many(graphs, self.spec.vocabulary)
-        chemistry_seconds = time.perf_counter() - sampled
-        evaluations = way.evaluations(steps)
-        return Samples(
-            graphs, checked, self.spec, evaluations, sampled - started, chemistry_seconds
-        )
+        seconds = sampled - started, time.perf_counter() - sampled
+        return Samples(graphs, checked, self.spec, walk, *seconds, plan=plan, steering=steering)
+
+    def _free(self, walk: Walk, crowd: Crowd, batch_size: int) -> list[Graph]:
+        """The molecules of a crowd, in its order."""
+        made: dict[int, Graph] = {}
+        moves = (item for item in self._walks(walk, crowd, batch_size) if item[1] > 0)
+        with torch.inference_mode():
+            for chosen, t, x in progress(
+                moves,
+                "sampling",
+                len(crowd),
+                "molecules",
+                weight=lambda item: len(item[0]) / walk.steps,
+            ):
+                if t == 1:
+                    made.update(zip(chosen.tolist(), to_graphs(x), strict=True))
+        return [made[i] for i in range(len(crowd))]
+
+    def _guided(
+        self, walk: Walk, crowd: Crowd, batch_size: int, guide: Guide
+    ) -> tuple[list[Graph], Steering]:
+        """The best particle of every molecule, in the crowd's order, and how it came about."""
+        crowd = replace(crowd, particles=guide.particles)
+        oracle = Oracle(guide.scorer, self.spec.vocabulary, guide.invalid)
+        made: dict[int, Graph] = {}
+        outcomes = []
+        order = np.argsort(crowd.sizes, kind="stable")
+        batches = np.array_split(order, -(-len(crowd) // max(batch_size, guide.particles)))
+        with torch.no_grad():
+            for chosen in progress(batches, "sampling", len(order), "molecules", weight=len):
+                batch = crowd[chosen]
+                x_0 = self.start(batch)
+                task = Task(
+                    mu=self._posterior(batch),
+                    x_0=x_0,
+                    moves=walk.moves(x_0, partial(self.start, batch), batch.uniforms),
+                    times=walk.times,
+                    uniforms=partial(self._looks, batch),
+                    choices=batch.choices(walk.steps - 1).to(self.device),
+                )
+                outcome = GUIDES[guide.method].run(guide, task, oracle)
+                best = best_of(outcome.rewards, guide.particles)
+                made.update(zip(chosen.tolist(), to_graphs(outcome.x[best]), strict=True))
+                outcomes.append(outcome)
+        steering = summarise(guide, walk.times, outcomes, oracle.asked, oracle.calls)
+        return [made[i] for i in range(len(order))], steering
+
+    def _looks(self, crowd: Crowd, step: int, count: int) -> list[Fields]:
+        """The uniform numbers of looking ahead, on the device of the model."""
+        return [
+            {name: value.to(self.device) for name, value in fields.items()}
+            for fields in crowd.uniforms(step, LOOKS, count)
+        ]
 
     def trajectory(
-        self,
-        n: int,
-        steps: int = 50,
-        method: str = "euler",
-        seed: int = 0,
-        atoms: int | None = None,
-        noise: float = 1.0,
+        self, n: int, walk: Walk, seed: int = 0, plan: Plan | None = None
     ) -> list[tuple[float, State, State]]:
-        """(t, x_t, mu_tt(x_t)) at the ``steps`` + 1 times of sampling molecules 0..n-1, on the CPU.
+        """(t, x_t, mu_tt(x_t)) at every time of ``walk`` for molecules 0..n-1, on the CPU.
 
-        The molecules are those of ``sample`` with the same arguments.
+        The molecules are those of an unguided ``sample`` with the same arguments.
         """
-        _require_positive(n=n, steps=steps)
-        way, mu, states = _method(method, noise), self.posterior, []
-        sizes, noises = self.noise(range(n), seed, atoms)
+        require_positive(n=n)
+        crowd, states = self.crowd(range(n), seed, plan), []
         with torch.inference_mode():
-            walk = self._walk(way, noise, steps, n, seed, sizes, noises)
-            for chosen, time_, by_size in progress(walk, "following", steps + 1, "states"):
+            walks = self._walks(walk, crowd, batch_size=n)
+            for chosen, time_, by_size in progress(walks, "following", walk.steps + 1, "states"):
                 x = by_size[torch.tensor(chosen).argsort()]
                 t = torch.full((n,), time_, device=self.device)
-                states.append((time_, x.to("cpu"), mu(x, t, t).to("cpu")))
+                states.append((time_, x.to("cpu"), self.posterior(x, t, t).to("cpu")))
         return states
 
-    def require_size(self, atoms: int | None) -> None:
-        """InputError where this model makes no molecules of so many atoms; None is any size."""
-        if atoms is None:
-            return
-        _require_whole(atoms=atoms)
-        if not 1 <= atoms <= self.spec.max_atoms:
-            raise InputError(f"atoms={atoms}: this model makes 1 to {self.spec.max_atoms} atoms")
+    def walk(
+        self,
+        steps: int | None = None,
+        method: str = AUTO,
+        noise: float = 1.0,
+        temperature: float = 0.0,
+        times: Sequence[float] | None = None,
+        guide: Guide | None = None,
+    ) -> Walk:
+        """The way that ``sample`` goes with these arguments."""
+        if guide is not None and GUIDES[guide.method].stochastic:
+            method = require_stochastic(method, f"guidance={guide.method}")
+        return plan_walk(steps, method, noise, temperature, times, self.spec.flow_map)
 
-    def noise(self, indices: Sequence[int], seed: int, atoms: int | None = None) -> SizesAndNoises:
-        """Sizes (n,) and, for every molecule, field -> (D, K) noise for its own variables."""
-        self.require_size(atoms)
-        _require_whole(seed=seed)
+    def plan(self, atoms: int | None = None, constraint: Constraint | None = None) -> Plan | None:
+        """How this model meets a number of atoms and a constraint; InputError says why it cannot.
+
+        None where nothing is asked for.
+        """
+        constraint = constraint or Constraint()
+        if atoms is not None:
+            require_whole(atoms=atoms)
+            if constraint.atoms not in (None, atoms):
+                raise InputError(f"atoms={atoms}: the constraint has atoms={constraint.atoms}")
+            constraint = replace(constraint, atoms=atoms)
+        if constraint == Constraint():
+            return None
+        return plan(constraint, self.spec.vocabulary, self.spec.max_atoms)
+
+    def crowd(self, molecules: Sequence[int], seed: int, plan: Plan | None = None) -> Crowd:
+        """The molecules of these indices with their sizes, by the training law as far as ``plan``
+        allows."""
+        require_whole(seed=seed)
         if not 0 <= seed < SEEDS:
             raise InputError(f"seed={seed}: at least 0 and less than 2^64")
-        law = np.cumsum(self.spec.size_law)
-        sizes, noises = [], []
-        for i in indices:
-            random = _random(seed, i, 0)
-            drawn = int(np.searchsorted(law, random.random() * law[-1], side="right"))
-            sizes.append(atoms or drawn)
-            noises.append(self._normal(random, sizes[-1]))
-        return np.array(sizes), noises
+        law = np.asarray(self.spec.size_law)
+        sizes = draw_sizes(molecules, seed, law if plan is None else conditioned(law, plan))
+        indices = np.array(molecules, np.int64)
+        return Crowd(int(seed), indices, sizes, self.spec.classes, plan=plan)
 
-    def _normal(self, random: np.random.Generator, size: int) -> Fields:
-        """field -> (D, K) standard normal numbers for a molecule of ``size`` atoms."""
-        counts = {"atoms": size, "pairs": pair_count(size)}
-        return {
-            name: torch.from_numpy(random.standard_normal((d, k), np.float32))
-            for (name, d), k in zip(counts.items(), self.spec.classes, strict=True)
-        }
+    def start(self, crowd: Crowd, step: int = 0) -> State:
+        """x_0, padded to the largest molecule; or the other draw of it that ``step`` renews by."""
+        blank = crowd.blank()
+        return prior(blank, crowd.normal(step), self.spec.prior_scale).to(self.device)
 
-    def start(self, sizes: NDArray[np.int64], noises: Sequence[Fields]) -> State:
-        """x_0 of one batch, padded to its largest molecule: sizes (B,), noises as of ``noise``."""
-        blank = blank_state(torch.from_numpy(sizes), int(sizes.max()), self.spec.classes)
-        padded = {
-            name: _pad([noise[name] for noise in noises], value)
-            for name, value in blank.values.items()
-        }
-        return prior(blank, padded, self.spec.prior_scale).to(self.device)
+    def _posterior(self, crowd: Crowd) -> Posterior:
+        """mu_{s,t}, without the classes that the crowd's constraints rule out."""
+        if crowd.plan is None:
+            return self.posterior
+        allowed = allowed_classes(crowd.plan)
+        return restricted(self.posterior, {k: v.to(self.device) for k, v in allowed.items()})
 
-    def _walk(
-        self,
-        way: Method,
-        amount: float,
-        steps: int,
-        batch_size: int,
-        seed: int,
-        sizes: NDArray[np.int64],
-        noises: Sequence[Fields],
-    ) -> Iterator[tuple[list[int], float, State]]:
-        """(indices of a batch, t, x_t) at every time of every batch, similar sizes together."""
-        order = np.argsort(sizes, kind="stable")
+    def _walks(
+        self, walk: Walk, crowd: Crowd, batch_size: int
+    ) -> Iterator[tuple[NDArray[np.int64], float, State]]:
+        """(places in the crowd, t, x_t) at every time of every batch, similar sizes together."""
+        order = np.argsort(crowd.sizes, kind="stable")
         for first in range(0, len(order), batch_size):
             chosen = order[first : first + batch_size]
-            x_0 = self.start(sizes[chosen], [noises[i] for i in chosen])
-            moves = [way.make(x_0, amount)] * steps
-            if way.stochastic:
-                fresh = [self._fresh(chosen, sizes[chosen], seed, k) for k in range(1, steps)]
-                moves = [way.make(noise, amount) for noise in (*fresh, x_0)]
-            for t, x in trajectory(moves, self.posterior, x_0, time_steps(steps)):
-                yield chosen.tolist(), t, x
-
-    def _fresh(
-        self, indices: NDArray[np.int64], sizes: NDArray[np.int64], seed: int, step: int
-    ) -> State:
-        """Another draw of x_0 for the molecules ``indices``, keyed by the step that uses it."""
-        pairs = zip(indices.tolist(), sizes.tolist(), strict=True)
-        return self.start(sizes, [self._normal(_random(seed, i, step), n) for i, n in pairs])
-
-
-def _random(seed: int, index: int, step: int) -> np.random.Generator:
-    """The random numbers of one molecule at one step: a stream of its own for every key."""
-    key = np.array([seed, index], np.uint64)
-    return np.random.Generator(np.random.Philox(counter=[0, 0, step, 0], key=key))
-
-
-def _pad(noises: list[Tensor], like: Tensor) -> Tensor:
-    padded = torch.zeros_like(like)
-    for b, noise in enumerate(noises):
-        padded[b, : len(noise)] = noise
-    return padded
-
-
-def _method(name: str, noise: float) -> Method:
-    if name not in METHODS:
-        raise InputError(f"method={name!r}: one of {', '.join(METHODS)}")
-    if not 0 <= noise <= 1:
-        raise InputError(f"noise={noise}: from 0 to 1")
-    return METHODS[name]
-
-
-def _require_whole(**values: int) -> None:
-    for name, value in values.items():
-        if not isinstance(value, Integral):
-            raise InputError(f"{name}={value!r}: a whole number is needed")
-
-
-def _require_positive(**values: int) -> None:
-    _require_whole(**values)
-    for name, value in values.items():
-        if value < 1:
-            raise InputError(f"{name}={value}: at least 1")
+            batch = crowd[chosen]
+            x_0 = self.start(batch)
+            moves = walk.moves(x_0, partial(self.start, batch), batch.uniforms)
+            for t, x in trajectory(moves, self._posterior(batch), x_0, walk.times):
+                yield chosen, t, x
 
 
 def load(checkpoint: str | Path, device: str = "auto") -> Generator:

@@ -144,6 +144,7 @@ class FlowModule(pl.LightningModule):
         self.average = AveragedModel(
             net, multi_avg_fn=get_ema_multi_avg_fn(optimisation.ema_decay)
         ).requires_grad_(False)
+        self.compiled_average: Network | None = None
         self.stream = stream
         self.objective = objective
         self.optimisation = optimisation
@@ -152,6 +153,16 @@ class FlowModule(pl.LightningModule):
         self.progress = 0.0
         self.minutes_before = 0.0
         self._started = time.monotonic()
+
+    def compile_networks(self) -> None:
+        """Compiles the network, and a second way to call the average where it teaches: samples,
+        whose shapes are many, go on without compilation."""
+        self.net.compile(dynamic=False)
+        distillation = self.objective.distillation
+        if distillation is not None and distillation.average_teacher:
+            # A bound method, not the module: its weights are not to be registered twice.
+            compiled: nn.Module = torch.compile(self.average.module, dynamic=False)  # type: ignore[assignment]
+            self.compiled_average = compiled.__call__
 
     def loss(self, net: Network, x_1: State, drawn: Draws) -> tuple[Tensor, dict[str, Tensor]]:
         """The scalar that training minimises, and the means that it is made of."""
@@ -166,7 +177,9 @@ class FlowModule(pl.LightningModule):
         if distillation is not None and off > 0:
             s, t = distillation.times(*drawn.uniform[1:3, above])
             x_s = interpolate(x_0[above], x_1[above], s)
-            teacher = self.average.module if distillation.average_teacher else net
+            teacher = net
+            if distillation.average_teacher:
+                teacher = self.compiled_average or self.average.module
             gaps = _means(distillation.loss(net, teacher, x_s, s, t, drawn.uniform[3, above]))
             total = total + distillation.weight * self._weighted(gaps)
             parts |= {f"map_{name}": gap for name, gap in gaps.items()}
@@ -255,7 +268,8 @@ class FlowModule(pl.LightningModule):
         return warm * 0.5 * (1 + math.cos(math.pi * self.progress))
 
     def on_train_start(self) -> None:
-        """Starts the clock."""
+        """Starts the clock. The average is only ever evaluated."""
+        self.average.eval()
         self._started = time.monotonic()
         self.progress = self.measure_progress()
 

@@ -200,9 +200,11 @@ def draw_run(rows: Sequence[dict[str, float]], path: Path) -> None:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     losses, shares = figure.subplots(1, 2)
+    few = sorted({name for row in rows for name in row if name.startswith("trial/strict_valid_")})
+    trials = ("trial/strict_valid", *few, "trial/unique", "trial/novel")
     panels = [
         (losses, ("train/loss", "valid/loss"), "loss (nats)"),
-        (shares, ("trial/strict_valid", "trial/unique", "trial/novel"), "share of a trial"),
+        (shares, trials, "share of a trial"),
     ]
     for axes, names, label in panels:
         for name in names:

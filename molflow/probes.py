@@ -35,6 +35,7 @@ from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.graph import pair_endpoints
 from molflow.graph.state import clean_state
+from molflow.noise import Crowd
 
 IDENTITY_SIZES = 16
 
@@ -80,16 +81,12 @@ def states_at(
     The noise of a molecule depends on (seed, i) and its size alone, as in sampling.
     """
     if data is None:
-        x_0 = generator.start(*generator.noise(chosen, config.seed))
+        x_0 = generator.start(generator.crowd(chosen, config.seed))
         return [x for _, x in walk(generator.posterior, x_0, times, config.substeps)]
     order = np.random.default_rng(config.seed).permutation(data.splits["valid"])
     indices = order[chosen.start : chosen.stop]
     sizes = data.packed.sizes[indices].astype(np.int64)
-    noises = [
-        generator.noise([i], config.seed, int(size))[1][0]
-        for i, size in zip(chosen, sizes, strict=True)
-    ]
-    x_0 = generator.start(sizes, noises)
+    x_0 = generator.start(Crowd(config.seed, np.array(chosen), sizes, generator.spec.classes))
     batch = collate(data.packed, indices, int(sizes.max()))
     atoms, pairs = torch.from_numpy(batch.atoms), torch.from_numpy(batch.pairs)
     x_1 = clean_state(atoms, pairs, torch.from_numpy(sizes), generator.spec.classes)
@@ -106,8 +103,7 @@ def identities(generator: Generator, seed: int) -> dict[str, float | None]:
     spec, exact = generator.spec, replace(generator, net=deepcopy(generator.net).double())
     count = min(IDENTITY_SIZES, spec.max_atoms)
     sizes = np.linspace(1, spec.max_atoms, count).round().astype(np.int64)
-    noises = [generator.noise([i], seed, int(n))[1][0] for i, n in enumerate(sizes)]
-    x = exact.start(sizes, noises).to(torch.float64)
+    x = exact.start(Crowd(seed, np.arange(count), sizes, spec.classes)).to(torch.float64)
     s = torch.linspace(0, 0.9, count, dtype=torch.float64, device=x.device)
     t = (1 + s) / 2
     order = atom_order(x.exists["atoms"], seed)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
 from molflow.checkpoint import ModelSpec
+from molflow.chem.constraints import Plan
+from molflow.chem.holding import kept
 from molflow.chem.molecule import Checked
 from molflow.graph.graph import Graph
+from molflow.guides import Steering
 from molflow.metrics.validity import measure
+from molflow.walk import Walk
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -22,16 +26,24 @@ class Samples:
 
     ``samples[3]`` is what chemistry says of molecule 3, ``samples[:24]`` the first 24.
 
-    graphs: what the network made. checked: what chemistry says of each. evaluations: network
-    evaluations per molecule. network_seconds, chemistry_seconds: wall time of the two parts.
+    graphs: what the network made. checked: what chemistry says of each. walk: how it was made.
+    network_seconds, chemistry_seconds: wall time of the two parts; the scores that guidance asks
+    for are in the first. plan: of the constraints. steering: what guidance did.
     """
 
     graphs: list[Graph]
     checked: list[Checked]
     spec: ModelSpec
-    evaluations: int
+    walk: Walk
     network_seconds: float
     chemistry_seconds: float
+    plan: Plan | None = None
+    steering: Steering | None = None
+
+    @property
+    def evaluations(self) -> float:
+        """Network evaluations per molecule."""
+        return self.walk.evaluations if self.steering is None else self.steering.evaluations
 
     def __len__(self) -> int:
         return len(self.graphs)
@@ -48,7 +60,7 @@ class Samples:
     def __getitem__(self, index: int | slice) -> Checked | Samples:
         if isinstance(index, int):
             return self.checked[index]
-        return Samples(self.graphs[index], self.checked[index], self.spec, self.evaluations, 0, 0)
+        return replace(self, graphs=self.graphs[index], checked=self.checked[index])
 
     def __repr__(self) -> str:
         valid = sum(reason is None for reason in self.reasons)
@@ -68,6 +80,12 @@ class Samples:
     def reasons(self) -> list[str | None]:
         """Why a molecule is not strictly valid, None for those that are."""
         return [c.reason for c in self.checked]
+
+    @cached_property
+    def kept(self) -> list[bool]:
+        """Whether each graph has all that the constraints ask for."""
+        plan = self.plan
+        return [plan is None or kept(graph, plan) for graph in self.graphs]
 
     def metrics(self, training: Collection[str] | None = None) -> dict[str, float]:
         """The validities, uniqueness and novelty (see ``metrics.validity``).

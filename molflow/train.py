@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ PATHS = ("dataset.path", "checkpoint")
 HELD_OUT = 2048
 LAST_SAMPLE = 1000
 LAST_STEPS = 50
+FEW_STEPS = (1, 2, 4)
 
 
 def main(arguments: list[str]) -> None:
@@ -109,7 +111,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         checkpoint = resumed.path
     trial = make_trial(config, spec, dataset, stream)
     if wants_compilation(config.trainer):
-        net.compile(dynamic=False)
+        module.compile_networks()
     trainer = make_trainer(config, trial)
     if is_main_process():
         write_record(config, arguments, dataset)
@@ -148,7 +150,7 @@ def make_trial(
 def say_finished(folder: str, step: int, minutes: float) -> None:
     """What to do with a run that has nothing left to do."""
     print(f"{folder}: finished already, {step:,} steps in {minutes:.1f} minutes")
-    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={LAST_STEPS}")
+    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000")
     print("a larger trainer.steps and trainer.max_minutes would let it go on")
 
 
@@ -206,26 +208,32 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
     if module.progress < 1:
         print(f"saved, continue: python -m molflow.train resume={folder}")
         raise KeyboardInterrupt
-    show_last_sample(folder, module, trial)
+    counts = (*FEW_STEPS, LAST_STEPS) if trial.spec.flow_map else (LAST_STEPS,)
+    show_last_sample(folder, module, trial, counts)
     print(f"look at:  {folder / PICTURE} {folder / LOSS}")
-    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={LAST_STEPS}")
+    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={counts[0]}")
 
 
-def show_last_sample(folder: Path, module: FlowModule, trial: Trial) -> None:
-    """Molecules of the averaged weights: a picture, metrics.json and a table."""
+def show_last_sample(folder: Path, module: FlowModule, trial: Trial, counts: Sequence[int]) -> None:
+    """Molecules of the averaged weights at each of ``counts`` steps: metrics.json, a table, and a
+    picture of those of the first."""
     from molflow.generator import Generator
     from molflow.pictures import draw_molecules
 
-    net = module.average.module.eval()
-    made = Generator(net, trial.spec).sample(LAST_SAMPLE, LAST_STEPS, seed=module.seed)
+    generator = Generator(module.average.module.eval(), trial.spec)
+    made = [generator.sample(LAST_SAMPLE, k, seed=module.seed) for k in counts]
     with atomic_write(folder / PICTURE) as path:
-        draw_molecules(made[:24], path)
-    metrics = made.metrics(trial.training)
-    content = {"n": LAST_SAMPLE, "steps": LAST_STEPS, "method": "euler"}
+        draw_molecules(made[0][:24], path)
+    metrics = [samples.metrics(trial.training) for samples in made]
+    rows = [
+        {"n": LAST_SAMPLE, "steps": k, "method": samples.walk.method, "metrics": for_json(found)}
+        for k, samples, found in zip(counts, made, metrics, strict=True)
+    ]
     with atomic_write(folder / METRICS) as path:
-        path.write_text(json.dumps(content | {"metrics": for_json(metrics)}, indent=1) + "\n")
-    title = f"{LAST_SAMPLE:,} molecules, {LAST_STEPS} Euler steps"
-    table(title, ("metric", "share"), [*metrics.items()])
+        path.write_text(json.dumps({"samples": rows}, indent=1) + "\n")
+    columns = [f"{row['steps']} {row['method']}" for row in rows]
+    shares = [[name, *(found[name] for found in metrics)] for name in metrics[0]]
+    table(f"{LAST_SAMPLE:,} molecules", ("share", *columns), shares)
 
 
 if __name__ == "__main__":

@@ -2,24 +2,19 @@
 
 import inspect
 from dataclasses import replace
-from pathlib import Path
 from unittest.mock import create_autospec
 
-import numpy as np
 import pytest
 import torch
 
 from molflow import build
 from molflow.config import DatasetConfig, FlowConfig, SampleConfig, TrainConfig
 from molflow.datasets import qm9, smiles_file
-from molflow.datasets.loaders import MoleculeDataset
-from molflow.datasets.packing import Recipe, pack
 from molflow.flow.flow_map import euler_step, flow_map
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.samplers import heun_step
 from molflow.flow.times import logit_normal
 from molflow.schema import keys
-from molflow.streams import GraphStream
 
 
 @pytest.mark.parametrize(
@@ -28,7 +23,7 @@ from molflow.streams import GraphStream
         (FlowConfig, "loss", build.LOSSES),
         (FlowConfig, "time_law", build.TIME_LAWS),
         (FlowConfig, "distill", {"none", *build.DISTILLATIONS}),
-        (SampleConfig, "method", build.METHODS),
+        (SampleConfig, "method", {"auto", *build.METHODS}),
     ],
 )
 def test_the_choices_of_the_configuration_are_the_names_of_the_table(schema, key, table):
@@ -137,39 +132,3 @@ def test_the_posterior_of_mse_is_the_output_itself(random_graphs):
     x, t = random_graphs([2, 3]), torch.zeros(2)
     mu = build.build_posterior(lambda x, s, t: 2 * x, "mse")(x, t, t)
     assert torch.equal(mu.values["pairs"], 2 * x.values["pairs"])
-
-
-@pytest.fixture(scope="module")
-def molecules() -> MoleculeDataset:
-    """Ethanol, ethane, methane and cyclopropane, all for training."""
-    recipe = Recipe("smiles", charged=True, max_atoms=None, distinct=True)
-    rows = enumerate(["CCO", "CC", "C", "C1CC1"])
-    packed, _ = pack("four molecules", rows, recipe)
-    return MoleculeDataset("four", packed, {"train": np.arange(4)}, Path("dropped.csv"))
-
-
-def test_shown_parts_are_given_first_connected_and_never_the_whole(molecules):
-    stream = GraphStream(molecules, batch_size=64, seed=0, shown=0.5)
-    x_1 = stream.batch(0, 0, 1)
-    atoms, given, sizes = x_1.given["atoms"], x_1.given["pairs"], x_1.exists["atoms"].sum(1)
-    shown = atoms.sum(1)
-    assert (shown < sizes).all()
-    # a molecule of one atom shows nothing: half of the other 48 show a part
-    assert 12 <= (shown > 0).sum() <= 36
-    assert torch.equal(atoms, torch.arange(3) < shown[:, None])
-    assert torch.equal(given.sum(1), shown * (shown - 1) // 2)
-    bonded = x_1.values["pairs"].argmax(-1) > 0
-    assert bonded[given].all()  # of three atoms at most two are shown, and these are bonded
-
-
-def test_a_batch_with_shown_parts_is_a_function_of_seed_step_and_rank(molecules):
-    stream = GraphStream(molecules, batch_size=8, seed=0, shown=0.9)
-    first, again, later = (stream.batch(step, 0, 1) for step in (3, 3, 4))
-    assert torch.equal(first.given["atoms"], again.given["atoms"])
-    assert torch.equal(first.values["pairs"], again.values["pairs"])
-    assert not torch.equal(first.given["atoms"], later.given["atoms"])
-
-
-def test_without_shown_parts_nothing_is_given(molecules):
-    x_1 = GraphStream(molecules, batch_size=8, seed=0).batch(0, 0, 1)
-    assert not any(given.any() for given in x_1.given.values())

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from molflow.build import build_dataset, build_network
+from molflow.build import build_dataset
 from molflow.check import main
 from molflow.checkpoint import ModelSpec, save_model
-from molflow.chem.vocabulary import Vocabulary
 from molflow.config import CheckConfig, DatasetConfig
 from molflow.errors import InputError
 from molflow.files import WEIGHTS
@@ -27,59 +27,32 @@ from molflow.graph.transformer import Block
 from molflow.pictures import draw_health
 from molflow.probes import atom_order, find_data, identities, measure, permuted, states_at
 
-SPEC = ModelSpec(
-    vocabulary=Vocabulary(("C", "N", "O")),
-    max_atoms=4,
-    size_law=(0.0, 0.25, 0.25, 0.25, 0.25),
-    width=16,
-    pair_width=8,
-    depth=1,
-    heads=2,
-    positions=False,
-    loss="cross_entropy",
-    prior_scale=0.5,
-    dataset={"name": "smiles_file", "path": "absent.csv", "split": "random"},
-)
 MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 MOLECULES += ["NN", "NO", "OO", "CCCO", "CCCN", "COC", "CNC", "CC=O", "C=C", "C#C", "CC#N", "C1CC1"]
 MOLECULES += ["CC(C)C", "C1CCC1", "NCO", "OCO", "NCN", "CC=C"]
 SMALL = ["n=6", "grid=2", "substeps=2"]
 
 
-def network(spec: ModelSpec, perturbed) -> torch.nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return perturbed(build_network(spec), seed=1, size=0.3)
+@pytest.fixture(scope="module")
+def network(fresh, perturbed) -> Callable[[ModelSpec], torch.nn.Module]:
+    """The network of a model that was never trained, off zero."""
+    return lambda spec: perturbed(fresh(spec), seed=1, size=0.3)
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory, perturbed) -> Path:
+def checkpoint(tmp_path_factory, tiny_spec, network) -> Path:
     """A model of up to four atoms that was never trained, its data nowhere to be found."""
     folder = tmp_path_factory.mktemp("model")
-    save_model(folder, network(SPEC, perturbed), SPEC)
+    save_model(folder, network(tiny_spec()), tiny_spec())
     return folder
 
 
 @pytest.fixture(scope="module")
-def of_a_file(tmp_path_factory, perturbed) -> Path:
+def of_a_file(tmp_path_factory, molecule_file, tiny_spec, network) -> Path:
     """The same, its data a file that is there."""
     folder = tmp_path_factory.mktemp("of_a_file")
-    (folder / "mine.csv").write_text("smiles\n" + "\n".join(MOLECULES) + "\n")
-    config = DatasetConfig(
-        name="smiles_file",
-        path=str(folder / "mine.csv"),
-        split="random",
-        cache=str(folder / "cache"),
-    )
-    data = build_dataset(config)
-    spec = replace(
-        SPEC,
-        vocabulary=data.vocabulary,
-        max_atoms=data.max_atoms,
-        size_law=tuple(data.size_law().tolist()),
-        dataset=vars(config).copy(),
-    )
-    save_model(folder / "model", network(spec, perturbed), spec)
+    spec = tiny_spec(molecule_file(folder / "mine.csv", MOLECULES))
+    save_model(folder / "model", network(spec), spec)
     return folder / "model"
 
 
@@ -210,13 +183,13 @@ def test_at_time_0_the_states_are_the_noise_of_the_prior(of_a_file):
     data, _ = find_data(generator.spec)
     (x_0,) = states_at([0.0], range(2), CheckConfig(n=2), generator, data)
     for i, size in enumerate(x_0.exists["atoms"].sum(1).tolist()):
-        noise = generator.noise([i], 0, size)[1][0]["atoms"]
-        assert torch.allclose(x_0.values["atoms"][i, :size], 0.5 * noise)
+        noise = generator.crowd([i], 0, generator.plan(size)).normal()["atoms"]
+        assert torch.allclose(x_0.values["atoms"][i, :size], 0.5 * noise[0])
 
 
-def test_one_atom_alone_has_no_pairs_to_measure(perturbed):
-    spec = replace(SPEC, max_atoms=1, size_law=(0.0, 1.0))
-    generator = Generator(network(spec, perturbed).eval(), spec)
+def test_one_atom_alone_has_no_pairs_to_measure(tiny_spec, network):
+    spec = tiny_spec(max_atoms=1, size_law=(0.0, 1.0))
+    generator = Generator(network(spec).eval(), spec)
     means = measure(CheckConfig(n=3, grid=1), generator, None)
     assert math.isnan(means["semigroup", "pairs", 0.0, 1.0])
     assert means["semigroup", "atoms", 0.0, 1.0] > 0
@@ -224,9 +197,9 @@ def test_one_atom_alone_has_no_pairs_to_measure(perturbed):
     assert "undefined" in {finding.verdict for finding in judge(means)}
 
 
-def test_a_regression_has_no_entropy(perturbed, tmp_path):
-    spec = replace(SPEC, loss="mse")
-    save_model(tmp_path / "model", network(spec, perturbed), spec)
+def test_a_regression_has_no_entropy(tiny_spec, network, tmp_path):
+    spec = tiny_spec(loss="mse")
+    save_model(tmp_path / "model", network(spec), spec)
     record = run(tmp_path / "model", tmp_path / "out")
     nats = [row["mean"] for row in record["means"] if row["measure"] == "entropy"]
     assert set(nats) == {None}
@@ -246,9 +219,9 @@ def test_double_precision_is_of_a_copy(checkpoint):
     assert {p.dtype for p in generator.net.parameters()} == {torch.float32}
 
 
-def test_permutations_do_not_apply_to_a_network_with_positions(perturbed):
-    spec = replace(SPEC, positions=True)
-    errors = identities(Generator(network(spec, perturbed), spec), 0)
+def test_permutations_do_not_apply_to_a_network_with_positions(tiny_spec, network):
+    spec = tiny_spec(positions=True)
+    errors = identities(Generator(network(spec), spec), 0)
     assert errors["permutation"] is None
     assert [f.verdict for f in judge_identities(errors)][2] == "not applicable: canonical order"
 
@@ -268,8 +241,8 @@ def test_a_network_without_its_mask_is_called_broken(checkpoint, monkeypatch):
     }
 
 
-def test_a_network_with_hidden_positions_is_called_broken(perturbed):
-    generator = Generator(network(replace(SPEC, positions=True), perturbed), SPEC)
+def test_a_network_with_hidden_positions_is_called_broken(tiny_spec, network):
+    generator = Generator(network(tiny_spec(positions=True)), tiny_spec())
     (*_, permutation) = judge_identities(identities(generator, 0))
     assert permutation.verdict == "broken"
 

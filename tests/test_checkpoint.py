@@ -18,26 +18,25 @@ from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import load
 
-SPEC = ModelSpec(
-    vocabulary=Vocabulary(("C", "N", "N+", "O-", "O")),
-    max_atoms=3,
-    size_law=(0.0, 0.25, 0.25, 0.5),
-    width=8,
-    pair_width=4,
-    depth=1,
-    heads=2,
-    positions=True,
-    loss="cross_entropy",
-    prior_scale=0.5,
-    dataset={"name": "qm9", "split": "digress"},
-)
+
+@pytest.fixture
+def spec(tiny_spec) -> ModelSpec:
+    """Of up to three atoms, with charges, in canonical order."""
+    return tiny_spec(
+        vocabulary=Vocabulary(("C", "N", "N+", "O-", "O")),
+        max_atoms=3,
+        size_law=(0.0, 0.25, 0.25, 0.5),
+        width=8,
+        pair_width=4,
+        positions=True,
+        dataset={"name": "qm9", "split": "digress"},
+    )
 
 
 @pytest.fixture
-def model(tmp_path) -> Path:
-    """A folder with an untrained model of SPEC."""
-    torch.manual_seed(0)
-    save_model(tmp_path, build_network(SPEC), SPEC)
+def model(tmp_path, spec, fresh) -> Path:
+    """A folder with an untrained model."""
+    save_model(tmp_path, fresh(spec), spec)
     return tmp_path
 
 
@@ -55,13 +54,12 @@ def error_of(folder: Path) -> str:
     return str(error.value)
 
 
-def test_the_configuration_comes_back(model):
-    assert read_spec(model) == SPEC
+def test_the_configuration_comes_back(model, spec):
+    assert read_spec(model) == spec
 
 
-def test_the_weights_come_back_exactly(model):
-    torch.manual_seed(0)
-    wanted = build_network(SPEC).state_dict()
+def test_the_weights_come_back_exactly(model, spec, fresh):
+    wanted = fresh(spec).state_dict()
     found = molflow.load(model).net.state_dict()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
@@ -73,8 +71,8 @@ def test_a_loaded_model_is_on_the_cpu_in_evaluation_mode_and_knows_its_file(mode
     assert generator.fingerprint == hashlib.sha256((model / WEIGHTS).read_bytes()).hexdigest()
 
 
-def test_the_file_of_weights_stands_for_its_folder(model):
-    assert molflow.load(model / WEIGHTS).spec == SPEC
+def test_the_file_of_weights_stands_for_its_folder(model, spec):
+    assert molflow.load(model / WEIGHTS).spec == spec
 
 
 def test_both_files_are_as_readable_as_the_users_other_files(model):
@@ -83,17 +81,17 @@ def test_both_files_are_as_readable_as_the_users_other_files(model):
     assert len(modes) == 1
 
 
-def test_saving_again_replaces_the_model_and_leaves_nothing_else(model):
-    net = build_network(SPEC)
-    save_model(model, net, SPEC)
+def test_saving_again_replaces_the_model_and_leaves_nothing_else(model, spec):
+    net = build_network(spec)
+    save_model(model, net, spec)
     first = molflow.load(model).net.state_dict()["atoms_in.weight"]
     assert torch.equal(first, net.state_dict()["atoms_in.weight"])
     assert sorted(path.name for path in model.iterdir()) == [CONFIG, WEIGHTS]
 
 
-def test_weights_without_the_name_of_a_vocabulary_load_by_their_shapes(model):
+def test_weights_without_the_name_of_a_vocabulary_load_by_their_shapes(model, spec):
     save_file(load_file(model / WEIGHTS), model / WEIGHTS)
-    assert molflow.load(model).spec == SPEC
+    assert molflow.load(model).spec == spec
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
@@ -242,11 +240,11 @@ def test_a_device_that_torch_cannot_use_is_named(model, device):
     )
 
 
-def test_weights_that_do_not_fit_change_nothing(model):
-    net = build_network(replace(SPEC, width=16))
+def test_weights_that_do_not_fit_change_nothing(model, spec):
+    net = build_network(replace(spec, width=16))
     before = {name: value.clone() for name, value in net.state_dict().items()}
     with pytest.raises(InputError, match="instead of"):
-        load_weights(model, net, SPEC.vocabulary)
+        load_weights(model, net, spec.vocabulary)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 

@@ -7,63 +7,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from molflow.build import METHODS, build_dataset, build_network
-from molflow.checkpoint import ModelSpec, save_model
-from molflow.config import DatasetConfig
+from molflow.build import METHODS
+from molflow.checkpoint import save_model
 from molflow.errors import InputError
 from molflow.generator import Generator
-from molflow.metrics import chemnet
 
 pytest.importorskip("benchmarks.generation", reason="the folder benchmarks is not here")
 
 from benchmarks.generation import main, plan, summarise
 from benchmarks.measuring import Cell
 
+pytestmark = pytest.mark.usefixtures("letters_for_chemnet")
+
 MOLECULES = [a + b + c for a in ("C", "CC", "CO", "CN", "C=C") for b in "CNO" for c in "CNOF"]
 
 
-@pytest.fixture(autouse=True)
-def letters_for_chemnet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In place of ChemNet the numbers of C, N and O in a SMILES; a cache of the test's own."""
-
-    def activations(smiles: list[str], device: str = "cpu") -> np.ndarray:
-        rows = [[one.count(letter) for letter in "CNO"] for one in smiles]
-        return np.array(rows, np.float32).reshape(-1, 3)
-
-    monkeypatch.setattr(chemnet, "activations", activations)
-    monkeypatch.setattr(chemnet, "fingerprint", lambda: "letters")
-    monkeypatch.setenv("MOLFLOW_CACHE", str(tmp_path / "cache"))
-
-
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory, perturbed) -> Path:
+def checkpoint(tmp_path_factory, molecule_file, tiny_spec, fresh, perturbed) -> Path:
     """A model that was never trained, and the file of molecules that it claims to know."""
     folder = tmp_path_factory.mktemp("benchmark")
-    path = folder / "few.csv"
-    path.write_text("smiles\n" + "\n".join(MOLECULES) + "\n")
-    config = DatasetConfig(
-        name="smiles_file", path=str(path), split="random", cache=str(folder / "cache")
-    )
-    data = build_dataset(config)
-    spec = ModelSpec(
-        vocabulary=data.vocabulary,
-        max_atoms=data.max_atoms,
-        size_law=tuple(data.size_law().tolist()),
-        width=16,
-        pair_width=8,
-        depth=1,
-        heads=2,
-        positions=False,
-        loss="cross_entropy",
-        prior_scale=0.5,
-        dataset=vars(config).copy(),
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        save_model(folder / "tiny", perturbed(build_network(spec), seed=2, size=0.2), spec)
+    spec = tiny_spec(molecule_file(folder / "few.csv", MOLECULES))
+    save_model(folder / "tiny", perturbed(fresh(spec), seed=2, size=0.2), spec)
     return folder / "tiny"
 
 

@@ -1,6 +1,5 @@
 """Sampling: molecule i depends on (seed, i) alone, sizes follow the law, mistakes are named."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -88,72 +87,34 @@ def test_the_logits_of_a_molecule_do_not_depend_on_its_batch_in_single_precision
     large = replace(spec, max_atoms=9, size_law=(0.0,) + (1 / 9,) * 9, width=128, pair_width=48)
     net = perturbed(full_size(positions=True, dtype=torch.float32), size=0.05)
     generator = Generator(net, replace(large, depth=6, heads=8))
-    sizes, noises = generator.noise(range(7), seed=0)
-    assert len(set(sizes.tolist())) > 2
+    crowd = generator.crowd(range(7), seed=0)
+    assert len(set(crowd.sizes.tolist())) > 2
 
     def logits(x_0: State) -> State:
         with torch.inference_mode():
             return net(x_0, torch.zeros(len(x_0)), torch.ones(len(x_0)))
 
-    together = logits(generator.start(sizes, noises))
+    together = logits(generator.start(crowd))
     for i in range(7):
-        alone = logits(generator.start(sizes[i : i + 1], noises[i : i + 1]))
+        alone = logits(generator.start(crowd[np.array([i])]))
         for name, values in alone.values.items():
             same = together.values[name][i, : values.shape[1]]
             assert torch.allclose(values[0], same, atol=1e-5, rtol=1e-5)
 
 
-def test_the_noise_of_a_molecule_depends_on_seed_and_index_alone(generator):
-    sizes, noises = generator.noise(range(6), seed=4)
-    size, (noise,) = generator.noise([5], seed=4)
-    assert size[0] == sizes[5]
-    assert all(torch.equal(noise[name], noises[5][name]) for name in noise)
-
-
-def test_the_noise_of_two_molecules_and_of_two_seeds_differs(generator):
-    noises = generator.noise([0, 1], 0, atoms=4)[1] + generator.noise([0, 1], 1, atoms=4)[1]
-    assert len({tuple(noise["pairs"].flatten().tolist()) for noise in noises}) == 4
-
-
-def test_the_noise_is_standard_normal(generator):
-    _, noises = generator.noise(range(400), seed=0, atoms=4)
-    for name in ("atoms", "pairs"):
-        values = torch.stack([noise[name] for noise in noises]).double()
-        # Five standard deviations of mean, variance and fourth moment of n normal numbers.
-        n = values.numel()
-        assert values.mean().abs() < 5 * math.sqrt(1 / n)
-        assert (values.square().mean() - 1).abs() < 5 * math.sqrt(2 / n)
-        assert (values.pow(4).mean() - 3).abs() < 5 * math.sqrt(96 / n)
-
-
 def test_the_start_is_the_noise_times_the_prior_scale_and_zero_on_padding(generator):
-    sizes, noises = generator.noise(range(5), seed=0)
-    x_0 = generator.start(sizes, noises)
-    for b, n in enumerate(sizes.tolist()):
-        assert torch.equal(x_0.values["atoms"][b, :n], 0.5 * noises[b]["atoms"])
+    crowd = generator.crowd(range(5), seed=0)
+    x_0, noise = generator.start(crowd), crowd.normal()
+    for b, n in enumerate(crowd.sizes.tolist()):
+        assert torch.equal(x_0.values["atoms"][b, :n], 0.5 * noise["atoms"][b, :n])
         assert not x_0.values["atoms"][b, n:].any()
         assert not x_0.values["pairs"][b, n * (n - 1) // 2 :].any()
 
 
 def test_a_batch_is_padded_to_its_largest_molecule_alone(generator):
-    x_0 = generator.start(*generator.noise(range(3), seed=0, atoms=2))
+    x_0 = generator.start(generator.crowd(range(3), 0, generator.plan(atoms=2)))
     assert x_0.values["atoms"].shape == (3, 2, 8)
     assert x_0.values["pairs"].shape == (3, 1, 4)
-
-
-def test_sizes_follow_the_training_law(generator):
-    n = 2000
-    sizes, _ = generator.noise(range(n), seed=0)
-    counts = np.bincount(sizes, minlength=5)
-    expected = n * np.array(LAW)
-    assert counts[0] == 0
-    # 16.27 is the 99.9 % quantile of chi-square with three degrees of freedom.
-    assert ((counts - expected)[1:] ** 2 / expected[1:]).sum() < 16.27
-
-
-def test_a_size_of_probability_zero_never_comes(generator, spec):
-    sizes, _ = Generator(generator.net, replace(spec, size_law=(0, 0, 1, 0, 1))).noise(range(50), 0)
-    assert set(sizes.tolist()) == {2, 4}
 
 
 @pytest.mark.parametrize("atoms", [1, 3, 4])
@@ -186,7 +147,7 @@ def test_every_molecule_has_a_verdict_in_the_order_of_its_index(generator):
 
 
 def test_a_trajectory_ends_at_the_molecules_of_the_sample(generator, nine):
-    *before, (t, x_1, mu) = generator.trajectory(9, steps=3)
+    *before, (t, x_1, mu) = generator.trajectory(9, generator.walk(steps=3))
     assert [time for time, _, _ in before] == [0.0, pytest.approx(1 / 3), pytest.approx(2 / 3)]
     assert t == 1.0
     likeliest = x_1.argmax()["atoms"]
@@ -210,10 +171,12 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
         ({"n": 0}, "n=0: at least 1"),
         ({"n": -2}, "n=-2: at least 1"),
         ({"steps": 0}, "steps=0: at least 1"),
+        ({"temperature": -1}, "temperature=-1: a number of at least 0"),
+        ({"times": [0.5, 0.2]}, "times=[0.5, 0.2]: they increase, between 0 and 1"),
         ({"batch_size": 0}, "batch_size=0: at least 1"),
         ({"atoms": 0}, "atoms=0: this model makes 1 to 4 atoms"),
         ({"atoms": 5}, "atoms=5: this model makes 1 to 4 atoms"),
-        ({"method": "rk4"}, "method='rk4': one of euler, heun, flow_map, renoised"),
+        ({"method": "rk4"}, "method='rk4': one of auto, euler, heun, flow_map, renoised"),
         ({"seed": -1}, "seed=-1: at least 0 and less than 2^64"),
         ({"n": 2.5}, "n=2.5: a whole number is needed"),
         ({"n": "2"}, "n='2': a whole number is needed"),
@@ -234,6 +197,27 @@ def test_whole_numbers_of_numpy_are_taken(generator, nine):
     assert graphs_of(made) == nine
 
 
+def test_auto_is_the_flow_map_in_few_steps_where_the_model_is_one(generator):
+    of_map = replace(generator, spec=replace(generator.spec, flow_map=True))
+    for steps, method in ((1, "flow_map"), (8, "flow_map"), (9, "euler"), (None, "euler")):
+        assert of_map.walk(steps).method == method
+        assert generator.walk(steps).method == "euler"
+
+
+def test_the_temperature_of_the_last_step_is_a_matter_of_seed_and_index_alone(generator, nine):
+    drawn = graphs_of(generator.sample(9, steps=3, temperature=1.0))
+    assert drawn != nine
+    assert graphs_of(generator.sample(5, steps=3, temperature=1.0, batch_size=2)) == drawn[:5]
+    assert graphs_of(generator.sample(9, steps=3, temperature=1e-9)) == nine
+
+
+def test_times_to_stop_at_are_steps_of_other_lengths(generator, nine):
+    assert graphs_of(generator.sample(9, times=[1 / 3, 2 / 3])) == nine
+    other = generator.sample(9, times=[0.1, 0.2])
+    assert other.evaluations == 3
+    assert graphs_of(other) != nine
+
+
 @pytest.fixture(scope="module")
 def renoised_nine(generator) -> list[tuple[list[int], list[int]]]:
     return graphs_of(generator.sample(9, steps=3, method="renoised"))
@@ -249,12 +233,6 @@ def test_no_renewed_noise_is_the_flow_map_and_some_is_not(generator, renoised_ni
     flow_map = graphs_of(generator.sample(9, steps=3, method="flow_map"))
     assert graphs_of(generator.sample(9, steps=3, method="renoised", noise=0.0)) == flow_map
     assert renoised_nine != flow_map
-
-
-def test_the_noise_of_two_steps_differs(generator):
-    indices, sizes = np.arange(2), np.array([4, 4])
-    first, second = (generator._fresh(indices, sizes, 0, step) for step in (1, 2))
-    assert not torch.equal(first.values["atoms"], second.values["atoms"])
 
 
 def test_evaluations_count_the_calls_of_the_network(generator):

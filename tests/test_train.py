@@ -36,6 +36,7 @@ TINY = [
     "model.heads=2",
     "trainer.batch_size=5",
     "trainer.steps=12",
+    "trainer.max_minutes=null",
     "trainer.warmup=2",
     "trainer.ema_decay=0.5",
     "trainer.compile=never",

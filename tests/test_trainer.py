@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 
 from molflow.callbacks import Checkpoints, Progress, Trial
 from molflow.checkpoint import ModelSpec
-from molflow.chem.vocabulary import Vocabulary
 from molflow.config import TrainConfig, TrainerConfig
 from molflow.errors import InputError
 from molflow.flow.losses import vfm_loss
@@ -25,19 +25,6 @@ from molflow.graph.state import clean_state
 from molflow.module import FlowModule, Objective, Optimisation
 from molflow.trainer import fit, make_trainer, wants_bf16, wants_compilation
 
-SPEC = ModelSpec(
-    vocabulary=Vocabulary(("C", "O")),
-    max_atoms=2,
-    size_law=(0.0, 0.5, 0.5),
-    width=8,
-    pair_width=4,
-    depth=1,
-    heads=2,
-    positions=False,
-    loss="cross_entropy",
-    prior_scale=0.5,
-    dataset={"name": "smiles_file"},
-)
 OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
 HERE = TrainerConfig(precision="fp32", accelerator="cpu", steps=4, batch_size=5, max_minutes=None)
 
@@ -61,7 +48,7 @@ class Pairs:
 
     def batch(self, step: int, rank: int, world: int) -> State:
         two, one = torch.zeros(1, 2).long(), torch.ones(1, 1).long()
-        return clean_state(two, one, torch.tensor([2]), SPEC.classes)
+        return clean_state(two, one, torch.tensor([2]), (2, 4))
 
 
 def make_module(settings: TrainerConfig) -> FlowModule:
@@ -71,9 +58,18 @@ def make_module(settings: TrainerConfig) -> FlowModule:
     return FlowModule(Linear(), Pairs(), OBJECTIVE, optimisation, seed=0)
 
 
-def trainer_of(settings: TrainerConfig, folder: Path) -> pl.Trainer:
-    trial = Trial(SPEC, [], frozenset(), folder, every=0)
-    return make_trainer(TrainConfig(out=str(folder), trainer=settings), trial)
+TrainerOf = Callable[[TrainerConfig, Path], pl.Trainer]
+
+
+@pytest.fixture
+def trainer_of(tiny_spec: Callable[..., ModelSpec]) -> TrainerOf:
+    """The trainer of a run with these settings in this folder."""
+
+    def make(settings: TrainerConfig, folder: Path) -> pl.Trainer:
+        trial = Trial(tiny_spec(), [], frozenset(), folder, every=0)
+        return make_trainer(TrainConfig(out=str(folder), trainer=settings), trial)
+
+    return make
 
 
 def only(trainer: pl.Trainer, kind: type) -> Any:
@@ -86,7 +82,7 @@ def only(trainer: pl.Trainer, kind: type) -> Any:
     ("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)]
 )
 def test_the_network_computes_in_the_precision_asked_for(
-    tmp_path: Path, precision: str, dtype: torch.dtype
+    tmp_path: Path, precision: str, dtype: torch.dtype, trainer_of: TrainerOf
 ) -> None:
     settings = replace(HERE, precision=precision)
     module = make_module(settings)
@@ -96,7 +92,9 @@ def test_the_network_computes_in_the_precision_asked_for(
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])
-def test_a_step_accumulates_the_batches_asked_for(tmp_path: Path, accumulate: int) -> None:
+def test_a_step_accumulates_the_batches_asked_for(
+    tmp_path: Path, accumulate: int, trainer_of: TrainerOf
+) -> None:
     settings = replace(HERE, accumulate=accumulate)
     trainer, module = trainer_of(settings, tmp_path), make_module(settings)
     fit(trainer, module, None)
@@ -104,7 +102,10 @@ def test_a_step_accumulates_the_batches_asked_for(tmp_path: Path, accumulate: in
 
 
 def test_the_rate_shown_counts_every_accumulated_molecule(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trainer_of: TrainerOf,
 ) -> None:
     settings = replace(HERE, accumulate=2, batch_size=600)
     clock = SimpleNamespace(now=1e6)
@@ -124,16 +125,19 @@ def test_the_rate_shown_counts_every_accumulated_molecule(
     ]
 
 
-def test_checkpoints_are_as_far_apart_as_asked_for(tmp_path: Path) -> None:
+def test_checkpoints_are_as_far_apart_as_asked_for(
+    tmp_path: Path, tiny_spec: Callable[..., ModelSpec], trainer_of: TrainerOf
+) -> None:
+    spec = tiny_spec()
     trainer = trainer_of(replace(HERE, checkpoint_minutes=1.5), tmp_path)
     checkpoints = only(trainer, Checkpoints)
-    assert (checkpoints.seconds, checkpoints.folder, checkpoints.spec) == (90.0, tmp_path, SPEC)
+    assert (checkpoints.seconds, checkpoints.folder, checkpoints.spec) == (90.0, tmp_path, spec)
     assert only(trainer, Progress).batch_size == 5
-    assert only(trainer, Trial).spec == SPEC
+    assert only(trainer, Trial).spec == spec
 
 
 def test_hardware_that_is_not_here_is_named_with_what_was_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainer_of: TrainerOf
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)

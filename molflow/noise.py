@@ -1,0 +1,127 @@
+"""The random numbers of sampling: a stream of its own for every molecule, particle and step.
+
+Nothing depends on which molecules are made together: neither n nor the batch size changes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from molflow.chem.constraints import Plan
+from molflow.chem.holding import held_state
+from molflow.flow.state import Fields, State
+from molflow.graph.graph import pair_count
+from molflow.graph.state import blank_state
+
+NOISE, DRAWS, LOOKS, CHOICES, PLACES = range(5)
+"""What a stream is for: sizes and Gaussian noise; draws of classes at the end of a walk, and in
+looking ahead; choices among particles; places of atoms that are given by their number alone."""
+
+Numbers = NDArray[np.float32]
+Draw = Callable[[np.random.Generator, tuple[int, int]], Numbers]
+
+
+def stream(
+    seed: int, molecule: int, step: int = 0, particle: int = 0, purpose: int = NOISE
+) -> np.random.Generator:
+    """The random numbers under one key."""
+    key = np.array([seed, molecule], np.uint64)
+    return np.random.Generator(np.random.Philox(counter=[0, purpose, step, particle], key=key))
+
+
+def draw_sizes(
+    molecules: Sequence[int], seed: int, law: Sequence[float] | NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """(n,) numbers of atoms by ``law``, the probabilities of 0, 1, ... atoms."""
+    upto = np.cumsum(law)
+    uniform = np.array([stream(seed, i).random() for i in molecules])
+    return np.searchsorted(upto, uniform * upto[-1], side="right")
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Molecules that are sampled together, ``particles`` of each, those of one side by side.
+
+    molecules: (G,) their indices. sizes: (G,) their numbers of atoms. classes: (A, E). plan: what
+    constraints hold. All numbers are for the variables that exist, padded with 0 to the largest.
+    """
+
+    seed: int
+    molecules: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    classes: tuple[int, int]
+    particles: int = 1
+    plan: Plan | None = None
+
+    def __len__(self) -> int:
+        return len(self.molecules) * self.particles
+
+    def __getitem__(self, chosen: NDArray[np.int64]) -> Crowd:
+        """The molecules at the places ``chosen``."""
+        return replace(self, molecules=self.molecules[chosen], sizes=self.sizes[chosen])
+
+    def blank(self) -> State:
+        """G * particles states with their masks; given variables are clean, noise goes elsewhere.
+
+        Atoms that are given by their number alone have the same places in all particles.
+        """
+        if self.plan is None:
+            sizes = torch.from_numpy(np.repeat(self.sizes, self.particles))
+            return blank_state(sizes, int(self.sizes.max()), self.classes)
+        priority = np.zeros((len(self.molecules), int(self.sizes.max())))
+        for row, molecule, size in zip(priority, self.molecules, self.sizes, strict=True):
+            row[:size] = stream(self.seed, int(molecule), purpose=PLACES).random(int(size))
+        held = held_state(self.plan, self.sizes, priority)
+        return held[torch.arange(len(self.molecules)).repeat_interleave(self.particles)]
+
+    def normal(self, step: int = 0) -> Fields:
+        """field -> (G * particles, D, K) standard normal: the noise that ``step`` begins with."""
+
+        def numbers(random: np.random.Generator, shape: tuple[int, int]) -> Numbers:
+            return random.standard_normal(shape, np.float32)
+
+        return self._fields(step, NOISE, numbers)[0]
+
+    def uniforms(self, step: int, purpose: int, count: int = 1) -> list[Fields]:
+        """``count`` times field -> (G * particles, D, K), uniform on [0, 1)."""
+
+        def numbers(random: np.random.Generator, shape: tuple[int, int]) -> Numbers:
+            return random.random(shape, np.float32)
+
+        return self._fields(step, purpose, numbers, count)
+
+    def choices(self, steps: int) -> Tensor:
+        """(steps, G) float64, uniform on [0, 1): for choices among the particles of a molecule."""
+        rows = [
+            [stream(self.seed, int(i), step, purpose=CHOICES).random() for i in self.molecules]
+            for step in range(1, steps + 1)
+        ]
+        return torch.tensor(rows, dtype=torch.float64).reshape(steps, len(self.molecules))
+
+    def _fields(self, step: int, purpose: int, numbers: Draw, count: int = 1) -> list[Fields]:
+        sizes, largest = np.repeat(self.sizes, self.particles), int(self.sizes.max())
+        variables = {"atoms": largest, "pairs": pair_count(largest)}
+        padded = [
+            {
+                name: np.zeros((len(sizes), d, k), np.float32)
+                for (name, d), k in zip(variables.items(), self.classes, strict=True)
+            }
+            for _ in range(count)
+        ]
+        for b, size in enumerate(sizes.tolist()):
+            molecule, particle = divmod(b, self.particles)
+            random = stream(self.seed, int(self.molecules[molecule]), step, particle, purpose)
+            random.random()  # The first number of a stream is that of the size.
+            for fields in padded:
+                for name, exist in (("atoms", size), ("pairs", pair_count(size))):
+                    value = fields[name]
+                    value[b, :exist] = numbers(random, (exist, value.shape[2]))
+        return [
+            {name: torch.from_numpy(value) for name, value in fields.items()} for fields in padded
+        ]

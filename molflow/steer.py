@@ -1,0 +1,110 @@
+"""Guides from names: ``molflow.guide("particles", "qed:max,logp:2.5±0.5")``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from molflow.build import GUIDES
+from molflow.chem.objective import parse_objective, read_objective
+from molflow.chem.scoring import ScoreFile, open_score
+from molflow.errors import InputError
+from molflow.guides import Guide
+from molflow.walk import require_positive
+
+if TYPE_CHECKING:
+    from molflow.chem.scoring import Scorer
+    from molflow.config import GuidanceConfig
+
+PARTICLES, DRAWS = 16, 16
+
+
+def guide(
+    method: str,
+    objective: str | Scorer,
+    *,
+    particles: int | None = None,
+    draws: int | None = None,
+    strength: float | None = None,
+    entropy_floor: float = 0.02,
+    invalid: float | None = None,
+) -> Guide:
+    """A guide for ``Generator.sample``.
+
+    method: a name of ``build.GUIDES``. objective: text such as "qed:max,sa:<3", an
+    ``chem.objective.Objective``, or a ``chem.scoring.ScoreFile``. particles: walks of each
+    molecule, of which the best is kept (16 for "best_of" and "particles", 1 for the others). draws:
+    molecules that "draws" and "gradient" look at (16). strength: of "gradient" and "particles",
+    each with its own default. entropy_floor: see ``guides.Guide``. invalid: the score of what is no
+    molecule; 0 for an objective, and needed for a ``ScoreFile``, whose scores may have any range.
+    InputError names an argument out of its range.
+    """
+    if method not in GUIDES:
+        raise InputError(f"guidance={method!r}: one of {', '.join(GUIDES)}")
+    kind = GUIDES[method]
+    _require_meaning(method, draws=None if kind.draws else draws)
+    _require_meaning(method, strength=strength if kind.strength is None else None)
+    if particles is None:
+        particles = PARTICLES if kind.particles else 1
+    draws = DRAWS if draws is None else draws
+    require_positive(particles=particles, draws=draws)
+    if draws < kind.draws:
+        raise InputError(f"draws={draws}: guidance={method} compares at least {kind.draws}")
+    strength = (kind.strength or 0.0) if strength is None else strength
+    for name, value in (("strength", strength), ("entropy_floor", entropy_floor)):
+        if not 0 <= value < math.inf:
+            raise InputError(f"{name}={value}: a number of at least 0")
+    scorer = parse_objective(objective) if isinstance(objective, str) else objective
+    return Guide(
+        method, scorer, particles, draws, strength, entropy_floor, _invalid(invalid, scorer)
+    )
+
+
+def _require_meaning(method: str, **given: float | None) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name}={value}: guidance={method} has no {name}")
+
+
+def _invalid(invalid: float | None, scorer: Scorer) -> float:
+    if invalid is None and isinstance(scorer, ScoreFile):
+        raise InputError("invalid: give the score of what is no molecule, below every true score")
+    if invalid is not None and not math.isfinite(invalid):
+        raise InputError(f"invalid={invalid}: a finite number is needed")
+    return 0.0 if invalid is None else invalid
+
+
+def configured_guide(config: GuidanceConfig) -> Guide | None:
+    """The guide of a configuration; None for method none."""
+    sources = {
+        "guidance.objective": config.objective,
+        "guidance.components": config.components,
+        "guidance.score": config.score,
+    }
+    given = [name for name, value in sources.items() if value is not None]
+    if config.method == "none":
+        if given:
+            names = ", ".join(GUIDES)
+            raise InputError(f"{given[0]}: needs a way to use it: guidance= one of {names}")
+        return None
+    if len(given) != 1:
+        raise InputError(f"guidance={config.method}: needs one of {', '.join(sources)}")
+    return guide(
+        config.method,
+        _scorer(config),
+        particles=config.particles,
+        draws=config.draws,
+        strength=config.strength,
+        entropy_floor=config.entropy_floor,
+        invalid=config.invalid,
+    )
+
+
+def _scorer(config: GuidanceConfig) -> Scorer:
+    if config.score is not None:
+        return open_score(config.score, config.score_seconds)
+    if config.components is not None:
+        return read_objective(Path(config.components))
+    assert config.objective is not None
+    return parse_objective(config.objective, config.aggregation)

@@ -1,0 +1,147 @@
+"""How to go from noise to molecules: a method, the times it stops at, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from numbers import Integral, Real
+
+from torch import Tensor
+
+from molflow.build import METHODS
+from molflow.errors import InputError
+from molflow.flow.flow_map import Posterior
+from molflow.flow.samplers import Step, drawn
+from molflow.flow.state import Fields, State
+from molflow.flow.times import time_steps
+from molflow.noise import DRAWS
+
+AUTO = "auto"
+FEW = 8
+"""The most steps that ``auto`` makes by the flow map, where the model has learned one."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A way from noise to molecules.
+
+    method: a name of ``build.METHODS``. times: of the states on the way, increasing from 0 to 1.
+    noise: in [0, 1], the share of it that a stochastic method renews at each step. temperature: the
+    last step goes to the likeliest class of every variable (0), or to a class drawn from the
+    posterior to the power 1 / temperature (1: from the posterior itself).
+    """
+
+    method: str
+    times: tuple[float, ...]
+    noise: float = 1.0
+    temperature: float = 0.0
+
+    @property
+    def steps(self) -> int:
+        """Steps from noise to molecule."""
+        return len(self.times) - 1
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations per molecule."""
+        return METHODS[self.method].evaluations(self.steps)
+
+    def moves(
+        self,
+        x_0: State,
+        noise: Callable[[int], State],
+        uniforms: Callable[[int, int], list[Fields]],
+    ) -> list[Step]:
+        """One step for each interval of the times.
+
+        noise: k -> another draw of x_0, for step k = 1, 2, ... uniforms: (k, purpose) -> uniform
+        numbers (see ``noise.Crowd``). Both are asked when the step is taken.
+        """
+        moves = [self._move(x_0, noise, k) for k in range(1, self.steps + 1)]
+        if self.temperature > 0:
+            moves[-1] = self._drawing(moves[-1], uniforms)
+        return moves
+
+    def _move(self, x_0: State, noise: Callable[[int], State], k: int) -> Step:
+        method = METHODS[self.method]
+        if not method.stochastic or k == self.steps:  # At t = 1 there is no noise to renew.
+            return method.make(x_0, self.noise)
+        return lambda mu, x, s, t: method.make(noise(k), self.noise)(mu, x, s, t)
+
+    def _drawing(self, last: Step, uniforms: Callable[[int, int], list[Fields]]) -> Step:
+        def step(mu: Posterior, x: State, s: Tensor, t: Tensor) -> State:
+            (fields,) = uniforms(self.steps, DRAWS)
+            numbers = {name: u.to(x.device) for name, u in fields.items()}
+            return drawn(last, numbers, self.temperature)(mu, x, s, t)
+
+        return step
+
+
+def plan_walk(
+    steps: int | None,
+    method: str,
+    noise: float,
+    temperature: float,
+    times: Sequence[float] | None,
+    has_map: bool,
+) -> Walk:
+    """The walk that a caller asks for; InputError names an argument out of its range.
+
+    steps: of equal length; or ``times``: those between 0 and 1 to stop at. method "auto": the flow
+    map in up to FEW steps where the model has one (``has_map``), Euler steps otherwise.
+    """
+    if method not in (*METHODS, AUTO):
+        raise InputError(f"method={method!r}: one of {', '.join((AUTO, *METHODS))}")
+    _require_share(noise=noise)
+    if not isinstance(temperature, Real) or not 0 <= temperature < float("inf"):
+        raise InputError(f"temperature={temperature!r}: a number of at least 0")
+    grid = _grid(steps, times)
+    if method == AUTO:
+        method = "flow_map" if has_map and len(grid) - 1 <= FEW else "euler"
+    return Walk(method, grid, float(noise), float(temperature))
+
+
+def require_stochastic(method: str, wanting: str) -> str:
+    """``method``, or for "auto" the first that renews noise; InputError where it renews none."""
+    known = [name for name, way in METHODS.items() if way.stochastic]
+    if method == AUTO:
+        return known[0]
+    if method in METHODS and method not in known:
+        raise InputError(f"method={method!r}: {wanting} renews noise, with {', '.join(known)}")
+    return method
+
+
+def _grid(steps: int | None, times: Sequence[float] | None) -> tuple[float, ...]:
+    """The times from 0 to 1."""
+    if times is None:
+        steps = 50 if steps is None else steps
+        require_positive(steps=steps)
+        return tuple(time_steps(steps))
+    grid = (0.0, *times, 1.0)
+    if not all(isinstance(t, Real) for t in grid) or not all(s < t for s, t in pairwise(grid)):
+        raise InputError(f"times={list(times)}: they increase, between 0 and 1")
+    if steps is not None and steps != len(grid) - 1:
+        raise InputError(f"steps={steps}: {len(times)} times between 0 and 1 make {len(grid) - 1}")
+    return tuple(float(t) for t in grid)
+
+
+def require_whole(**values: int) -> None:
+    """InputError for a value that is not a whole number."""
+    for name, value in values.items():
+        if not isinstance(value, Integral):
+            raise InputError(f"{name}={value!r}: a whole number is needed")
+
+
+def require_positive(**values: int) -> None:
+    """InputError for a value that is not a whole number of at least 1."""
+    require_whole(**values)
+    for name, value in values.items():
+        if value < 1:
+            raise InputError(f"{name}={value}: at least 1")
+
+
+def _require_share(**values: float) -> None:
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise InputError(f"{name}={value}: from 0 to 1")
