@@ -77,7 +77,8 @@ class Guidance:
 
     strength: the default one, None where there is none. draws: of finished molecules ahead, the
     fewest that make sense; 0 where there are none. particles: by default several of each molecule,
-    or one. stochastic: whether its steps must renew noise.
+    or one. stochastic: whether its steps must renew noise. ends: whether it draws the last step
+    itself, so that no temperature can.
     """
 
     run: Callable[[Guide, Task, Reward], Outcome]
@@ -85,11 +86,12 @@ class Guidance:
     draws: int = 0
     particles: bool = False
     stochastic: bool = False
+    ends: bool = False
 
 
 GUIDES = {
     "best_of": Guidance(by_selection, particles=True),
-    "draws": Guidance(by_draws, draws=1),
+    "draws": Guidance(by_draws, draws=1, ends=True),
     "gradient": Guidance(by_gradient, strength=0.3, draws=2),
     "particles": Guidance(by_particles, strength=20.0, particles=True, stochastic=True),
 }

@@ -140,7 +140,7 @@ class GuidanceConfig:
     score: str | None = key(None, "or path.py:function, your own code, which will run")
     score_seconds: float = key(10.0, "for one molecule by your own code", within=POSITIVE)
     invalid: float | None = key(
-        None, "score of what is no molecule; null is 0, and your own code needs a number"
+        None, "score of what is no molecule; null is just below 0, and your own code needs a number"
     )
     particles: int | None = key(
         None, "walks of each molecule, the best is kept; null is as usual", within=COUNT

@@ -144,7 +144,8 @@ class Generator:
         made: dict[int, Graph] = {}
         outcomes = []
         order = np.argsort(crowd.sizes, kind="stable")
-        batches = np.array_split(order, -(-len(crowd) // max(batch_size, guide.particles)))
+        molecules = max(batch_size // guide.particles, 1)
+        batches = [order[i : i + molecules] for i in range(0, len(order), molecules)]
         with torch.no_grad():
             for chosen in progress(batches, "sampling", len(order), "molecules", weight=len):
                 batch = crowd[chosen]
@@ -155,7 +156,7 @@ class Generator:
                     moves=walk.moves(x_0, partial(self.start, batch), batch.uniforms),
                     times=walk.times,
                     uniforms=partial(self._looks, batch),
-                    choices=batch.choices(walk.steps - 1).to(self.device),
+                    choices=batch.choices(walk.steps - 1),
                 )
                 outcome = GUIDES[guide.method].run(guide, task, oracle)
                 best = best_of(outcome.rewards, guide.particles)
@@ -176,16 +177,19 @@ class Generator:
     ) -> list[tuple[float, State, State]]:
         """(t, x_t, mu_tt(x_t)) at every time of ``walk`` for molecules 0..n-1, on the CPU.
 
-        The molecules are those of an unguided ``sample`` with the same arguments.
+        The molecules are those of an unguided ``sample`` with the same arguments. mu keeps the
+        constraints too; it is x_t on given variables and padding.
         """
         require_positive(n=n)
         crowd, states = self.crowd(range(n), seed, plan), []
+        posterior = self._posterior(crowd)
         with torch.inference_mode():
             walks = self._walks(walk, crowd, batch_size=n)
             for chosen, time_, by_size in progress(walks, "following", walk.steps + 1, "states"):
                 x = by_size[torch.tensor(chosen).argsort()]
                 t = torch.full((n,), time_, device=self.device)
-                states.append((time_, x.to("cpu"), self.posterior(x, t, t).to("cpu")))
+                mu = posterior(x, t, t).where_free(x)
+                states.append((time_, x.to("cpu"), mu.to("cpu")))
         return states
 
     def walk(
@@ -199,7 +203,17 @@ class Generator:
     ) -> Walk:
         """The way that ``sample`` goes with these arguments."""
         if guide is not None and GUIDES[guide.method].stochastic:
-            method = require_stochastic(method, f"guidance={guide.method}")
+            method = require_stochastic(method, noise, f"guidance={guide.method}")
+        if guide is not None and GUIDES[guide.method].ends and temperature != 0:
+            raise InputError(
+                f"temperature={temperature}: guidance={guide.method} draws the last step itself"
+            )
+        draws = temperature != 0 or (guide is not None and GUIDES[guide.method].draws > 0)
+        if draws and self.spec.loss == "mse":
+            raise InputError(
+                "this model was trained with flow.loss=mse and has no probabilities to draw by: "
+                "temperature=0 is needed, and no guidance=draws or gradient"
+            )
         return plan_walk(steps, method, noise, temperature, times, self.spec.flow_map)
 
     def plan(self, atoms: int | None = None, constraint: Constraint | None = None) -> Plan | None:

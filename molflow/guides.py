@@ -101,12 +101,12 @@ def by_gradient(guide: Guide, task: Task, reward: Reward) -> Outcome:
     """Every step is bent by the score-function gradient of the look-ahead."""
     mu, glances, backward = Counted(task.mu), [], 0
 
-    def record(t: Tensor, found: Gradient) -> None:
-        nonlocal backward
-        backward += found.evaluations - found.ahead.evaluations
-        glances.append(Glance(float(t[0]), found.ahead.entropy, found.ahead.jumped))
-
     def bent(k: int, move: Step) -> Step:
+        def record(s: Tensor, found: Gradient) -> None:
+            nonlocal backward
+            backward += found.evaluations - found.ahead.evaluations
+            glances.append(Glance(task.times[k - 1], found.ahead.entropy, found.ahead.jumped))
+
         def step(mu: Posterior, x: State, s: Tensor, t: Tensor) -> State:
             uniforms = task.uniforms(k, guide.draws)
             toward = guided(move, reward, guide.strength, uniforms, guide.entropy_floor, record)
@@ -174,7 +174,7 @@ def summarise(
     entropy = {
         time: (
             float(torch.cat([glance.entropy for glance in group]).mean()),
-            float(torch.cat([glance.jumped for glance in group]).double().mean()),
+            float(torch.cat([glance.jumped for glance in group]).float().mean()),
         )
         for time, group in glances.items()
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from molflow.chem.molecule import Checked, check
+from molflow.chem.molecule import Checked, check, read_smiles
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
 from molflow.flow.state import State
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Oracle:
     """A reward (``flow.guidance.Reward``) that asks a scorer, and counts.
 
-    What is not strictly valid, and what the scorer has no score for, is worth ``invalid``.
+    What is not strictly valid, and what the scorer has no score for, is worth ``invalid``. The
+    scorer gets a molecule with its atoms in the order of its canonical SMILES, whatever the graph.
     asked: states that were judged. calls: molecules that the scorer was asked about; a molecule
     that comes again, as any graph, costs none.
     """
@@ -57,12 +58,12 @@ class Oracle:
     def judge(self, checked: Sequence[Checked]) -> list[Scored | None]:
         """The scores of what is strictly valid, None for the rest."""
         smiles = [one.smiles if one.reason is None else None for one in checked]
-        new = {
-            name: one.mol
-            for name, one in zip(smiles, checked, strict=True)
-            if name is not None and one.mol is not None and name not in self.of_smiles
-        }
-        found = self.scorer.score_many(list(new.values()))
+        new = dict.fromkeys(
+            name for name in smiles if name is not None and name not in self.of_smiles
+        )
+        # Read anew: sums over atoms differ in their last digits with the order of the atoms, and
+        # the same molecule first came as another graph in another batch.
+        found = self.scorer.score_many([read_smiles(name) for name in new])
         self.of_smiles |= dict(zip(new, found, strict=True))
         return [None if name is None else self.of_smiles[name] for name in smiles]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from molflow.config import GuidanceConfig
 
 PARTICLES, DRAWS = 16, 16
+INVALID = -0.01
+"""What is no molecule is worth just less than a molecule without any merit."""
 
 
 def guide(
@@ -37,7 +40,7 @@ def guide(
     molecule, of which the best is kept (16 for "best_of" and "particles", 1 for the others). draws:
     molecules that "draws" and "gradient" look at (16). strength: of "gradient" and "particles",
     each with its own default. entropy_floor: see ``guides.Guide``. invalid: the score of what is no
-    molecule; 0 for an objective, and needed for a ``ScoreFile``, whose scores may have any range.
+    molecule; INVALID for an objective, needed for a ``ScoreFile``, whose scores may have any range.
     InputError names an argument out of its range.
     """
     if method not in GUIDES:
@@ -53,8 +56,8 @@ def guide(
         raise InputError(f"draws={draws}: guidance={method} compares at least {kind.draws}")
     strength = (kind.strength or 0.0) if strength is None else strength
     for name, value in (("strength", strength), ("entropy_floor", entropy_floor)):
-        if not 0 <= value < math.inf:
-            raise InputError(f"{name}={value}: a number of at least 0")
+        if not isinstance(value, Real) or not 0 <= value < math.inf:
+            raise InputError(f"{name}={value!r}: a number of at least 0")
     scorer = parse_objective(objective) if isinstance(objective, str) else objective
     return Guide(
         method, scorer, particles, draws, strength, entropy_floor, _invalid(invalid, scorer)
@@ -70,9 +73,9 @@ def _require_meaning(method: str, **given: float | None) -> None:
 def _invalid(invalid: float | None, scorer: Scorer) -> float:
     if invalid is None and isinstance(scorer, ScoreFile):
         raise InputError("invalid: give the score of what is no molecule, below every true score")
-    if invalid is not None and not math.isfinite(invalid):
-        raise InputError(f"invalid={invalid}: a finite number is needed")
-    return 0.0 if invalid is None else invalid
+    if invalid is not None and not (isinstance(invalid, Real) and math.isfinite(invalid)):
+        raise InputError(f"invalid={invalid!r}: a finite number is needed")
+    return INVALID if invalid is None else invalid
 
 
 def configured_guide(config: GuidanceConfig) -> Guide | None:
@@ -84,6 +87,8 @@ def configured_guide(config: GuidanceConfig) -> Guide | None:
     }
     given = [name for name, value in sources.items() if value is not None]
     if config.method == "none":
+        for name in ("particles", "draws", "strength", "invalid"):
+            given += [f"guidance.{name}"] if getattr(config, name) is not None else []
         if given:
             names = ", ".join(GUIDES)
             raise InputError(f"{given[0]}: needs a way to use it: guidance= one of {names}")

@@ -102,14 +102,14 @@ def plan_walk(
     return Walk(method, grid, float(noise), float(temperature))
 
 
-def require_stochastic(method: str, wanting: str) -> str:
+def require_stochastic(method: str, noise: float, wanting: str) -> str:
     """``method``, or for "auto" the first that renews noise; InputError where it renews none."""
     known = [name for name, way in METHODS.items() if way.stochastic]
-    if method == AUTO:
-        return known[0]
     if method in METHODS and method not in known:
         raise InputError(f"method={method!r}: {wanting} renews noise, with {', '.join(known)}")
-    return method
+    if noise == 0:
+        raise InputError(f"noise={noise}: {wanting} renews noise, more than 0 is needed")
+    return known[0] if method == AUTO else method
 
 
 def _grid(steps: int | None, times: Sequence[float] | None) -> tuple[float, ...]:
@@ -143,5 +143,5 @@ def require_positive(**values: int) -> None:
 
 def _require_share(**values: float) -> None:
     for name, value in values.items():
-        if not 0 <= value <= 1:
-            raise InputError(f"{name}={value}: from 0 to 1")
+        if not isinstance(value, Real) or not 0 <= value <= 1:
+            raise InputError(f"{name}={value!r}: from 0 to 1")

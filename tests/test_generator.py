@@ -9,10 +9,13 @@ from torch import nn
 
 from molflow.build import METHODS, build_network
 from molflow.checkpoint import ModelSpec, save_model
+from molflow.chem.constraints import Constraint
 from molflow.chem.molecule import Vocabulary
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
+from molflow.noise import stream
+from molflow.steer import guide
 
 LAW = (0.0, 0.1, 0.2, 0.3, 0.4)
 ATOMS = ("C", "C-", "N", "N+", "O", "O-", "O+", "F")
@@ -154,7 +157,7 @@ def test_a_trajectory_ends_at_the_molecules_of_the_sample(generator, nine):
     assert [likeliest[b, : len(atoms)].tolist() for b, (atoms, _) in enumerate(nine)] == [
         atoms for atoms, _ in nine
     ]
-    assert torch.allclose(mu.values["atoms"].sum(-1), torch.ones(9, 4).double())
+    assert torch.allclose(mu.values["atoms"].sum(-1), mu.exists["atoms"].double())
 
 
 def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path):
@@ -261,3 +264,96 @@ def test_at_the_default_size_in_single_precision_batches_change_one_molecule_in_
     )
     assert sum(a != b for a, b in zip(together, apart, strict=True)) <= 1
     assert len({str(graph) for graph in together}) > 100
+
+
+CONSTRAINTS = [
+    Constraint(scaffold="[*:1]CO"),
+    Constraint(scaffold="C.N"),
+    Constraint(elements={"N": 1, "O": 1}),
+    Constraint(elements={"F": 0, "C": 2}),
+    Constraint(forbidden=("O", "F", "N+", "C-")),
+    Constraint(atoms=3),
+    Constraint("[*:1]CO", 4, {"O": 1, "N": 1}, ("F",)),
+]
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+@pytest.mark.parametrize("method", ["euler", "renoised"])
+def test_every_graph_of_a_random_network_keeps_the_constraint(generator, constraint, method):
+    made = generator.sample(20, steps=2, method=method, temperature=1.0, constraint=constraint)
+    assert made.kept == [True] * 20
+    free = generator.sample(20, steps=2, method=method, temperature=1.0)
+    assert not all(replace(free, plan=made.plan).kept)
+
+
+@pytest.mark.parametrize("constraint", [Constraint(elements={"N": 1}), Constraint("[*:1]C")])
+def test_a_constrained_molecule_depends_on_seed_and_index_alone(generator, constraint):
+    made = graphs_of(generator.sample(9, steps=2, constraint=constraint))
+    assert graphs_of(generator.sample(5, steps=2, constraint=constraint)) == made[:5]
+    for batch_size in (1, 3, 7):
+        apart = generator.sample(9, steps=2, constraint=constraint, batch_size=batch_size)
+        assert graphs_of(apart) == made
+
+
+def test_no_constraint_and_one_that_asks_for_nothing_change_nothing(generator, nine):
+    for constraint in (None, Constraint()):
+        made = generator.sample(9, steps=3, constraint=constraint)
+        assert graphs_of(made) == nine
+        assert made.plan is None
+        assert all(made.kept)
+
+
+def test_a_constraint_that_rules_nothing_out_changes_nothing(generator, nine):
+    assert graphs_of(generator.sample(9, steps=3, constraint=Constraint(forbidden=("S",)))) == nine
+
+
+def test_sizes_follow_the_law_as_far_as_the_constraint_allows(generator):
+    plan = generator.plan(constraint=Constraint(elements={"N": 1, "O": 1}))
+    counts = np.bincount(generator.crowd(range(2000), 0, plan).sizes, minlength=5)
+    expected = 2000 * np.array([0.2, 0.3, 0.4]) / 0.9
+    assert counts[:2].tolist() == [0, 0]
+    # 13.82 is the 99.9 % quantile of chi-square with two degrees of freedom.
+    assert ((counts[2:] - expected) ** 2 / expected).sum() < 13.82
+
+
+def test_a_number_of_atoms_is_the_same_wherever_it_is_asked_for(generator):
+    alone = graphs_of(generator.sample(5, steps=2, atoms=3))
+    for arguments in ({}, {"atoms": 3}):
+        made = generator.sample(5, steps=2, constraint=Constraint(atoms=3), **arguments)
+        assert graphs_of(made) == alone
+    with pytest.raises(InputError) as caught:
+        generator.sample(5, steps=2, atoms=3, constraint=Constraint(atoms=4))
+    assert str(caught.value) == "atoms=3: the constraint has atoms=4"
+
+
+def test_a_number_of_atoms_joins_the_rest_of_a_constraint(generator):
+    made = generator.sample(5, steps=2, atoms=3, constraint=Constraint(elements={"O": 1}))
+    assert [len(graph) for graph in made.graphs] == [3] * 5
+    assert all(np.isin(graph.atoms, (4, 5, 6)).sum() == 1 for graph in made.graphs)
+    assert all(made.kept)
+
+
+def test_a_trajectory_keeps_the_constraint_in_its_posterior_too(generator):
+    plan = generator.plan(constraint=Constraint("[*:1]C", forbidden=("O",)))
+    made = generator.trajectory(9, generator.walk(steps=2), plan=plan)
+    ends = generator.sample(9, steps=2, constraint=plan.constraint).graphs
+    for _, x, mu in made:
+        assert (mu.argmax()["atoms"][:, 0] == 0).all()
+        assert not mu.values["atoms"][..., 4:7].any()
+        assert torch.equal(mu.given["atoms"], x.given["atoms"])
+    assert [
+        atoms[: len(end)].tolist() for atoms, end in zip(x.argmax()["atoms"], ends, strict=True)
+    ] == [end.atoms.tolist() for end in ends]
+
+
+def test_a_posterior_that_is_no_distribution_is_not_drawn_from(generator):
+    regression = replace(generator, spec=replace(generator.spec, loss="mse"))
+    assert len(regression.sample(2, steps=2, guide=guide("best_of", "qed:max", particles=2))) == 2
+    for arguments in ({"temperature": 1.0}, {"guide": guide("gradient", "qed:max")}):
+        with pytest.raises(InputError, match=r"trained with flow\.loss=mse and has no probabil"):
+            regression.sample(2, steps=2, **arguments)
+
+
+def test_the_number_that_a_size_is_drawn_by_is_not_part_of_the_noise(generator):
+    noise = generator.crowd([0], seed=0).normal()["atoms"]
+    assert float(noise[0, 0, 0]) != stream(0, 0).standard_normal(1, np.float32)[0]

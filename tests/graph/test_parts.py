@@ -46,6 +46,20 @@ def as_networkx(atoms: np.ndarray, pairs: np.ndarray, size: int) -> nx.Graph:
     return graph
 
 
+def path_parts(count: int, size: int = 8) -> Parts:
+    """What so many paths of 8 atoms show."""
+    path = np.zeros((1, pair_count(size)), dtype=np.int64)
+    for i in range(size - 1):
+        path[0, pair_index(i, i + 1)] = 1
+    sizes = np.full(count, size)
+    return draw_parts(np.repeat(path, count, 0), sizes, 1.0, np.random.default_rng(0))
+
+
+def near(found: np.ndarray, share: float) -> bool:
+    """Within four standard deviations."""
+    return bool(abs(found.mean() - share) < 4 * (share * (1 - share) / len(found)) ** 0.5)
+
+
 @given(seed=st.integers(0, 2**31))
 def test_a_part_is_connected_and_of_the_wanted_size_where_its_component_is(seed):
     atoms, pairs, sizes = batch(seed)
@@ -133,17 +147,11 @@ def test_pairs_are_given_inside_a_fragment_and_with_closed_atoms():
 
 
 def test_every_kind_of_part_comes_in_its_share():
-    size, count = 8, 4000
-    path = np.zeros((1, pair_count(size)), dtype=np.int64)
-    for i in range(size - 1):
-        path[0, pair_index(i, i + 1)] = 1
-    sizes = np.full(count, size)
-    parts = draw_parts(np.repeat(path, count, 0), sizes, 1.0, np.random.default_rng(0))
-    numbers = parts.fragments.max(1)
-    # Four standard deviations; two fragments need two atoms to show, six times in seven.
-    two = 0.25 * 6 / 7
-    for share, found in ((0.15, numbers == 0), (two, numbers == 2), (0.85 - two, numbers == 1)):
-        assert abs(found.mean() - share) < 4 * (share * (1 - share) / count) ** 0.5
+    numbers = path_parts(4000).fragments.max(1)
+    two = 0.25 * 6 / 7  # Two fragments need two atoms to show, six times in seven.
+    assert near(numbers == 0, 0.15)
+    assert near(numbers == 1, 0.85 - two)
+    assert near(numbers == 2, two)
 
 
 @given(seed=st.integers(0, 2**31))
@@ -182,3 +190,41 @@ def test_pairs_come_back_from_the_square(n):
     square = to_square(pairs, n)
     assert (square == square.transpose(0, 2, 1)).all()
     assert (to_pairs(square) == pairs).all()
+
+
+def test_a_quarter_of_the_fragments_has_all_and_a_quarter_some_of_its_atoms_closed():
+    parts = path_parts(8000)
+    fragment = parts.fragments > 0
+    # Of one path of k atoms that ends where the molecule ends, k - 1 can be closed; of one inside
+    # k - 2. Where at least three can be, a rate uniform on (0, 1) closes all of m in 1 / (m + 1) of
+    # the cases and none in as many.
+    bonded_outside = np.zeros_like(fragment)
+    bonded_outside[:, 1:] |= parts.fragments[:, 1:] != parts.fragments[:, :-1]
+    bonded_outside[:, :-1] |= parts.fragments[:, 1:] != parts.fragments[:, :-1]
+    can = fragment & ~bonded_outside
+    m, closed = can.sum(1), parts.closed.sum(1)
+    for count in (1, 2, 4):
+        here, by_chance = closed[m == count], 1 / (count + 1)
+        assert near(here == count, 0.25 + 0.25 * by_chance)
+        assert near(here == 0, 0.5 + 0.25 * by_chance)
+
+
+def test_a_quarter_of_the_examples_with_fragments_may_show_lone_atoms_too():
+    parts = path_parts(8000)
+    shown, lone = (parts.fragments > 0).sum(1), parts.lone.sum(1)
+    # One fragment of k = wanted atoms: 0 to k lone ones with equal chance, k + 1 of 0.
+    for k in (1, 3):
+        one = (parts.fragments.max(1) == 1) & (shown == k)
+        assert near(lone[one] > 0, 0.25 * k / (k + 1))
+
+
+def test_what_is_shown_moves_with_its_atoms():
+    parts = Parts(
+        fragments=np.array([[0, 1, 1]]),
+        closed=np.array([[False, True, False]]),
+        lone=np.array([[True, False, False]]),
+    )
+    moved = renumbered_parts(parts, np.array([[2, 1, 0]]))
+    assert moved.fragments.tolist() == [[1, 1, 0]]
+    assert moved.closed.tolist() == [[False, True, False]]
+    assert moved.lone.tolist() == [[False, False, True]]

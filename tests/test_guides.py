@@ -1,0 +1,372 @@
+"""Guides: at rest they are the unguided walk, they are paid for as said, batches change nothing."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import pytest
+import torch
+from rdkit import Chem
+from torch import Tensor, nn
+
+from molflow import generator as generator_module
+from molflow.build import GUIDES, build_network
+from molflow.checkpoint import ModelSpec
+from molflow.chem.aggregation import Scored
+from molflow.chem.constraints import Constraint
+from molflow.chem.vocabulary import Vocabulary
+from molflow.errors import InputError
+from molflow.flow.flow_map import flow_map
+from molflow.flow.state import Fields, State
+from molflow.generator import Generator, Samples
+from molflow.guides import Guide, Task
+from molflow.steer import guide
+
+STEPS = 3
+USUAL = {
+    "best_of": {"particles": 3},
+    "draws": {"particles": 2, "draws": 3},
+    "gradient": {"particles": 2, "draws": 3, "strength": 2.0, "entropy_floor": 0.0},
+    "particles": {"particles": 4, "strength": 20.0},
+}
+"""A guide of every kind that changes molecules."""
+
+
+def worth(smiles: str) -> float:
+    """Of a molecule: a number in (0, 1], another for every SMILES."""
+    return (1 + zlib.crc32(smiles.encode()) % 997) / 997
+
+
+class Recorder:
+    """Scores molecules by their SMILES and keeps what it was asked."""
+
+    names = ("worth",)
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def score_many(self, mols: Sequence[Chem.Mol]) -> list[Scored]:
+        smiles = [Chem.MolToSmiles(mol) for mol in mols]
+        self.asked += smiles
+        return [Scored(worth(text), (), ()) for text in smiles]
+
+    def describe(self) -> str:
+        return "worth"
+
+    def close(self) -> None:
+        pass
+
+
+class Oxygens(Recorder):
+    """The share of oxygen among the atoms."""
+
+    def score_many(self, mols: Sequence[Chem.Mol]) -> list[Scored]:
+        shares = [sum(a.GetSymbol() == "O" for a in mol.GetAtoms()) for mol in mols]
+        return [Scored(n / mol.GetNumAtoms(), (), ()) for n, mol in zip(shares, mols, strict=True)]
+
+
+class Lively(nn.Module):
+    """Logits that lean on the state itself and on single bonds: many molecules, half of them valid.
+
+    In float64, whatever it is given.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net.double()
+
+    def forward(self, x: State, s: Tensor, t: Tensor) -> State:
+        x = x.to(torch.float64)
+        out = self.net(x, s.double(), t.double()) + 4 * x
+        lean = torch.tensor([1.0, 1.0, -1.0, -3.0], dtype=torch.float64)
+        return out.with_values({**out.values, "pairs": out.values["pairs"] + lean})
+
+
+@pytest.fixture(scope="module")
+def generator(perturbed) -> Generator:
+    spec = ModelSpec(
+        vocabulary=Vocabulary(("C", "N", "O", "F")),
+        max_atoms=4,
+        size_law=(0.0, 0.1, 0.2, 0.3, 0.4),
+        width=16,
+        pair_width=8,
+        depth=1,
+        heads=2,
+        positions=True,
+        loss="cross_entropy",
+        prior_scale=0.5,
+        dataset={"name": "none"},
+        flow_map=True,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = build_network(spec)
+    return Generator(Lively(perturbed(net)), spec)
+
+
+def graphs_of(samples: Samples) -> list[tuple[list[int], list[int]]]:
+    return [(graph.atoms.tolist(), graph.pairs.tolist()) for graph in samples.graphs]
+
+
+def rewards_of(samples: Samples) -> list[float]:
+    """What every molecule is worth; 0 where it is not strictly valid."""
+    pairs = zip(samples.smiles, samples.reasons, strict=True)
+    return [worth(smiles) if reason is None else 0.0 for smiles, reason in pairs]
+
+
+def usual(name: str, **changes: object) -> Guide:
+    return guide(name, Recorder(), **(USUAL[name] | changes))
+
+
+@pytest.fixture(scope="module")
+def nine(generator) -> dict[str, list[tuple[list[int], list[int]]]]:
+    """Nine molecules by every guide, made together, and by none."""
+    made = {name: generator.sample(9, STEPS, guide=usual(name)) for name in GUIDES}
+    free = generator.sample(9, STEPS)
+    return {"none": graphs_of(free), **{name: graphs_of(one) for name, one in made.items()}}
+
+
+def test_every_guide_has_its_test():
+    assert set(USUAL) == set(GUIDES)
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_every_guide_changes_molecules(nine, name):
+    assert nine[name] != nine["none"]
+
+
+@pytest.mark.parametrize("name", GUIDES)
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_the_batch_size_changes_no_guided_molecule(generator, nine, name, batch_size):
+    made = generator.sample(9, STEPS, guide=usual(name), batch_size=batch_size)
+    assert graphs_of(made) == nine[name]
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_five_guided_molecules_are_the_first_five_of_nine(generator, nine, name):
+    assert graphs_of(generator.sample(5, STEPS, guide=usual(name))) == nine[name][:5]
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_constraints_hold_under_guidance_and_batches_change_nothing(generator, name):
+    constraint = Constraint(elements={"O": 1}, forbidden=("N",))
+    together, apart = (
+        generator.sample(9, STEPS, guide=usual(name), constraint=constraint, batch_size=size)
+        for size in (512, 3)
+    )
+    assert all(together.kept)
+    assert graphs_of(together) == graphs_of(apart)
+    places = {tuple(a for a, c in enumerate(atoms) if c == 2) for atoms, _ in graphs_of(together)}
+    assert len(places) > 1
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 8])
+def test_no_more_particles_than_the_batch_size_are_walked_at_once(generator, batch_size):
+    seen: list[int] = []
+    handle = generator.net.register_forward_hook(lambda net, args, out: seen.append(len(args[0])))
+    generator.sample(9, 1, guide=usual("best_of"), batch_size=batch_size)
+    handle.remove()
+    assert max(seen) == max(batch_size // 3, 1) * 3
+
+
+AT_REST = [
+    ("best_of", {"particles": 1}, "auto"),
+    ("gradient", {"particles": 1, "strength": 0.0}, "auto"),
+    ("particles", {"particles": 1, "strength": 0.0}, "renoised"),
+    ("particles", {"particles": 1}, "renoised"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "method"), AT_REST)
+def test_a_guide_at_rest_makes_the_unguided_molecules(generator, name, changes, method):
+    made = generator.sample(9, STEPS, guide=usual(name, **changes))
+    free = generator.sample(9, STEPS, method)
+    assert graphs_of(made) == graphs_of(free)
+    assert made.evaluations == free.evaluations == STEPS
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "method"),
+    [
+        ("best_of", {}, "auto"),
+        ("gradient", {"strength": 0.0}, "auto"),
+        ("particles", {"strength": 0.0}, "renoised"),
+    ],
+)
+def test_the_first_particle_is_the_unguided_molecule(generator, name, changes, method, monkeypatch):
+    monkeypatch.setattr(
+        generator_module, "best_of", lambda rewards, m: torch.arange(0, len(rewards), m)
+    )
+    made = generator.sample(9, STEPS, guide=usual(name, **changes))
+    assert graphs_of(made) == graphs_of(generator.sample(9, STEPS, method))
+
+
+def test_more_particles_never_end_at_a_lower_score(generator):
+    free = rewards_of(generator.sample(20, STEPS))
+    two, five = (
+        rewards_of(generator.sample(20, STEPS, guide=guide("best_of", Recorder(), particles=m)))
+        for m in (2, 5)
+    )
+    assert all(a <= b <= c for a, b, c in zip(free, two, five, strict=True))
+    assert sum(free) < sum(two) < sum(five)
+
+
+def test_draws_never_score_lower_than_one_unguided_step(generator):
+    free = rewards_of(generator.sample(20, 1, "flow_map"))
+    best = rewards_of(
+        generator.sample(20, 1, "flow_map", guide=guide("draws", Recorder(), draws=4))
+    )
+    assert all(a <= b for a, b in zip(free, best, strict=True))
+    assert sum(free) < sum(best)
+
+
+def test_a_gradient_walks_toward_what_scores_high(generator):
+    strong = guide("gradient", Oxygens(), draws=8, strength=2.0, entropy_floor=0.0)
+    guided = generator.sample(60, 2, guide=strong)
+    assert shares(guided) > shares(generator.sample(60, 2)) + 0.05
+
+
+def shares(samples: Samples) -> float:
+    """The mean share of oxygen among the atoms of all graphs."""
+    return sum(float((graph.atoms == 2).mean()) for graph in samples.graphs) / len(samples)
+
+
+def test_particles_are_resampled_toward_what_scores_high(generator):
+    made = generator.sample(20, STEPS, guide=usual("particles"))
+    idle = generator.sample(20, STEPS, guide=usual("particles", strength=0.0))
+    assert made.steering.resampled.any()
+    assert sum(rewards_of(made)) > sum(rewards_of(idle))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "evaluations", "looks"),
+    [
+        # Particles times: steps, and the end judged.
+        ("best_of", {}, 3 * 3, 3),
+        # The last posterior's argmax, three draws of it, and the end.
+        ("draws", {}, 2 * 3, 2 * (1 + 3 + 1)),
+        # Each step: itself, the look ahead and back; three draws, and the end.
+        ("gradient", {}, 2 * 3 * (1 + 2), 2 * (3 * 3 + 1)),
+        # Looked at broadly everywhere: two posteriors, both of them back.
+        ("gradient", {"entropy_floor": 9.0}, 2 * 3 * (1 + 4), 2 * (3 * 3 + 1)),
+        ("gradient", {"strength": 0.0}, 2 * 3, 2),
+        # The look ahead is the step itself.
+        ("particles", {}, 4 * 3, 4 * 3),
+    ],
+)
+def test_evaluations_looks_and_calls_are_those_that_happened(
+    generator, name, changes, evaluations, looks
+):
+    scorer, n, passes = Recorder(), 7, []
+
+    def count(net: nn.Module, arguments: tuple[State, Tensor, Tensor], out: State) -> None:
+        passes.append(len(out))
+        if torch.is_grad_enabled():
+            out.values["atoms"].register_hook(lambda slope: passes.append(len(slope)))
+
+    handle = generator.net.register_forward_hook(count)
+    kind = guide(name, scorer, **(USUAL[name] | changes))
+    made = generator.sample(n, STEPS, guide=kind, batch_size=8)
+    handle.remove()
+    assert made.evaluations == made.steering.evaluations == evaluations
+    assert sum(passes) == n * evaluations
+    assert made.steering.looks == looks
+    assert made.steering.calls == len(scorer.asked) == len(set(scorer.asked)) > 1
+
+
+def test_particles_that_renew_part_of_the_noise_look_ahead_apart_from_the_step(generator):
+    made = generator.sample(4, STEPS, guide=usual("particles"), noise=0.5)
+    assert made.evaluations == 4 * (2 * STEPS - 1)
+
+
+def test_every_returned_molecule_has_been_judged(generator):
+    scorer = Recorder()
+    made = generator.sample(9, STEPS, guide=guide("best_of", scorer, particles=2))
+    assert {s for s, r in zip(made.smiles, made.reasons, strict=True) if r is None} <= set(
+        scorer.asked
+    )
+
+
+def test_the_trace_of_particles_has_a_row_a_step_and_a_column_a_molecule(generator):
+    steering = generator.sample(5, STEPS, guide=usual("particles"), batch_size=8).steering
+    assert steering.times == (0.0, pytest.approx(1 / 3), pytest.approx(2 / 3))
+    assert steering.sizes.shape == steering.resampled.shape == steering.ancestors.shape == (3, 5)
+    assert steering.sizes.min() >= 1 - 1e-6
+    assert steering.sizes.max() <= 4 + 1e-6
+    assert not steering.resampled[-1].any()
+    assert {1, 2, 3, 4} >= set(steering.ancestors.flatten().tolist())
+
+
+@pytest.mark.parametrize(("floor", "jumped"), [(0.0, 1.0), (9.0, 0.0)])
+def test_the_entropies_of_looks_are_told_for_every_time_of_the_walk(generator, floor, jumped):
+    made = generator.sample(
+        5, STEPS, guide=usual("gradient", entropy_floor=floor), batch_size=4, times=[0.1, 0.7]
+    )
+    assert list(made.steering.entropy) == [0.0, 0.1, 0.7]
+    assert all(0 < nats < 1.4 for nats, _ in made.steering.entropy.values())
+    assert [share for _, share in made.steering.entropy.values()] == [jumped] * 3
+
+
+def test_a_free_walk_has_no_steering_and_a_guided_one_its_guide(generator):
+    kind = usual("best_of")
+    assert generator.sample(1, 1).steering is None
+    assert generator.sample(1, 1, guide=kind).steering.guide is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        (
+            "particles",
+            {"method": "euler"},
+            "method='euler': guidance=particles renews noise, with renoised",
+        ),
+        (
+            "particles",
+            {"noise": 0},
+            "noise=0: guidance=particles renews noise, more than 0 is needed",
+        ),
+        (
+            "draws",
+            {"temperature": 0.5},
+            "temperature=0.5: guidance=draws draws the last step itself",
+        ),
+    ],
+)
+def test_a_walk_that_does_not_suit_the_guide_is_refused(generator, name, arguments, message):
+    with pytest.raises(InputError) as caught:
+        generator.sample(1, 2, guide=usual(name), **arguments)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["best_of", "gradient", "particles"])
+def test_a_temperature_is_kept_under_guidance(generator, nine, name):
+    warm, apart = (
+        graphs_of(generator.sample(9, STEPS, guide=usual(name), temperature=1.0, batch_size=size))
+        for size in (512, 4)
+    )
+    assert warm == apart != nine[name]
+
+
+def test_a_gradient_asks_for_fresh_numbers_at_every_step_and_tells_the_times_as_given():
+    exists = {"tokens": torch.ones(2, 3, dtype=torch.bool)}
+    x_0 = State({"tokens": torch.ones(2, 3, 2)}, exists, {"tokens": ~exists["tokens"]})
+    asked = []
+
+    def uniforms(step: int, count: int) -> list[Fields]:
+        asked.append((step, count))
+        return [{"tokens": torch.full((2, 3, 2), (i + 1) / 9)} for i in range(count)]
+
+    task = Task(
+        mu=lambda x, s, t: x.softmax(),
+        x_0=x_0,
+        moves=[flow_map] * 2,
+        times=(0.0, 0.1, 1.0),
+        uniforms=uniforms,
+        choices=torch.zeros(1, 2),
+    )
+    kind = usual("gradient", particles=1)
+    outcome = GUIDES["gradient"].run(kind, task, lambda x: x.values["tokens"][:, 0, 0])
+    assert asked == [(1, 3), (2, 3)]
+    assert [glance.time for glance in outcome.glances] == [0.0, 0.1]

@@ -1,0 +1,161 @@
+"""Guides from names: defaults, mistakes, configurations."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import molflow
+from molflow.build import GUIDES
+from molflow.chem.constraints import Constraint
+from molflow.chem.objective import parse_objective
+from molflow.chem.scoring import ScoreFile
+from molflow.config import GuidanceConfig
+from molflow.errors import InputError
+from molflow.generator import load
+from molflow.steer import configured_guide, guide
+
+UNSTARTED = object.__new__(ScoreFile)
+"""A user's own function, without its process."""
+
+
+@pytest.mark.parametrize(
+    ("method", "particles", "draws", "strength"),
+    [
+        ("best_of", 16, 16, 0.0),
+        ("draws", 1, 16, 0.0),
+        ("gradient", 1, 16, 0.3),
+        ("particles", 16, 16, 20.0),
+    ],
+)
+def test_every_guide_has_usual_values(method, particles, draws, strength):
+    made = guide(method, "qed:max")
+    assert (made.particles, made.draws, made.strength) == (particles, draws, strength)
+    assert (made.method, made.entropy_floor, made.invalid) == (method, 0.02, -0.01)
+
+
+def test_what_is_given_is_taken():
+    made = guide(
+        "gradient", "qed:max", particles=3, draws=5, strength=0.0, entropy_floor=0.1, invalid=-1
+    )
+    assert (made.particles, made.draws, made.strength) == (3, 5, 0.0)
+    assert (made.entropy_floor, made.invalid) == (0.1, -1)
+
+
+def test_an_objective_is_read_from_text_and_taken_as_it_is():
+    objective = parse_objective("qed:max,sa:<3")
+    assert guide("best_of", "qed:max,sa:<3").scorer == objective
+    assert guide("best_of", objective).scorer is objective
+
+
+def test_own_scores_need_the_score_of_what_is_no_molecule():
+    assert guide("best_of", UNSTARTED, invalid=-5).invalid == -5
+    with pytest.raises(InputError) as caught:
+        guide("best_of", UNSTARTED)
+    assert str(caught.value) == (
+        "invalid: give the score of what is no molecule, below every true score"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "wrong", "message"),
+    [
+        ("push", {}, "guidance='push': one of best_of, draws, gradient, particles"),
+        ("best_of", {"draws": 4}, "draws=4: guidance=best_of has no draws"),
+        ("particles", {"draws": 4}, "draws=4: guidance=particles has no draws"),
+        ("best_of", {"strength": 1.0}, "strength=1.0: guidance=best_of has no strength"),
+        ("draws", {"strength": 0.0}, "strength=0.0: guidance=draws has no strength"),
+        ("best_of", {"particles": 0}, "particles=0: at least 1"),
+        ("best_of", {"particles": 1.5}, "particles=1.5: a whole number is needed"),
+        ("draws", {"draws": 0}, "draws=0: at least 1"),
+        ("gradient", {"draws": 1}, "draws=1: guidance=gradient compares at least 2"),
+        ("gradient", {"strength": -1}, "strength=-1: a number of at least 0"),
+        ("particles", {"strength": float("nan")}, "strength=nan: a number of at least 0"),
+        ("particles", {"strength": "2"}, "strength='2': a number of at least 0"),
+        ("gradient", {"entropy_floor": -0.1}, "entropy_floor=-0.1: a number of at least 0"),
+        ("best_of", {"invalid": float("inf")}, "invalid=inf: a finite number is needed"),
+        ("best_of", {"invalid": "0"}, "invalid='0': a finite number is needed"),
+    ],
+)
+def test_a_mistake_is_named_with_its_value(method, wrong, message):
+    with pytest.raises(InputError) as caught:
+        guide(method, "qed:max", **wrong)
+    assert str(caught.value) == message
+
+
+def test_no_method_is_no_guide():
+    assert configured_guide(GuidanceConfig()) is None
+
+
+@pytest.mark.parametrize("method", GUIDES)
+def test_a_configuration_makes_the_guide_of_its_arguments(method):
+    config = GuidanceConfig(method=method, objective="qed:max", particles=2, invalid=-1.0)
+    assert configured_guide(config) == guide(method, "qed:max", particles=2, invalid=-1.0)
+
+
+def test_a_configuration_gives_every_number():
+    config = GuidanceConfig(
+        method="gradient", objective="qed:max", draws=4, strength=0.7, entropy_floor=0.3
+    )
+    expected = guide("gradient", "qed:max", draws=4, strength=0.7, entropy_floor=0.3)
+    assert configured_guide(config) == expected
+
+
+def test_a_configuration_names_the_mean_of_its_objective():
+    config = GuidanceConfig(method="best_of", objective="qed:max,sa:<3", aggregation="arithmetic")
+    assert configured_guide(config).scorer == parse_objective("qed:max,sa:<3", "arithmetic")
+
+
+def test_components_come_from_a_file(tmp_path):
+    path = tmp_path / "goal.yaml"
+    path.write_text("components:\n  - name: qed\n    goal: max\n")
+    config = GuidanceConfig(method="best_of", components=str(path))
+    assert configured_guide(config).scorer.names == ("qed",)
+
+
+ALL = "guidance.objective, guidance.components, guidance.score"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"method": "draws"}, f"guidance=draws: needs one of {ALL}"),
+        (
+            {"method": "draws", "objective": "qed:max", "score": "a.py:f"},
+            f"guidance=draws: needs one of {ALL}",
+        ),
+        *(
+            (
+                {key: value},
+                f"guidance.{key}: needs a way to use it: guidance= one of {', '.join(GUIDES)}",
+            )
+            for key, value in {
+                "objective": "qed:max",
+                "components": "a.yaml",
+                "score": "a.py:f",
+                "particles": 4,
+                "draws": 4,
+                "strength": 1.0,
+                "invalid": 0.0,
+            }.items()
+        ),
+    ],
+)
+def test_a_configuration_that_does_not_fit_together_is_refused(config, message):
+    with pytest.raises(InputError) as caught:
+        configured_guide(GuidanceConfig(**config))
+    assert str(caught.value) == message
+
+
+def test_the_public_names_are_those_of_their_modules():
+    assert (molflow.guide, molflow.load, molflow.Constraint) == (guide, load, Constraint)
+    with pytest.raises(AttributeError, match="module 'molflow' has no attribute 'sampel'"):
+        _ = molflow.sampel
+
+
+def test_importing_molflow_loads_nothing_heavy():
+    code = "import sys, molflow; print({'torch', 'rdkit', 'numpy'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"

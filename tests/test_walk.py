@@ -1,0 +1,157 @@
+"""Walks: the times, the method that "auto" is, what is drawn on the way, and mistakes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from molflow.errors import InputError
+from molflow.flow.samplers import sample
+from molflow.flow.state import Fields, State
+from molflow.noise import DRAWS
+from molflow.walk import Walk, plan_walk, require_stochastic
+
+
+def plan(**changes: object) -> Walk:
+    usual = {"steps": None, "method": "auto", "noise": 1.0, "temperature": 0.0, "times": None}
+    return plan_walk(**(usual | {"has_map": True} | changes))
+
+
+def test_steps_are_of_equal_length_and_50_by_default():
+    assert plan(steps=4).times == (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert plan().steps == 50
+
+
+def test_times_are_completed_by_the_start_and_the_end():
+    assert plan(times=[0.2, 0.7]).times == (0.0, 0.2, 0.7, 1.0)
+    assert plan(times=[]).times == (0.0, 1.0)
+    assert plan(times=[0.2, 0.7], steps=3).steps == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "method"),
+    [
+        ({"steps": 8}, "flow_map"),
+        ({"steps": 9}, "euler"),
+        ({"times": [0.5]}, "flow_map"),
+        ({"steps": 1, "has_map": False}, "euler"),
+        ({"steps": 1, "method": "heun"}, "heun"),
+    ],
+)
+def test_auto_is_the_flow_map_in_up_to_8_steps_where_the_model_has_one(changes, method):
+    assert plan(**changes).method == method
+
+
+def test_evaluations_are_those_of_the_method():
+    assert [plan(steps=4, method=m).evaluations for m in ("euler", "heun")] == [4, 7]
+
+
+def test_auto_is_a_method_that_renews_noise_where_one_is_needed():
+    assert require_stochastic("auto", 1.0, "guidance=particles") == "renoised"
+    assert require_stochastic("renoised", 0.3, "guidance=particles") == "renoised"
+
+
+@pytest.mark.parametrize(
+    ("method", "noise", "message"),
+    [
+        ("heun", 1.0, "method='heun': guidance=particles renews noise, with renoised"),
+        ("auto", 0, "noise=0: guidance=particles renews noise, more than 0 is needed"),
+        ("renoised", 0.0, "noise=0.0: guidance=particles renews noise, more than 0 is needed"),
+    ],
+)
+def test_a_walk_without_new_noise_is_refused_where_some_is_needed(method, noise, message):
+    with pytest.raises(InputError) as caught:
+        require_stochastic(method, noise, "guidance=particles")
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": "rk4"}, "method='rk4': one of auto, euler, heun, flow_map, renoised"),
+        ({"noise": 1.5}, "noise=1.5: from 0 to 1"),
+        ({"noise": float("nan")}, "noise=nan: from 0 to 1"),
+        ({"noise": "1"}, "noise='1': from 0 to 1"),
+        ({"temperature": -0.5}, "temperature=-0.5: a number of at least 0"),
+        ({"temperature": float("inf")}, "temperature=inf: a number of at least 0"),
+        ({"temperature": "1"}, "temperature='1': a number of at least 0"),
+        ({"steps": 0}, "steps=0: at least 1"),
+        ({"steps": 2.5}, "steps=2.5: a whole number is needed"),
+        ({"times": [0.5, 0.5]}, "times=[0.5, 0.5]: they increase, between 0 and 1"),
+        ({"times": [0.5, 1.0]}, "times=[0.5, 1.0]: they increase, between 0 and 1"),
+        ({"times": ["a"]}, "times=['a']: they increase, between 0 and 1"),
+        ({"times": [0.5], "steps": 3}, "steps=3: 1 times between 0 and 1 make 2"),
+    ],
+)
+def test_a_mistake_is_named_with_its_value(changes, message):
+    with pytest.raises(InputError) as caught:
+        plan(**changes)
+    assert str(caught.value) == message
+
+
+class Rim:
+    """Gives noise of 7 everywhere and uniform numbers that favour class 1; keeps what is asked."""
+
+    def __init__(self, x_0: State) -> None:
+        self.x_0 = x_0
+        self.noises: list[int] = []
+        self.numbers: list[tuple[int, int]] = []
+
+    def noise(self, k: int) -> State:
+        self.noises.append(k)
+        return self.x_0.map(lambda v: torch.full_like(v, 7.0))
+
+    def uniforms(self, k: int, purpose: int) -> list[Fields]:
+        self.numbers.append((k, purpose))
+        return [{name: v * 0 + torch.tensor([0.1, 0.9]) for name, v in self.x_0.values.items()}]
+
+
+@pytest.fixture
+def x_0() -> State:
+    """Two examples of three variables with two classes."""
+    exists = {"tokens": torch.ones(2, 3, dtype=torch.bool)}
+    return State({"tokens": torch.zeros(2, 3, 2)}, exists, {"tokens": ~exists["tokens"]})
+
+
+def even(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
+    """mu = (0.6, 0.4) everywhere."""
+    return x.map(lambda v: v * 0 + torch.tensor([0.6, 0.4]))
+
+
+def walked(walk: Walk, x_0: State) -> tuple[torch.Tensor, Rim]:
+    rim = Rim(x_0)
+    moves = walk.moves(x_0, rim.noise, rim.uniforms)
+    assert len(moves) == walk.steps
+    return sample(moves, even, x_0, walk.times).values["tokens"], rim
+
+
+def test_nothing_is_drawn_by_a_method_that_renews_no_noise(x_0):
+    end, rim = walked(plan(steps=3, method="flow_map"), x_0)
+    assert torch.allclose(end, torch.tensor([0.6, 0.4]))
+    assert rim.noises == rim.numbers == []
+
+
+def test_noise_is_renewed_at_every_step_but_the_last_with_a_draw_of_its_own(x_0):
+    end, rim = walked(plan(steps=3, method="renoised"), x_0)
+    assert torch.allclose(end, torch.tensor([0.6, 0.4]))
+    assert rim.noises == [1, 2]
+
+
+def test_the_share_of_noise_is_that_of_the_walk(x_0):
+    rim = Rim(x_0)
+    first = plan(steps=2, method="renoised", noise=1.0).moves(x_0, rim.noise, rim.uniforms)[0]
+    half = first(even, x_0, x_0.everywhere(0.0), x_0.everywhere(0.5)).values["tokens"]
+    assert torch.allclose(half, torch.tensor([3.5 + 0.3, 3.5 + 0.2]))
+    first = plan(steps=2, method="renoised", noise=0.0).moves(x_0, rim.noise, rim.uniforms)[0]
+    none = first(even, x_0, x_0.everywhere(0.0), x_0.everywhere(0.5)).values["tokens"]
+    assert torch.allclose(none, torch.tensor([0.3, 0.2]))
+
+
+def test_a_temperature_draws_the_classes_of_the_last_step_alone(x_0):
+    # Gumbel numbers of 0.1 and 0.9 are -0.83 and 2.25: more apart than log 0.6 - log 0.4.
+    end, rim = walked(plan(steps=3, method="flow_map", temperature=1.0), x_0)
+    assert torch.equal(end, torch.tensor([0.0, 1.0]).expand(2, 3, 2))
+    assert rim.numbers == [(3, DRAWS)]
+    # At 0.1 they are apart by 0.31 only, less than 0.405.
+    end, _ = walked(plan(steps=3, method="flow_map", temperature=0.1), x_0)
+    assert torch.equal(end, torch.tensor([1.0, 0.0]).expand(2, 3, 2))
