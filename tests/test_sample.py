@@ -34,7 +34,7 @@ SPEC = ModelSpec(
     prior_scale=0.5,
     dataset={"name": "smiles_file", "path": "absent.csv", "split": "random"},
 )
-FILES = ["grid.png", "run.json", "samples.csv", "samples.sdf", "samples.smi"]
+FILES = ["grid.png", "report.html", "run.json", "samples.csv", "samples.sdf", "samples.smi"]
 MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 
 
@@ -77,7 +77,7 @@ def error_of(*arguments: object) -> str:
     return str(error.value)
 
 
-def test_a_sampling_leaves_its_five_files_and_nothing_else(results):
+def test_a_sampling_leaves_its_six_files_and_nothing_else(results):
     assert names(results) == FILES
 
 
@@ -120,7 +120,9 @@ def test_the_sdf_holds_the_same_molecules_flat_with_index_and_smiles(results):
 def test_the_record_says_what_was_run_with_what(results, checkpoint):
     record = json.loads((results / "run.json").read_text())
     assert record["arguments"][2:] == ["n=40", "steps=3"]
-    assert record["config"]["method"] == "euler"
+    assert record["config"]["method"] == "auto"
+    assert record["walk"]["method"] == "euler"
+    assert record["walk"]["times"] == [0.0, 1 / 3, 2 / 3, 1.0]
     assert record["evaluations_per_molecule"] == 3
     assert record["seed"] == 0
     assert record["checkpoint"] == {
@@ -166,6 +168,13 @@ def test_a_trajectory_is_drawn_where_asked_and_goes_with_the_next_sampling(check
     assert len(rows(tmp_path / "out")) == 3
 
 
+def test_the_report_is_left_out_where_asked_and_goes_with_the_next_sampling(checkpoint, tmp_path):
+    run(checkpoint, tmp_path, "n=3")
+    assert "report.html" in names(tmp_path)
+    run(checkpoint, tmp_path, "n=3", "report=false")
+    assert "report.html" not in names(tmp_path)
+
+
 def test_other_files_in_the_folder_are_left(checkpoint, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     run(checkpoint, tmp_path, "n=1")
@@ -199,7 +208,7 @@ def test_the_training_molecules_of_a_model_are_found_again(of_a_file):
     training, obstacle = training_smiles(of_a_file)
     assert training is not None
     assert len(training) == 10
-    assert training < set(MOLECULES)
+    assert set(training) < set(MOLECULES)
     assert obstacle == ""
 
 
@@ -217,7 +226,7 @@ def test_novelty_is_measured_where_the_training_set_is_found(of_a_file, tmp_path
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     training, _ = training_smiles(of_a_file)
     made = {smiles for smiles, _ in strictly_valid(tmp_path / "out")}
-    assert record["metrics"]["novel"] == len(made - training) / len(made)
+    assert record["metrics"]["novel"] == len(made - set(training)) / len(made)
 
 
 def test_novelty_that_cannot_be_measured_says_why(checkpoint, tmp_path, capsys):
@@ -236,11 +245,19 @@ def test_novelty_that_cannot_be_measured_says_why(checkpoint, tmp_path, capsys):
         ("n=-3", "n=-3: must be at least 1"),
         ("batch_size=0", "batch_size=0: must be at least 1"),
         ("seed=-1", "seed=-1: must be at least 0"),
-        ("method=rk4", "method='rk4': one of euler, heun, flow_map, renoised"),
+        ("method=rk4", "method='rk4': one of auto, euler, heun, flow_map, renoised"),
         ("atoms=5", "atoms=5: this model makes 1 to 4 atoms"),
         ("checkpoint=no/where", "checkpoint=no/where: no such folder; released models: qm9"),
         ("checkpoint=", "checkpoint: needs a value"),
         ("step=5", "unknown key 'step': did you mean steps?"),
+        ("times=0.5,x", "times='0.5,x': numbers between 0 and 1, as in 0.2,0.5"),
+        ("times=0.8,0.5", "times=[0.8, 0.5]: they increase, between 0 and 1"),
+        ("scaffold=c1ccccc1", "scaffold='c1ccccc1': 6 atoms, where the model makes at most 4"),
+        ("scaffold=C1CC", "scaffold='C1CC': does not parse as SMILES"),
+        ("scaffold=FC", "scaffold='FC': F is outside the vocabulary"),
+        ("elements=N2", "elements='N2': counts such as N:2,O:1 are needed"),
+        ("forbidden=Q", "forbidden: 'Q' is no chemical element"),
+        ("forbidden=C,N,O", "constraints: every element is forbidden or counted"),
     ],
 )
 def test_an_argument_that_makes_no_sense_is_one_line_and_writes_nothing(
@@ -299,7 +316,7 @@ def test_a_failure_while_writing_leaves_no_record_and_nothing_half_written(
     monkeypatch.setattr("molflow.pictures.draw_molecules", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(checkpoint, tmp_path, "seed=1")
-    assert names(tmp_path) == ["grid.png", "samples.csv", "samples.sdf", "samples.smi"]
+    assert names(tmp_path) == [name for name in FILES if name != "run.json"]
 
 
 def test_progress_counts_molecules_while_a_batch_is_on_its_way(

@@ -1,0 +1,128 @@
+"""What a page of a sampling shows of every molecule: its score, the parts of that, properties."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rdkit import Chem
+
+from molflow.chem.objective import Component
+from molflow.chem.properties import PROPERTIES, Property
+from molflow.console import progress
+from molflow.report.values import Better, Quantity
+from molflow.scores import Remembered, has_score
+from molflow.summary import Run, chosen
+
+if TYPE_CHECKING:
+    from molflow.chem.aggregation import Scored
+
+Row = dict[str, float]
+"""Name of a quantity -> number, of one molecule."""
+
+SCORE = "score"
+SHOWN = ("qed", "logp", "sa", "tpsa", "mw")
+"""Properties that every report has."""
+TRAINING = 2000
+"""Training molecules, chosen by a fixed seed, whose properties are compared with."""
+
+
+def wanted(scorer: Remembered | None) -> tuple[list[Quantity], list[tuple[str, str]]]:
+    """The quantities of a page, the score first, and the pair whose front it draws.
+
+    The front of a component that wants neither more nor less is that of its desirability.
+    """
+    objective = None if scorer is None else scorer.objective
+    components = () if objective is None else objective.components
+    names = () if objective is None else objective.names
+    parts = [_component(name, one) for name, one in zip(names, components, strict=True)]
+    front: list[Quantity] = []
+    if len(parts) > 1:
+        front = [part if part.better else _desirability(part.name) for part in parts[:2]]
+    taken = {one.property.name for one in components}
+    quantities = [
+        *([] if scorer is None else [Quantity(SCORE, scorer.describe(), "high")]),
+        *parts,
+        *(quantity for quantity in front if quantity not in parts),
+        *(Quantity(name, _doc(PROPERTIES[name])) for name in SHOWN if name not in taken),
+    ]
+    return quantities, [(front[0].name, front[1].name)] if front else []
+
+
+def _desirability(name: str) -> Quantity:
+    return Quantity(f"{name} desirability", "how well it meets the goal, from 0 to 1", "high")
+
+
+def _component(name: str, component: Component) -> Quantity:
+    transform, prop = component.transform, component.property
+    target = transform.wanted if any(map(math.isfinite, transform.wanted)) else None
+    return Quantity(name, f"{_doc(prop)}; wanted: {transform.text}", direction(component), target)
+
+
+def direction(component: Component) -> Better | None:
+    """Whether more or less of the property is wanted, None where neither."""
+    low, high = component.transform.wanted
+    if math.isfinite(low) and math.isfinite(high):
+        return None
+    if math.isfinite(low) or math.isfinite(high):
+        return "high" if math.isfinite(low) else "low"
+    ends = component.property.low, component.property.high
+    less, more = (component.transform(end) for end in ends)
+    return "high" if more > less else "low" if less > more else None
+
+
+def _doc(prop: Property) -> str:
+    return f"{prop.doc}{f', {prop.unit}' if prop.unit else ''}"
+
+
+def rows_of(run: Run, scorer: Remembered | None, known: dict[str, Row]) -> list[Row]:
+    """Name of a quantity -> number, for every attempt; empty where it is not strictly valid.
+
+    known: the properties of molecules that came before, by SMILES; it grows.
+    """
+    rows: list[Row] = []
+    for i, one in enumerate(progress(run.samples, "properties", unit="molecules")):
+        if one.reason is not None or one.mol is None or one.smiles is None:
+            rows.append({})
+            continue
+        if one.smiles not in known:
+            known[one.smiles] = properties(one.mol)
+        scored = run.scores[i] if run.scores else None
+        rows.append({**known[one.smiles], **score_values(scored, scorer)})
+    return rows
+
+
+def properties(mol: Chem.Mol) -> Row:
+    """SHOWN of a molecule, nan where RDKit cannot say."""
+    row: Row = {}
+    for name in SHOWN:
+        try:
+            row[name] = float(PROPERTIES[name].compute(mol))
+        except Exception:  # A page lacks a number rather than a sampling its page.
+            row[name] = math.nan
+    return row
+
+
+def score_values(scored: Scored | None, scorer: Remembered | None) -> Row:
+    """The score and its parts by the names of the page's quantities."""
+    if scored is None or scorer is None:
+        return {}
+    row = {SCORE: scored.total if has_score(scored) else math.nan}
+    if scorer.parts:
+        row |= dict(zip(scorer.parts, scored.values, strict=True))
+        ways = zip(scorer.parts, scored.desirabilities, strict=True)
+        row |= {f"{name} desirability": desirability for name, desirability in ways}
+    return row
+
+
+def training_rows(training: Sequence[str], scorer: Remembered | None) -> list[Row]:
+    """The same of TRAINING training molecules. A function of the user is not asked about them: it
+    may take long."""
+    rows = []
+    for smiles in progress(chosen(training, TRAINING), "training set", unit="molecules"):
+        mol = Chem.MolFromSmiles(smiles)
+        objective = None if scorer is None else scorer.objective
+        scored = None if objective is None else objective.score(mol)
+        rows.append({**properties(mol), **score_values(scored, scorer)})
+    return rows

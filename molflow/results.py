@@ -1,0 +1,220 @@
+"""The files of a sampling: molecules, pictures and the record of the run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from molflow.config import SampleConfig, to_plain
+from molflow.console import atomic_write, for_json, progress, require_writable
+from molflow.errors import InputError
+from molflow.files import CHECKPOINT, RECORD, WEIGHTS
+from molflow.scores import has_score
+from molflow.summary import Result, Run, steering_by_time, steering_numbers
+
+if TYPE_CHECKING:
+    from molflow.chem.aggregation import Scored
+    from molflow.generator import Generator
+    from molflow.guides import Steering
+    from molflow.samples import Samples
+    from molflow.scores import Remembered
+
+CSV, SMI, SDF, GRID = "samples.csv", "samples.smi", "samples.sdf", "grid.png"
+TRAJECTORY, PAGE = "trajectory.png", "report.html"
+RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, RECORD)
+OF_A_MODEL = (CHECKPOINT, WEIGHTS)
+DRAWN = 24
+FOLLOWED = 64
+PACKAGES = ("molflow", "torch", "numpy", "rdkit")
+SCORE = "score"
+"""The column and the tag of the score."""
+COLUMNS = ("index", "smiles", "valid", "connected", "fragments", "reason")
+
+
+def require_room(folder: Path) -> None:
+    """InputError where the results cannot go, found before the sampling: nothing but results of an
+    earlier sampling is ever replaced."""
+    for name in OF_A_MODEL:
+        if (folder / name).exists():
+            raise InputError(f"out={folder}: holds a model ({name}); choose another folder")
+    require_writable(folder)
+    for name in RESULTS:
+        if (folder / name).is_dir():
+            raise InputError(f"out={folder}: {name} is a folder there, a file of that name is due")
+
+
+def write_results(
+    config: SampleConfig, arguments: list[str], generator: Generator, result: Result
+) -> None:
+    """All files of ``config.out``. Those of an earlier sampling that are not asked for now go."""
+    folder = Path(config.out)
+    # Gone first, written last: a folder with the record is a finished one.
+    (folder / RECORD).unlink(missing_ok=True)
+    write_molecules(folder, result)
+    draw(folder, config, generator, result.run.samples)
+    write_page(folder, config, result)
+    write_record(folder, config, arguments, generator, result)
+
+
+def write_molecules(folder: Path, result: Result) -> None:
+    """samples.csv has every attempt, samples.smi and samples.sdf the strictly valid molecules."""
+    run, samples = result.run, result.run.samples
+    with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result.scorer)))
+        for i, one in enumerate(samples):
+            valid = one.mol is not None
+            row = (i, one.smiles, valid, one.connected, one.fragments, one.reason)
+            writer.writerow((*row, *held_cells(run, i), *score_cells(result, i)))
+    with atomic_write(folder / SMI) as path, path.open("w") as file:
+        file.writelines(
+            f"{one.smiles} {i}\n" for i, one in enumerate(samples) if one.reason is None
+        )
+    with atomic_write(folder / SDF) as path:
+        write_sdf(path, run)
+
+
+def held_columns(run: Run) -> tuple[str, ...]:
+    """Of the constraints: whether what is held is in its place, and is found by RDKit."""
+    return () if run.samples.plan is None else ("kept", "substructure")
+
+
+def held_cells(run: Run, index: int) -> tuple[object, ...]:
+    if run.samples.plan is None:
+        return ()
+    return run.samples.kept[index], run.substructure[index]
+
+
+def score_columns(scorer: Remembered | None) -> tuple[str, ...]:
+    """The score, the value and desirability of each part, and why there is no score."""
+    if scorer is None:
+        return ()
+    parts = (column for name in scorer.parts for column in (name, f"{name} desirability"))
+    return SCORE, *parts, "error"
+
+
+def score_cells(result: Result, index: int) -> tuple[object, ...]:
+    """Empty where there is no number."""
+    if result.scorer is None:
+        return ()
+    scored, parts = result.run.scores[index], result.scorer.parts
+    if scored is None:
+        return ("",) * (2 + 2 * len(parts))
+    pairs = zip(scored.values, scored.desirabilities, strict=True) if parts else ()
+    cells = (cell for pair in pairs for cell in pair)
+    total = scored.total if has_score(scored) else None
+    return total, *(None if cell != cell else cell for cell in cells), scored.error
+
+
+def write_sdf(path: Path, run: Run) -> None:
+    """The strictly valid molecules with 2D coordinates, titled by index and tagged by index, SMILES
+    and score."""
+    from rdkit import Chem
+    from rdkit.Chem import rdDepictor
+
+    with Chem.SDWriter(str(path)) as writer:
+        for i, one in enumerate(progress(run.samples, f"writing {SDF}", unit="molecules")):
+            if one.mol is None or one.smiles is None or one.reason is not None:
+                continue
+            flat = Chem.Mol(one.mol)
+            rdDepictor.Compute2DCoords(flat)
+            flat.SetProp("_Name", str(i))
+            flat.SetProp("index", str(i))
+            flat.SetProp("SMILES", one.smiles)
+            scored: Scored | None = run.scores[i] if run.scores else None
+            if scored is not None and has_score(scored):
+                flat.SetProp(SCORE, f"{scored.total:.6g}")
+            writer.write(flat)
+
+
+def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samples) -> None:
+    """grid.png and, where asked, trajectory.png."""
+    from molflow.pictures import draw_molecules, draw_trajectory
+
+    with atomic_write(folder / GRID) as path:
+        draw_molecules(samples[:DRAWN], path)
+    if not config.trajectory:
+        (folder / TRAJECTORY).unlink(missing_ok=True)
+        return
+    followed = min(config.n, FOLLOWED)
+    states = generator.trajectory(followed, samples.walk, config.seed, samples.plan)
+    with atomic_write(folder / TRAJECTORY) as path:
+        draw_trajectory(states, generator.spec.vocabulary, path)
+
+
+def write_page(folder: Path, config: SampleConfig, result: Result) -> None:
+    """report.html, where asked."""
+    if not config.report:
+        (folder / PAGE).unlink(missing_ok=True)
+        return
+    from molflow.report import write_report
+    from molflow.report.sampling import sampling_report
+
+    write_report(folder / PAGE, sampling_report(config, result))
+
+
+def write_record(
+    folder: Path,
+    config: SampleConfig,
+    arguments: list[str],
+    generator: Generator,
+    result: Result,
+) -> None:
+    """run.json: all that is needed to make these molecules again, what they cost and reached."""
+    from importlib.metadata import version
+
+    from molflow.checkpoint import find_model
+
+    content: dict[str, Any] = {
+        "arguments": arguments,
+        "config": to_plain(config),
+        "versions": {name: version(name) for name in PACKAGES},
+        "checkpoint": {
+            "path": str(find_model(config.checkpoint).resolve()),
+            "sha256": generator.fingerprint,
+        },
+        "seed": config.seed,
+        "walk": asdict(result.run.samples.walk),
+        "device": str(generator.device),
+        **_reached(result.run, result.metrics),
+    }
+    if result.control is not None:
+        content["unguided"] = _reached(result.control, result.before)
+    if result.scorer is not None and result.run.samples.steering is not None:
+        content["guidance"] = _guidance(result.scorer, result.run.samples.steering)
+    with atomic_write(folder / RECORD) as path:
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def _reached(run: Run, metrics: dict[str, float]) -> dict[str, Any]:
+    samples = run.samples
+    return {
+        "evaluations_per_molecule": samples.evaluations,
+        "seconds": {"network": samples.network_seconds, "chemistry": samples.chemistry_seconds},
+        "metrics": for_json(metrics),
+        "reasons": dict(reasons(samples).most_common()),
+    }
+
+
+def _guidance(scorer: Remembered, steering: Steering) -> dict[str, Any]:
+    guide = steering.guide
+    names = ("method", "particles", "draws", "strength", "entropy_floor", "invalid")
+    return {
+        "objective": scorer.describe(),
+        **{name: getattr(guide, name) for name in names},
+        **steering_numbers(steering),
+        "by_time": steering_by_time(steering),
+        "scored_molecules": len(scorer.known),
+        "errors": dict(scorer.errors().most_common()),
+    }
+
+
+def reasons(samples: Samples) -> Counter[str]:
+    """How many molecules failed for each reason, whichever atom it was at."""
+    return Counter(re.sub(r" at atom \d+$", "", r) for r in samples.reasons if r is not None)

@@ -1,0 +1,79 @@
+"""The scores of molecules that were sampled, each distinct one asked for once."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from molflow.chem.molecule import Checked, canonical_smiles, read_smiles
+from molflow.chem.objective import Objective
+from molflow.console import progress
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+    from molflow.chem.aggregation import Scored
+    from molflow.chem.scoring import Scorer
+
+
+class Remembered:
+    """A scorer (`chem.scoring.Scorer`) that asks another once about each molecule.
+
+    Guidance and the tables then see the same numbers, also of a slow or a random function of the
+    user. known: canonical SMILES -> score, of all that was ever asked for.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+        self.known: dict[str, Scored] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.scorer.names
+
+    @property
+    def objective(self) -> Objective | None:
+        """The objective, or None where the score is a function of the user."""
+        return self.scorer if isinstance(self.scorer, Objective) else None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The components of an objective; a function of the user is its own only component."""
+        return () if self.objective is None else self.names
+
+    def describe(self) -> str:
+        """Such as "qed:max" or "geometric mean of qed:max, sa:<3"."""
+        if self.objective is not None and len(self.objective.components) == 1:
+            return str(self.objective)
+        return self.scorer.describe()
+
+    def score_many(self, mols: Sequence[Chem.Mol]) -> list[Scored]:
+        """The scores of sanitised molecules, in order."""
+        smiles = [canonical_smiles(mol) for mol in mols]
+        new = dict.fromkeys(one for one in smiles if one not in self.known)
+        # Read anew: the last digits of a score depend on the order of the atoms.
+        found = self.scorer.score_many([read_smiles(one) for one in new])
+        self.known |= dict(zip(new, found, strict=True))
+        return [self.known[one] for one in smiles]
+
+    def judge(self, checked: Sequence[Checked]) -> tuple[Scored | None, ...]:
+        """The score of every attempt, None where it is not strictly valid."""
+        return tuple(
+            self.score_many([one.mol])[0] if one.mol is not None and one.reason is None else None
+            for one in progress(checked, "scoring", unit="molecules")
+        )
+
+    def errors(self) -> Counter[str]:
+        """How many distinct molecules have no score, by the error."""
+        return Counter(scored.error for scored in self.known.values() if scored.error is not None)
+
+    def close(self) -> None:
+        """Frees what the other scorer holds."""
+        self.scorer.close()
+
+
+def has_score(scored: Scored | None) -> bool:
+    """Whether there is a number: a strictly valid molecule, and no error on it."""
+    return scored is not None and scored.error is None and math.isfinite(scored.total)

@@ -1,0 +1,192 @@
+"""What a sampling reached, as numbers: of the molecules, of the guidance, of the constraints.
+
+Scores are averaged over the distinct strictly valid molecules that have one, so that neither
+repeating the best molecule nor failing on the worst helps; validity stands beside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import nan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from molflow.chem.holding import substructure_kept
+from molflow.metrics.similarity import (
+    References,
+    fingerprints,
+    internal_diversity,
+    nearest_similarity,
+)
+from molflow.scores import Remembered, has_score
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+    from molflow.chem.aggregation import Scored
+    from molflow.guides import Steering
+    from molflow.samples import Samples
+
+TOP = 10
+"""The best tenth has one molecule of every 10 begun."""
+DIVERSE = 10_000
+"""Molecules at most, the first ones, whose pairs make the internal diversity."""
+CHOICE = 0
+"""The seed by which some of many training molecules are chosen."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One sampling. scores: of every attempt, None where it is not strictly valid; empty where
+    nothing is scored."""
+
+    samples: Samples
+    scores: Sequence[Scored | None] = ()
+
+    @cached_property
+    def distinct(self) -> dict[str, int]:
+        """The distinct strictly valid molecules: SMILES -> index of the first of its kind."""
+        found: dict[str, int] = {}
+        for i, one in enumerate(self.samples):
+            if one.reason is None and one.smiles is not None:
+                found.setdefault(one.smiles, i)
+        return found
+
+    @property
+    def valid(self) -> list[Chem.Mol]:
+        """The strictly valid molecules."""
+        return [mol for mol in self.samples.molecules if mol is not None]
+
+    @cached_property
+    def substructure(self) -> list[bool | None]:
+        """Whether RDKit finds the scaffold in every attempt; None where it is not sanitised, and
+        where no scaffold is asked for."""
+        plan = self.samples.plan
+        if plan is None or plan.scaffold.mol is None:
+            return [None] * len(self.samples)
+        return [
+            None if one.mol is None else substructure_kept(one.mol, plan) for one in self.samples
+        ]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A sampling and, with guidance, its unguided control; metrics and before are their numbers.
+
+    training: SMILES, or None and the obstacle.
+    """
+
+    run: Run
+    metrics: dict[str, float]
+    control: Run | None = None
+    before: dict[str, float] = field(default_factory=dict)
+    scorer: Remembered | None = None
+    training: Sequence[str] | None = None
+    obstacle: str = ""
+
+
+def measure(
+    run: Run,
+    training: Collection[str] | None,
+    references: References | None = None,
+) -> dict[str, float]:
+    """All numbers of a sampling by name: those of ``metrics.validity``, and
+
+    scored, mean_score, top_score: distinct strictly valid molecules with a score, the mean of
+      their scores and that of the best tenth, rounded up; where something is scored
+    internal_diversity: see ``metrics.similarity``; of the first DIVERSE strictly valid molecules
+    nearest_training: mean over distinct strictly valid molecules of the similarity to the nearest
+      reference; where there are references
+    kept, kept_valid: share of all attempts, and of the strictly valid ones, in which all that the
+      constraints hold is in its place; substructure: share of the strictly valid ones in which
+      RDKit finds the scaffold; where they are asked for
+    evaluations: of the network, per molecule
+    """
+    return {
+        **_scores(run),
+        **run.samples.metrics(training),
+        "internal_diversity": internal_diversity(fingerprints(run.valid[:DIVERSE])),
+        **({} if references is None else {"nearest_training": _nearest(run, references)}),
+        **_kept(run),
+        "evaluations": float(run.samples.evaluations),
+    }
+
+
+def _scores(run: Run) -> dict[str, float]:
+    if not run.scores:
+        return {}
+    found = (run.scores[i] for i in run.distinct.values())
+    totals = sorted((s.total for s in found if s is not None and has_score(s)), reverse=True)
+    best = totals[: math.ceil(len(totals) / TOP)]
+    return {"scored": len(totals), "mean_score": mean(totals), "top_score": mean(best)}
+
+
+def _nearest(run: Run, references: References) -> float:
+    mols = (run.samples[i].mol for i in run.distinct.values())
+    prints = fingerprints(mol for mol in mols if mol is not None)
+    return mean(nearest_similarity(prints, references))
+
+
+def _kept(run: Run) -> dict[str, float]:
+    samples = run.samples
+    if samples.plan is None:
+        return {}
+    strict = [i for i, one in enumerate(samples) if one.reason is None]
+    numbers = {
+        "kept": mean(samples.kept),
+        "kept_valid": mean([samples.kept[i] for i in strict]),
+    }
+    if samples.plan.scaffold.mol is not None:
+        numbers["substructure"] = mean([bool(run.substructure[i]) for i in strict])
+    return numbers
+
+
+def chosen(smiles: Sequence[str], n: int) -> list[str]:
+    """``n`` of them, always the same ones, in their order; all where they are no more."""
+    if len(smiles) <= n:
+        return list(smiles)
+    places = np.random.default_rng(CHOICE).choice(len(smiles), n, replace=False)
+    return [smiles[i] for i in np.sort(places)]
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean, nan of no value."""
+    return float(np.mean(values)) if len(values) else nan
+
+
+def steering_numbers(steering: Steering) -> dict[str, float]:
+    """What guidance cost and how it went: means over the molecules, calls of the score in all.
+
+    looks: molecules judged on the way. ess: effective sample size, over the times too. resamplings:
+    of the particles of each molecule. ancestors: distinct ones at the end. entropy: of the
+    look-ahead, nats a variable, and jumped: the share of looks by mu_{t,1}, both over the times.
+    """
+    numbers = {"looks": steering.looks, "calls": float(steering.calls)}
+    times = steering_by_time(steering)
+    if steering.ancestors is not None:
+        numbers["ess"] = mean([row["ess"] for row in times])
+        numbers["resamplings"] = sum(row["resampled"] for row in times)
+        numbers["ancestors"] = times[-1]["ancestors"]
+    if steering.entropy:
+        numbers["entropy"] = mean([row["entropy"] for row in times])
+        numbers["jumped"] = mean([row["jumped"] for row in times])
+    return numbers
+
+
+def steering_by_time(steering: Steering) -> list[dict[str, float]]:
+    """The same at every time t of a look: means over the molecules."""
+    if steering.sizes is None or steering.resampled is None or steering.ancestors is None:
+        return [
+            {"time": t, "entropy": nats, "jumped": share}
+            for t, (nats, share) in steering.entropy.items()
+        ]
+    columns = (steering.sizes, steering.resampled, steering.ancestors)
+    means = zip(*(column.mean(1).tolist() for column in columns), strict=True)
+    return [
+        {"time": t, "ess": ess, "resampled": resampled, "ancestors": ancestors}
+        for t, (ess, resampled, ancestors) in zip(steering.times, means, strict=True)
+    ]

@@ -1,0 +1,94 @@
+"""What a sampling prints: numbers before and after, what guidance cost, what failed and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from molflow.config import SampleConfig
+from molflow.console import table
+from molflow.results import PAGE, reasons
+from molflow.scores import Remembered
+from molflow.summary import Result, steering_numbers
+
+SHOWN = 8
+"""Reasons and errors of a table."""
+OF_THE_LITERATURE = ("relaxed_valid", "valence_valid", "scored")
+"""Numbers that the table before/after leaves to run.json."""
+
+
+def print_result(config: SampleConfig, result: Result) -> None:
+    """The tables, the speed and where the results are."""
+    samples = result.run.samples
+    walk = samples.walk
+    title = f"{len(samples):,} molecules, {walk.steps} {walk.method} steps, seed {config.seed}"
+    if result.scorer is None or result.control is None:
+        table(title, ("metric", "value"), _known(result.metrics))
+    else:
+        _compare(f"{title}, guided toward {result.scorer.describe()}", result)
+        _steering(result)
+    if samples.plan is not None:
+        print(
+            "constraints: kept is the share of all attempts that have all that is held in its "
+            "place, kept_valid that of the strictly valid"
+            + (", substructure that in which RDKit finds the scaffold" if config.scaffold else "")
+        )
+    if result.obstacle:
+        print(f"novelty was not measured: {result.obstacle}")
+    _counts("commonest reasons of failure", "reason", reasons(samples).most_common(SHOWN))
+    if result.scorer is not None:
+        _errors(result.scorer)
+    network, chemistry = samples.network_seconds, samples.chemistry_seconds
+    rate = len(samples) / (network + chemistry)
+    first = "network" if result.scorer is None else "network and scores"
+    print(f"speed:   {rate:.3g} molecules/s ({first} {network:.2f} s, chemistry {chemistry:.2f} s)")
+    print(f"results: {config.out}{f', with {PAGE}' if config.report else ''}")
+
+
+def _known(numbers: dict[str, float]) -> list[tuple[str, float]]:
+    return [(name, value) for name, value in numbers.items() if not math.isnan(value)]
+
+
+def _compare(title: str, result: Result) -> None:
+    """Before and after; the rule of the scores' means and their numbers below."""
+    before, after = result.before, result.metrics
+    rows = [
+        (name, before[name], value)
+        for name, value in after.items()
+        if name not in OF_THE_LITERATURE and not (math.isnan(value) and math.isnan(before[name]))
+    ]
+    table(title, ("metric", "unguided", "guided"), rows)
+    print(
+        "scores: over the distinct strictly valid molecules that have one, "
+        f"{before['scored']:,.0f} unguided and {after['scored']:,.0f} guided; top_score is the "
+        "mean of their best tenth"
+    )
+
+
+def _steering(result: Result) -> None:
+    steering = result.run.samples.steering
+    assert steering is not None
+    guide, numbers = steering.guide, steering_numbers(steering)
+    words = {
+        "looks": "molecules judged on the way, per molecule",
+        "calls": "calls of the score, in all",
+        "ess": f"effective particles of {guide.particles}, mean",
+        "resamplings": "resamplings, per molecule",
+        "ancestors": f"distinct ancestors of {guide.particles} particles, mean",
+        "entropy": "entropy of the look-ahead, nats a variable",
+        "jumped": "share of looks by the jump",
+    }
+    rows = [(words[name], value) for name, value in numbers.items()]
+    table(f"guidance by {guide.method}", ("what it took", "value"), rows)
+
+
+def _errors(scorer: Remembered) -> None:
+    """What the score failed on, among all molecules that it was asked about."""
+    errors = scorer.errors()
+    failed = f"{errors.total():,} of {len(scorer.known):,} molecules asked about have no score"
+    _counts(failed, "error", errors.most_common(SHOWN))
+
+
+def _counts(title: str, what: str, rows: Sequence[tuple[str, int]]) -> None:
+    if rows:
+        table(title, (what, "molecules"), rows)
