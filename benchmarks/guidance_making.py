@@ -1,0 +1,110 @@
+"""How the molecules of one cell of benchmarks.guidance are made.
+
+Unguided molecules and the best of several are chosen from walks that all tasks share; what another
+guide makes is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from benchmarks.guidance_kept import Protocol, guide_of, known, walk_facts
+from benchmarks.guidance_measuring import Numbers, measure, scores
+from benchmarks.guidance_plan import BEST_OF, UNGUIDED, Cell
+from molflow.chem.molecule import check
+from molflow.chem.objective import Objective, parse_objective
+from molflow.console import progress
+from molflow.flow.samplers import sample
+from molflow.graph.state import to_graphs
+from molflow.noise import draw_sizes
+
+if TYPE_CHECKING:
+    from molflow.chem.molecule import Checked
+    from molflow.generator import Generator
+    from molflow.graph.graph import Graph
+    from molflow.walk import Walk
+
+
+def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
+    """The numbers of one cell."""
+    objective = parse_objective(protocol.objectives[cell.task])
+    if cell.method in (UNGUIDED, BEST_OF):
+        return select(cell, protocol, generator, objective)
+    made = generator.sample(
+        protocol.n,
+        cell.steps,
+        cell.walk,
+        cell.seed,
+        guide=guide_of(cell, protocol),
+        batch_size=protocol.batch,
+    )
+    require_sizes(made.graphs, generator, cell.seed)
+    assert made.steering is not None
+    return {
+        **measure(strict(made.checked), objective),
+        "evaluations": made.evaluations,
+        "looks": made.steering.looks,
+        "calls": made.steering.calls / len(made),
+    }
+
+
+def select(cell: Cell, protocol: Protocol, generator: Generator, objective: Objective) -> Numbers:
+    """Those of unguided and of best_of, from walks that all tasks share; see `walked`.
+
+    The best of the first so many walks of a molecule is what ``molflow.guide("best_of", ...)``
+    makes, and the first walk alone is the unguided molecule.
+    """
+    walk = generator.walk(cell.steps, cell.walk)
+    particles = cell.settings.particles
+    about = walk_facts(cell, protocol, generator)
+    kept = known(about, lambda: walked(walk, cell.seed, protocol, generator))
+    ends = [every[:particles] for every in kept]
+    totals = scores({one for every in ends for one in every}, objective)
+    rewards = {one: 0.0 if found is None else found.total for one, found in totals.items()}
+    guided = cell.method == BEST_OF
+    return {
+        # max takes the first of equals, as guidance does.
+        **measure([max(every, key=lambda one: rewards[one]) for every in ends], objective),
+        "evaluations": float(particles * walk.evaluations),
+        "looks": float(particles * guided),
+        "calls": len(rewards.keys() - {None}) / len(ends) * guided,
+    }
+
+
+def walked(
+    walk: Walk, seed: int, protocol: Protocol, generator: Generator
+) -> list[list[str | None]]:
+    """For every molecule where each of its walks ends: its SMILES, None if not strictly valid."""
+    crowd = generator.crowd(range(protocol.n), seed)
+    order = np.argsort(crowd.sizes, kind="stable")
+    crowd, size = replace(crowd, particles=protocol.walks), max(protocol.batch // protocol.walks, 1)
+    batches = [order[i : i + size] for i in range(0, len(order), size)]
+    ends: dict[int, list[str | None]] = {}
+    with torch.no_grad():
+        for chosen in progress(batches, "walking", len(order), "molecules", weight=len):
+            batch = crowd[chosen]
+            x_0 = generator.start(batch)
+            moves = walk.moves(x_0, partial(generator.start, batch), batch.uniforms)
+            graphs = to_graphs(sample(moves, generator.posterior, x_0, walk.times))
+            smiles = strict([check(graph, generator.spec.vocabulary) for graph in graphs])
+            for place, molecule in enumerate(chosen.tolist()):
+                ends[molecule] = smiles[place * protocol.walks : (place + 1) * protocol.walks]
+    return [ends[i] for i in range(len(order))]
+
+
+def strict(checked: Sequence[Checked]) -> list[str | None]:
+    """The SMILES of what is strictly valid, None for the rest."""
+    return [one.smiles if one.reason is None else None for one in checked]
+
+
+def require_sizes(graphs: Sequence[Graph], generator: Generator, seed: int) -> None:
+    """RuntimeError where a molecule has not the number of atoms that it has unguided."""
+    sizes = draw_sizes(range(len(graphs)), seed, generator.spec.size_law)
+    if [len(graph) for graph in graphs] != sizes.tolist():
+        raise RuntimeError("guidance changed the sizes of molecules: rewards do not compare")

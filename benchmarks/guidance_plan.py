@@ -1,0 +1,158 @@
+"""The cells of benchmarks.guidance: what each method may do with a budget, and how long it takes.
+
+A budget is a number of looks: molecules that are judged for each molecule wanted. Looks and network
+evaluations are both recorded; a budget limits the looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from molflow.build import GUIDES, METHODS
+from molflow.errors import InputError
+
+UNGUIDED, BEST_OF = "unguided", "best_of"
+WALKS = (1, 4, 16)
+"""Walks of each molecule among which "draws" and "gradient" may divide their looks."""
+EVALUATION_SECONDS, LOOK_SECONDS = 4e-4, 2.5e-4
+"""Of one molecule on two CPU cores: a network evaluation; decoding, checking and scoring."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """particles: walks of each molecule. draws: molecules drawn ahead, 0 where none are."""
+
+    particles: int
+    draws: int = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement: a task, a way to walk toward it, and what that may spend.
+
+    way: "unguided", or a name of ``build.GUIDES``, perhaps with its strength: "gradient:0.5". walk:
+    a name of ``build.METHODS``. budget: looks a molecule, 0 of "unguided".
+    """
+
+    task: str
+    way: str
+    walk: str
+    steps: int
+    budget: int
+    settings: Settings
+    seed: int
+
+    @property
+    def method(self) -> str:
+        """The way without its strength."""
+        return self.way.partition(":")[0]
+
+    @property
+    def strength(self) -> float | None:
+        """What the way says; None leaves it to the method."""
+        text = self.way.partition(":")[2]
+        return float(text) if text else None
+
+
+def settings(method: str, budget: int, steps: int) -> tuple[Settings, ...]:
+    """What a method may do in so many steps with at most ``budget`` looks a molecule.
+
+    Several ways to spend it are all measured, and the method is judged by its best. Nothing where
+    the budget does not reach.
+
+    best_of: ``budget`` walks, each judged at its end.
+    particles: budget // steps walks, each judged at every step. One walk has nothing to choose
+    from, and in one step nothing is resampled: that would be best_of.
+    draws: M walks of WALKS, each judged at its draws, at the unguided end and at the end taken, so
+    that budget // M - 2 draws are left; at least 1.
+    gradient: M walks of WALKS, each judged at its draws at every step and at its end, so that
+    (budget // M - 1) // steps draws are left; at least 2.
+    """
+    match method:
+        case "best_of":
+            return (Settings(budget),)
+        case "particles":
+            return (Settings(budget // steps),) if steps > 1 and budget // steps > 1 else ()
+        case "draws":
+            made = [Settings(m, budget // m - 2) for m in WALKS]
+        case "gradient":
+            made = [Settings(m, (budget // m - 1) // steps) for m in WALKS]
+        case _:
+            raise InputError(f"methods={method!r}: this benchmark knows no budget of it")
+    return tuple(one for one in made if one.draws >= GUIDES[method].draws)
+
+
+def looks(method: str, made: Settings, steps: int) -> int:
+    """Looks a molecule that these settings take; none without a guide."""
+    per_walk = {
+        UNGUIDED: 0,
+        "best_of": 1,
+        "particles": steps,
+        "draws": made.draws + 2,
+        "gradient": made.draws * steps + 1,
+    }
+    return made.particles * per_walk[method]
+
+
+def evaluations(cell: Cell) -> int:
+    """Network evaluations a molecule, the most that there can be; backward passes included."""
+    of_walk = METHODS[cell.walk].evaluations(cell.steps)
+    gradients = 4 * cell.steps if cell.method == "gradient" else 0
+    return cell.settings.particles * (of_walk + gradients)
+
+
+def seconds(cell: Cell, n: int) -> float:
+    """Expected for a cell of ``n`` molecules, without the walks that unguided and best_of share."""
+    shared = cell.method in (UNGUIDED, BEST_OF)
+    network = 0 if shared else evaluations(cell) * EVALUATION_SECONDS
+    return n * (network + looks(cell.method, cell.settings, cell.steps) * LOOK_SECONDS)
+
+
+def walking_seconds(cell: Cell, n: int, walks: int) -> float:
+    """Expected for the walks that unguided and best_of share with those of all tasks."""
+    return n * walks * METHODS[cell.walk].evaluations(cell.steps) * EVALUATION_SECONDS
+
+
+def require_ways(ways: Sequence[str]) -> None:
+    """InputError for what is no method of guidance or has no such strength."""
+    from molflow.steer import guide
+
+    for way in ways:
+        method, colon, text = way.partition(":")
+        if method not in GUIDES:
+            raise InputError(f"methods={way!r}: any of {', '.join(GUIDES)}")
+        settings(method, 1, 1)
+        try:
+            strength = float(text) if colon else None
+        except ValueError:
+            raise InputError(f"methods={way!r}: a number follows the colon, the strength") from None
+        guide(method, "qed:max", strength=strength)
+
+
+def cells(
+    tasks: Iterable[str],
+    ways: Sequence[str],
+    walks: Sequence[str],
+    grid: tuple[Sequence[int], Sequence[int]],
+    seeds: int,
+) -> list[Cell]:
+    """Every task: unguided, then all that the ways may do; seeds innermost.
+
+    walks: of all but the methods that renew noise, which walk by one that does. grid: budgets and
+    steps.
+    """
+    budgets, steps = grid
+    renewing = next(name for name, way in METHODS.items() if way.stochastic)
+    shapes = [(UNGUIDED, walk, k, 0, Settings(1)) for walk in walks for k in steps]
+    for way in ways:
+        method = way.partition(":")[0]
+        own = [renewing] if GUIDES[method].stochastic else walks
+        shapes += [
+            (way, walk, k, budget, made)
+            for walk in own
+            for budget in budgets
+            for k in steps
+            for made in settings(method, budget, k)
+        ]
+    return [Cell(task, *shape, seed) for task in tasks for shape in shapes for seed in range(seeds)]

@@ -1,0 +1,86 @@
+"""The results of benchmarks.guidance as one plain value, written and read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.guidance_rows import at_one_evaluation, best, claims, looks_to_reach, rows
+from benchmarks.guidance_tasks import REFERENCE
+from molflow.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmarks.guidance_plan import Cell
+    from molflow.generator import Generator
+
+FORMAT = 1
+PACKAGES = ("molflow", "torch", "rdkit", "numpy")
+PROTOCOL = {
+    "reward": "mean score of the distinct strictly valid molecules, and its standard error",
+    "strict_valid": "the whole molecule sanitises unrepaired and is connected / attempts",
+    "vu": "distinct strictly valid / attempts",
+    "unique": "distinct strictly valid / strictly valid",
+    "diversity": "1 - mean Tanimoto similarity of all pairs of these, Morgan 2, 2,048 bits",
+    "distance": "mean |value - target| of these; null where a task has no target",
+    "met": "share of these within the interval asked for",
+    "looks": "molecules that were judged / molecules wanted",
+    "calls": "molecules that were scored / molecules wanted: each distinct valid one once",
+    "evaluations": "of the network / molecules wanted, backward passes included",
+    "reference": REFERENCE,
+}
+
+
+def record(
+    settings: Mapping[str, Any],
+    objectives: Mapping[str, str],
+    generator: Generator,
+    cells: Sequence[Cell],
+    numbers: Sequence[Mapping[str, float]],
+) -> dict[str, Any]:
+    """All that is needed to know what the numbers mean and to make them again.
+
+    settings: of the run, without where things lie. objectives: task -> objective as text.
+    """
+    import torch
+
+    # Where things lie on this machine is nobody else's business.
+    model = generator.spec.to_dict()
+    model["dataset"] = {k: v for k, v in model["dataset"].items() if k not in ("path", "cache")}
+    found = rows(cells, numbers)
+    made = claims(found)
+    budgets = sorted({claim["budget"] for claim in made})
+    return {
+        "format": FORMAT,
+        "config": dict(settings),
+        "model": {"sha256": generator.fingerprint, **model},
+        "protocol": PROTOCOL,
+        "objectives": dict(objectives),
+        "machine": {"device": str(generator.device), "threads": torch.get_num_threads()},
+        "versions": {name: version(name) for name in PACKAGES},
+        "rows": found,
+        "best": best(found),
+        "claims": made,
+        "one_evaluation": {budget: at_one_evaluation(found, budget) for budget in budgets},
+        "looks_to_reach": looks_to_reach(found),
+        "cells": [asdict(cell) | dict(got) for cell, got in zip(cells, numbers, strict=True)],
+    }
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What a run wrote, nan for null; InputError where it is not that."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if result["format"] != FORMAT:
+            raise ValueError(f"format is {result['format']}")
+        for row in result["rows"]:
+            row.update({name: math.nan for name, value in row.items() if value is None})
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not the results of this benchmark ({error!r})") from None
+    return result
