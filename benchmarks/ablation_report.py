@@ -19,12 +19,9 @@ from benchmarks.ablation_orders import (
 )
 from benchmarks.ablation_plan import CHECKPOINTS, METHODS, Setup, shared_arguments
 from benchmarks.ablation_results import Results
+from benchmarks.sections import write_section
 from molflow.console import atomic_write
 
-MARKERS = (
-    "<!-- ablation: begin, made by python -m benchmarks.ablation render -->",
-    "<!-- ablation: end -->",
-)
 UNSEPARATED = "not separated"
 
 
@@ -123,17 +120,4 @@ def render(results: Results, readme: Path, picture: Path) -> None:
     with atomic_write(picture) as path:
         draw(results, path)
     seen = Path(os.path.relpath(picture.resolve(), readme.resolve().parent)).as_posix()
-    text = readme.read_text(encoding="utf-8") if readme.exists() else "# Benchmarks\n"
-    with atomic_write(readme) as path:
-        path.write_text(with_section(text, section(results, seen)), encoding="utf-8")
-
-
-def with_section(text: str, made: str) -> str:
-    """``text`` with ``made`` between the markers, which go to the end where they are not there."""
-    begin, end = MARKERS
-    if begin in text and end in text.partition(begin)[2]:
-        before, _, rest = text.partition(begin)
-        after = rest.partition(end)[2]
-    else:
-        before, after = f"{text.rstrip()}\n\n## Ablation\n\n", "\n"
-    return f"{before}{begin}\n{made}\n{end}{after}"
+    write_section(readme, "ablation", section(results, seen))

@@ -23,12 +23,9 @@ from benchmarks.guidance_rows import (
     top,
     won,
 )
+from benchmarks.sections import write_section
 from molflow.console import atomic_write
 
-MARKERS = (
-    "<!-- guidance: begin, made by python -m benchmarks.guidance render -->",
-    "<!-- guidance: end -->",
-)
 DASH = "–"
 DETAILS = {
     "strict_valid": ("strict (%)", 100, 1),
@@ -194,17 +191,4 @@ def render(path: Path, readme: Path) -> None:
     with atomic_write(picture) as temporary:
         draw(result["rows"], result["objectives"], result["config"]["n"], temporary)
     seen = Path(os.path.relpath(picture.resolve(), readme.resolve().parent)).as_posix()
-    text = readme.read_text(encoding="utf-8") if readme.exists() else "# Benchmarks\n"
-    with atomic_write(readme) as temporary:
-        temporary.write_text(with_section(text, section(result, seen)), encoding="utf-8")
-
-
-def with_section(text: str, made: str) -> str:
-    """``text`` with ``made`` between the markers, which go to the end where they are not there."""
-    begin, end = MARKERS
-    if begin in text and end in text.partition(begin)[2]:
-        before, _, rest = text.partition(begin)
-        after = rest.partition(end)[2]
-    else:
-        before, after = f"{text.rstrip()}\n\n## Guidance\n\n", "\n"
-    return f"{before}{begin}\n{made}\n{end}{after}"
+    write_section(readme, "guidance", section(result, seen))

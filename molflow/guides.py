@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from molflow.flow.flow_map import Posterior
+from molflow.flow.flow_map import Counted, Posterior
 from molflow.flow.guidance import Gradient, Reward, best_draw, guided
 from molflow.flow.particles import Selection, Trace, particles
 from molflow.flow.samplers import Step, decoded, sample
@@ -124,18 +124,6 @@ def by_particles(guide: Guide, task: Task, reward: Reward) -> Outcome:
     selection = Selection(reward, guide.strength, guide.particles, task.choices)
     found = particles(task.moves, task.mu, task.x_0, task.times, selection)
     return Outcome(found.x, found.rewards, found.evaluations, found.trace)
-
-
-class Counted:
-    """mu, counting how often it is asked."""
-
-    def __init__(self, mu: Posterior) -> None:
-        self.mu = mu
-        self.asked = 0
-
-    def __call__(self, x: State, s: Tensor, t: Tensor) -> State:
-        self.asked += 1
-        return self.mu(x, s, t)
 
 
 @dataclass(frozen=True)

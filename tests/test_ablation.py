@@ -28,11 +28,14 @@ from benchmarks import ablation, ablation_curves, ablation_training
 from benchmarks.ablation import main
 from benchmarks.ablation_orders import Group, better, claims
 from benchmarks.ablation_plan import METHODS, Run, Setup, closest, parse_run, schedule
-from benchmarks.ablation_report import MARKERS, shown, with_section
+from benchmarks.ablation_report import shown
 from benchmarks.ablation_results import Results, read_results
+from benchmarks.sections import markers, with_section
 
 MOLECULES = [a + b + c for a in ("C", "CC", "CO", "CN", "C=C") for b in "CNO" for c in "CNOF"]
 ROOT = Path(__file__).parents[1]
+
+BETWEEN = markers("ablation")
 
 
 class Trainings:
@@ -250,7 +253,7 @@ def test_a_run_is_measured_in_every_cell_written_and_drawn(
 def test_the_table_stands_in_the_readme_with_the_picture(tmp_path, trainings):
     ablate(tmp_path, "runs=psd")
     readme = (tmp_path / "README.md").read_text()
-    assert readme.startswith("# Benchmarks\n\n## Ablation\n\n" + MARKERS[0])
+    assert readme.startswith("# Benchmarks\n\n## Ablation\n\n" + BETWEEN[0])
     assert "| psd | 1 | 7 | 3.1 |" in readme
     assert "(out/ablation.png)" in readme
 
@@ -409,10 +412,10 @@ def test_a_cell_shows_the_worst_and_the_best_seed(values, measure, text):
 
 
 def test_the_section_takes_the_place_of_the_old_one_and_nothing_else():
-    once = with_section("# Mine\n\ntext\n", "old")
-    twice = with_section(once + "\n## After\n", "new")
+    once = with_section("# Mine\n\ntext\n", "ablation", "old")
+    twice = with_section(once + "\n## After\n", "ablation", "new")
     assert (
-        twice == f"# Mine\n\ntext\n\n## Ablation\n\n{MARKERS[0]}\nnew\n{MARKERS[1]}\n\n## After\n"
+        twice == f"# Mine\n\ntext\n\n## Ablation\n\n{BETWEEN[0]}\nnew\n{BETWEEN[1]}\n\n## After\n"
     )
 
 

@@ -34,7 +34,6 @@ from benchmarks.guidance_plan import (
     settings,
     walking_seconds,
 )
-from benchmarks.guidance_report import MARKERS, with_section
 from benchmarks.guidance_results import read_result
 from benchmarks.guidance_rows import (
     at_one_evaluation,
@@ -46,6 +45,7 @@ from benchmarks.guidance_rows import (
     rows,
 )
 from benchmarks.guidance_tasks import TASKS, aim, reference
+from benchmarks.sections import markers
 from molflow.build import dataset_of
 from molflow.chem.molecule import Checked, read_smiles
 from molflow.chem.objective import parse_objective
@@ -53,6 +53,8 @@ from molflow.chem.objective import parse_objective
 MOLECULES = [a + b + c for a in ("C", "CC", "CO", "CN", "C=C") for b in "CNO" for c in "CNOF"]
 ROOT = Path(__file__).parents[1]
 SMALL = ("tasks=qed,logp0", "budgets=1,4", "steps=1,2", "n=8")
+
+BETWEEN = markers("guidance")
 
 
 @pytest.fixture(scope="module")
@@ -448,20 +450,16 @@ def test_a_plan_says_which_cells_are_missing_and_makes_none(checkpoint, tmp_path
 
 def test_the_table_goes_between_the_markers_and_the_rest_stays(checkpoint, tmp_path):
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Before\n\n{MARKERS[0]}\nold\n{MARKERS[1]}\n\nAfter\n")
+    readme.write_text(f"# Before\n\n{BETWEEN[0]}\nold\n{BETWEEN[1]}\n\nAfter\n")
     run(checkpoint, tmp_path / "out")
     main(["render", f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", f"readme={readme}"])
     text = readme.read_text()
-    assert text.startswith(f"# Before\n\n{MARKERS[0]}\n8 molecules a cell")
-    assert text.endswith(f"{MARKERS[1]}\n\nAfter\n")
+    assert text.startswith(f"# Before\n\n{BETWEEN[0]}\n8 molecules a cell")
+    assert text.endswith(f"{BETWEEN[1]}\n\nAfter\n")
     assert "stale words" not in text
     assert "![Reward against looks](out/guidance-tiny.png)" in text
     assert "| qed: qed:max |" in text
     assert "python -m benchmarks.guidance checkpoint=tiny tasks=qed,logp0" in text
-
-
-def test_a_readme_without_markers_gets_a_section_at_its_end():
-    assert with_section("# A\n", "x") == f"# A\n\n## Guidance\n\n{MARKERS[0]}\nx\n{MARKERS[1]}\n"
 
 
 def test_a_file_that_is_no_result_is_named(tmp_path):

@@ -27,6 +27,18 @@ def posterior(net: Network) -> Posterior:
     return lambda x_s, s, t: net(x_s, s, t).softmax()
 
 
+class Counted:
+    """A posterior that counts how often it is asked: network evaluations."""
+
+    def __init__(self, mu: Posterior) -> None:
+        self.mu = mu
+        self.asked = 0
+
+    def __call__(self, x_s: State, s: Tensor, t: Tensor) -> State:
+        self.asked += 1
+        return self.mu(x_s, s, t)
+
+
 def share(s: Tensor, t: Tensor) -> Tensor:
     """(t - s) / (1 - s), the part of the way to the end that a step goes; s <= t, in [0, 1].
 

@@ -17,7 +17,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from molflow.flow.flow_map import Posterior
+from molflow.flow.flow_map import Counted, Posterior
 from molflow.flow.guidance import Reward
 from molflow.flow.samplers import Step, decoded
 from molflow.flow.state import State
@@ -86,7 +86,7 @@ def particles(
     ``renoised`` with amount 1, otherwise 2 K - 1 for steps of one. Singhal et al. 2025.
     """
     moves = [steps] * (len(times) - 1) if callable(steps) else steps
-    counted, shape = _Counted(mu), (-1, selection.group)
+    counted, shape = Counted(mu), (-1, selection.group)
     x, roots = x_0, torch.arange(len(x_0), device=x_0.device)
     log_weights = before = x.everywhere(0.0)
     rows = []
@@ -138,18 +138,6 @@ def systematic(log_weights: Tensor, uniform: Tensor) -> Tensor:
     # Rounded sums may end off 1 and places at 1: kept apart, no weight of 0 is ever chosen.
     last = 1 - torch.finfo(sums.dtype).eps
     return torch.searchsorted(sums / sums[:, -1:], places.clamp(max=last), right=True)
-
-
-class _Counted:
-    """mu, counting how often it is asked."""
-
-    def __init__(self, mu: Posterior) -> None:
-        self.mu = mu
-        self.asked = 0
-
-    def __call__(self, x: State, s: Tensor, t: Tensor) -> State:
-        self.asked += 1
-        return self.mu(x, s, t)
 
 
 @dataclass(frozen=True)
