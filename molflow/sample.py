@@ -56,12 +56,8 @@ def _sample(config: SampleConfig, arguments: list[str], guide: Guide | None) -> 
 
     task = prepare(config, guide)
     require_room(Path(config.out))
-    if config.scaffold and task.generator.spec.shown == 0:
-        print(
-            f"warning: {config.checkpoint} was trained without shown parts (flow.shown=0): it "
-            "keeps a scaffold, but has not learned to build on one",
-            file=sys.stderr,
-        )
+    for caution in cautions(task, guide):
+        print(f"warning: {config.checkpoint} {caution}", file=sys.stderr)
     result = carry_out(task, guide)
     write_results(config, arguments, task.generator, result)
     print_result(config, result)
@@ -92,6 +88,22 @@ class SampleTask:
             temperature=config.temperature,
             times=self.walk.times[1:-1],
         )
+
+
+def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
+    """What the model was not trained for."""
+    spec, found = task.generator.spec, []
+    if task.config.scaffold and spec.shown == 0:
+        found.append(
+            "was trained without shown parts (flow.shown=0): it keeps a scaffold, but has not "
+            "learned to build on one"
+        )
+    jumps = task.walk.method in ("flow_map", "renoised")
+    if not spec.flow_map and (jumps or (guide is not None and guide.method == "gradient")):
+        found.append(
+            "has learned no flow map (flow.distill=none): where a state will land is a guess"
+        )
+    return found
 
 
 def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from molflow.config import GuidanceConfig
 
 PARTICLES, DRAWS = 16, 16
+NEEDED = "give the score of what is no molecule, below every true score"
 INVALID = -0.01
 """What is no molecule is worth just less than a molecule without any merit."""
 
@@ -72,7 +73,7 @@ def _require_meaning(method: str, **given: float | None) -> None:
 
 def _invalid(invalid: float | None, scorer: Scorer) -> float:
     if invalid is None and isinstance(scorer, ScoreFile):
-        raise InputError("invalid: give the score of what is no molecule, below every true score")
+        raise InputError(f"invalid: {NEEDED}")
     if invalid is not None and not (isinstance(invalid, Real) and math.isfinite(invalid)):
         raise InputError(f"invalid={invalid!r}: a finite number is needed")
     return INVALID if invalid is None else invalid
@@ -95,6 +96,8 @@ def configured_guide(config: GuidanceConfig) -> Guide | None:
         return None
     if len(given) != 1:
         raise InputError(f"guidance={config.method}: needs one of {', '.join(sources)}")
+    if config.score is not None and config.invalid is None:
+        raise InputError(f"guidance.invalid: {NEEDED}")
     return guide(
         config.method,
         _scorer(config),

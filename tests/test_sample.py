@@ -348,3 +348,10 @@ def test_from_the_shell_a_mistake_is_one_line_and_code_2(checkpoint, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == f"error: cannot write '{tmp_path}/file/out': Not a directory\n"
+
+
+def test_a_model_without_a_map_is_said_to_have_none_where_it_jumps(checkpoint, tmp_path, capsys):
+    main([f"checkpoint={checkpoint}", "n=2", "steps=1", "method=flow_map", f"out={tmp_path}"])
+    assert "has learned no flow map" in capsys.readouterr().err
+    main([f"checkpoint={checkpoint}", "n=2", "steps=1", "method=euler", f"out={tmp_path}"])
+    assert "has learned no flow map" not in capsys.readouterr().err

@@ -159,3 +159,9 @@ def test_importing_molflow_loads_nothing_heavy():
     code = "import sys, molflow; print({'torch', 'rdkit', 'numpy'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "set()\n"
+
+
+def test_a_score_file_is_not_started_before_its_invalid_is_known(tmp_path):
+    with pytest.raises(InputError) as caught:
+        configured_guide(GuidanceConfig(method="best_of", score=f"{tmp_path / 'absent.py'}:score"))
+    assert str(caught.value).startswith("guidance.invalid: give the score of what is no molecule")

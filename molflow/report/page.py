@@ -127,8 +127,8 @@ def _goals(report: Report) -> str:
     return (
         "<section id=goals><h2>Target against achieved</h2><table class=measures><thead><tr>"
         f"<th scope=col>wanted</th>{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        "<p class=note>Means over the molecules that have the number; below them the share that "
-        "lies in the target.</p></section>"
+        "<p class=note>Means over all molecules that have the number, repeated ones too; below "
+        "them the share that lies in the target.</p></section>"
     )
 
 
