@@ -308,7 +308,11 @@ def test_a_model_that_has_learned_scaffolds_gives_no_warning(
         (["guidance.objective=qed:max"], "guidance.objective: needs a way to use it"),
         (["guidance=draws", "guidance.objective=qd:max"], "property 'qd': did you mean qed?"),
         (["guidance=draws", "guidance.objective=sa:<3,sa:>5"], "objective: sa:<3 contradicts"),
-        (["guidance=draws", "guidance.score=absent.py:f"], "score: 'absent.py' is no file"),
+        (["guidance=draws", "guidance.score=absent.py:f"], "guidance.invalid: give the score"),
+        (
+            ["guidance=draws", "guidance.score=absent.py:f", "guidance.invalid=0"],
+            "score: 'absent.py' is no file",
+        ),
         (
             ["guidance=particles", "guidance.objective=qed:max", "method=euler"],
             "method='euler': guidance=particles renews noise",
