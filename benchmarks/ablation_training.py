@@ -49,7 +49,9 @@ def train_process(given: Sequence[str]) -> int:
     One signal to us is one signal to it: it saves, then KeyboardInterrupt is raised here.
     """
     print(f"  {command(given)}", flush=True)
-    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both, for a process that a shell starts in the background ignores SIGINT.
+    stopping = (signal.SIGINT, signal.SIGTERM)
+    earlier = {number: signal.signal(number, signal.default_int_handler) for number in stopping}
     # In a session of its own, else Ctrl-C would reach it twice, and a second one ends it unsaved.
     process = subprocess.Popen(
         [sys.executable, "-m", "molflow.train", *given], start_new_session=True
@@ -61,7 +63,8 @@ def train_process(given: Sequence[str]) -> int:
         process.wait()
         raise
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
     if code in (130, -signal.SIGINT, -signal.SIGTERM):
         raise KeyboardInterrupt
     return code
