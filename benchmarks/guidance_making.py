@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from benchmarks.guidance_kept import Protocol, guide_of, known, walk_facts
@@ -25,7 +23,6 @@ from molflow.graph.state import to_graphs
 from molflow.noise import draw_sizes
 
 if TYPE_CHECKING:
-    from molflow.chem.molecule import Checked
     from molflow.generator import Generator
     from molflow.graph.graph import Graph
     from molflow.walk import Walk
@@ -47,7 +44,7 @@ def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
     require_sizes(made.graphs, generator, cell.seed)
     assert made.steering is not None
     return {
-        **measure(strict(made.checked), objective),
+        **measure([one.strict for one in made.checked], objective),
         "evaluations": made.evaluations,
         "looks": made.steering.looks,
         "calls": made.steering.calls / len(made),
@@ -81,26 +78,19 @@ def walked(
     walk: Walk, seed: int, protocol: Protocol, generator: Generator
 ) -> list[list[str | None]]:
     """For every molecule where each of its walks ends: its SMILES, None if not strictly valid."""
-    crowd = generator.crowd(range(protocol.n), seed)
-    order = np.argsort(crowd.sizes, kind="stable")
-    crowd, size = replace(crowd, particles=protocol.walks), max(protocol.batch // protocol.walks, 1)
-    batches = [order[i : i + size] for i in range(0, len(order), size)]
+    crowd = replace(generator.crowd(range(protocol.n), seed), particles=protocol.walks)
+    batches, n = crowd.batches(protocol.batch), protocol.n
     ends: dict[int, list[str | None]] = {}
     with torch.no_grad():
-        for chosen in progress(batches, "walking", len(order), "molecules", weight=len):
+        for chosen in progress(batches, "walking", n, "molecules", weight=len):
             batch = crowd[chosen]
             x_0 = generator.start(batch)
-            moves = walk.moves(x_0, partial(generator.start, batch), batch.uniforms)
+            moves = generator.moves(walk, batch, x_0)
             graphs = to_graphs(sample(moves, generator.posterior, x_0, walk.times))
-            smiles = strict([check(graph, generator.spec.vocabulary) for graph in graphs])
+            smiles = [check(graph, generator.spec.vocabulary).strict for graph in graphs]
             for place, molecule in enumerate(chosen.tolist()):
                 ends[molecule] = smiles[place * protocol.walks : (place + 1) * protocol.walks]
-    return [ends[i] for i in range(len(order))]
-
-
-def strict(checked: Sequence[Checked]) -> list[str | None]:
-    """The SMILES of what is strictly valid, None for the rest."""
-    return [one.smiles if one.reason is None else None for one in checked]
+    return [ends[i] for i in range(n)]
 
 
 def require_sizes(graphs: Sequence[Graph], generator: Generator, seed: int) -> None:

@@ -30,7 +30,7 @@ from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
 from molflow.flow.particles import best_of
 from molflow.flow.restriction import restricted
-from molflow.flow.samplers import trajectory
+from molflow.flow.samplers import Step, trajectory
 from molflow.flow.state import Fields, State
 from molflow.graph.graph import Graph
 from molflow.graph.state import to_graphs
@@ -143,17 +143,17 @@ class Generator:
         oracle = Oracle(guide.scorer, self.spec.vocabulary, guide.invalid)
         made: dict[int, Graph] = {}
         outcomes = []
-        order = np.argsort(crowd.sizes, kind="stable")
-        molecules = max(batch_size // guide.particles, 1)
-        batches = [order[i : i + molecules] for i in range(0, len(order), molecules)]
+        n = len(crowd.molecules)
         with torch.no_grad():
-            for chosen in progress(batches, "sampling", len(order), "molecules", weight=len):
+            for chosen in progress(
+                crowd.batches(batch_size), "sampling", n, "molecules", weight=len
+            ):
                 batch = crowd[chosen]
                 x_0 = self.start(batch)
                 task = Task(
                     mu=self._posterior(batch),
                     x_0=x_0,
-                    moves=walk.moves(x_0, partial(self.start, batch), batch.uniforms),
+                    moves=self.moves(walk, batch, x_0),
                     times=walk.times,
                     uniforms=partial(self._looks, batch),
                     choices=batch.choices(walk.steps - 1),
@@ -163,14 +163,21 @@ class Generator:
                 made.update(zip(chosen.tolist(), to_graphs(outcome.x[best]), strict=True))
                 outcomes.append(outcome)
         steering = summarise(guide, walk.times, outcomes, oracle.asked, oracle.calls)
-        return [made[i] for i in range(len(order))], steering
+        return [made[i] for i in range(n)], steering
 
-    def _looks(self, crowd: Crowd, step: int, count: int) -> list[Fields]:
-        """The uniform numbers of looking ahead, on the device of the model."""
+    def moves(self, walk: Walk, crowd: Crowd, x_0: State) -> list[Step]:
+        """The steps of a walk, with the random numbers of these molecules."""
+        return walk.moves(x_0, partial(self.start, crowd), partial(self.uniforms, crowd))
+
+    def uniforms(self, crowd: Crowd, step: int, purpose: int, count: int = 1) -> list[Fields]:
+        """The uniform numbers of ``crowd.uniforms``, where the model is."""
         return [
             {name: value.to(self.device) for name, value in fields.items()}
-            for fields in crowd.uniforms(step, LOOKS, count)
+            for fields in crowd.uniforms(step, purpose, count)
         ]
+
+    def _looks(self, crowd: Crowd, step: int, count: int) -> list[Fields]:
+        return self.uniforms(crowd, step, LOOKS, count)
 
     def trajectory(
         self, n: int, walk: Walk, seed: int = 0, plan: Plan | None = None
@@ -258,12 +265,10 @@ class Generator:
         self, walk: Walk, crowd: Crowd, batch_size: int
     ) -> Iterator[tuple[NDArray[np.int64], float, State]]:
         """(places in the crowd, t, x_t) at every time of every batch, similar sizes together."""
-        order = np.argsort(crowd.sizes, kind="stable")
-        for first in range(0, len(order), batch_size):
-            chosen = order[first : first + batch_size]
+        for chosen in crowd.batches(batch_size):
             batch = crowd[chosen]
             x_0 = self.start(batch)
-            moves = walk.moves(x_0, partial(self.start, batch), batch.uniforms)
+            moves = self.moves(walk, batch, x_0)
             for t, x in trajectory(moves, self._posterior(batch), x_0, walk.times):
                 yield chosen, t, x
 

@@ -5,7 +5,7 @@ Nothing depends on which molecules are made together: neither n nor the batch si
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,6 +65,13 @@ class Crowd:
     def __getitem__(self, chosen: NDArray[np.int64]) -> Crowd:
         """The molecules at the places ``chosen``."""
         return replace(self, molecules=self.molecules[chosen], sizes=self.sizes[chosen])
+
+    def batches(self, size: int) -> Iterator[NDArray[np.int64]]:
+        """Places of the molecules, similar sizes together: of ``size`` particles at most, or of one
+        molecule where it has more."""
+        order, molecules = np.argsort(self.sizes, kind="stable"), max(size // self.particles, 1)
+        for first in range(0, len(order), molecules):
+            yield order[first : first + molecules]
 
     def blank(self) -> State:
         """G * particles states with their masks; given variables are clean, noise goes elsewhere.

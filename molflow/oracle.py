@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from molflow.chem.molecule import Checked, check, read_smiles
+from molflow.chem.molecule import Checked, check
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.graph.state import to_graphs
+from molflow.scores import Remembered, has_score
 
 if TYPE_CHECKING:
     from molflow.chem.aggregation import Scored
@@ -32,15 +33,16 @@ class Oracle:
     def __init__(self, scorer: Scorer, vocabulary: Vocabulary, invalid: float = 0.0) -> None:
         if not math.isfinite(invalid):
             raise InputError(f"guidance.invalid={invalid}: a finite number is needed")
-        self.scorer, self.vocabulary, self.invalid = scorer, vocabulary, invalid
+        self.scores = scorer if isinstance(scorer, Remembered) else Remembered(scorer)
+        self.known_before = len(self.scores.known)
+        self.vocabulary, self.invalid = vocabulary, invalid
         self.asked = 0
         self.of_graph: dict[bytes, float] = {}
-        self.of_smiles: dict[str, Scored] = {}
 
     @property
     def calls(self) -> int:
         """Molecules that the scorer was asked about."""
-        return len(self.of_smiles)
+        return len(self.scores.known) - self.known_before
 
     def __call__(self, x: State) -> Tensor:
         """(B,) float64 rewards of clean states."""
@@ -57,18 +59,9 @@ class Oracle:
 
     def judge(self, checked: Sequence[Checked]) -> list[Scored | None]:
         """The scores of what is strictly valid, None for the rest."""
-        smiles = [one.smiles if one.reason is None else None for one in checked]
-        new = dict.fromkeys(
-            name for name in smiles if name is not None and name not in self.of_smiles
-        )
-        # Read anew: sums over atoms differ in their last digits with the order of the atoms, and
-        # the same molecule first came as another graph in another batch.
-        found = self.scorer.score_many([read_smiles(name) for name in new])
-        self.of_smiles |= dict(zip(new, found, strict=True))
-        return [None if name is None else self.of_smiles[name] for name in smiles]
+        self.scores.ask([one.strict for one in checked])
+        return [None if one.strict is None else self.scores.known[one.strict] for one in checked]
 
     def reward(self, scored: Scored | None) -> float:
         """What a molecule is worth to guidance: a finite number."""
-        if scored is None or scored.error is not None or not math.isfinite(scored.total):
-            return self.invalid
-        return scored.total
+        return scored.total if scored is not None and has_score(scored) else self.invalid

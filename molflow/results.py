@@ -14,7 +14,7 @@ from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, progress, require_writable
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, RECORD, WEIGHTS
-from molflow.scores import has_score
+from molflow.scores import SCORE, has_score
 from molflow.summary import Result, Run, steering_by_time, steering_numbers
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 DRAWN = 24
 FOLLOWED = 64
 PACKAGES = ("molflow", "torch", "numpy", "rdkit")
-SCORE = "score"
-"""The column and the tag of the score."""
 COLUMNS = ("index", "smiles", "valid", "connected", "fragments", "reason")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from molflow.chem.molecule import Checked, canonical_smiles, read_smiles
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from molflow.chem.aggregation import Scored
     from molflow.chem.scoring import Scorer
+
+
+SCORE = "score"
+"""What the score is called in files and on the page."""
 
 
 class Remembered:
@@ -52,18 +56,21 @@ class Remembered:
     def score_many(self, mols: Sequence[Chem.Mol]) -> list[Scored]:
         """The scores of sanitised molecules, in order."""
         smiles = [canonical_smiles(mol) for mol in mols]
-        new = dict.fromkeys(one for one in smiles if one not in self.known)
+        self.ask(smiles)
+        return [self.known[one] for one in smiles]
+
+    def ask(self, smiles: Iterable[str | None]) -> None:
+        """Makes the scores of these molecules, by their canonical SMILES, known."""
+        new = dict.fromkeys(one for one in smiles if one is not None and one not in self.known)
         # Read anew: the last digits of a score depend on the order of the atoms.
         found = self.scorer.score_many([read_smiles(one) for one in new])
         self.known |= dict(zip(new, found, strict=True))
-        return [self.known[one] for one in smiles]
 
     def judge(self, checked: Sequence[Checked]) -> tuple[Scored | None, ...]:
         """The score of every attempt, None where it is not strictly valid."""
-        return tuple(
-            self.score_many([one.mol])[0] if one.mol is not None and one.reason is None else None
-            for one in progress(checked, "scoring", unit="molecules")
-        )
+        for one in progress(checked, "scoring", unit="molecules"):
+            self.ask([one.strict])
+        return tuple(None if one.strict is None else self.known[one.strict] for one in checked)
 
     def errors(self) -> Counter[str]:
         """How many distinct molecules have no score, by the error."""

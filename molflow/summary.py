@@ -52,8 +52,8 @@ class Run:
         """The distinct strictly valid molecules: SMILES -> index of the first of its kind."""
         found: dict[str, int] = {}
         for i, one in enumerate(self.samples):
-            if one.reason is None and one.smiles is not None:
-                found.setdefault(one.smiles, i)
+            if one.strict is not None:
+                found.setdefault(one.strict, i)
         return found
 
     @property

@@ -56,7 +56,7 @@ class Walk:
         """One step for each interval of the times.
 
         noise: k -> another draw of x_0, for step k = 1, 2, ... uniforms: (k, purpose) -> uniform
-        numbers (see ``noise.Crowd``). Both are asked when the step is taken.
+        numbers (see ``noise.Crowd``), where x_0 is. Both are asked when the step is taken.
         """
         moves = [self._move(x_0, noise, k) for k in range(1, self.steps + 1)]
         if self.temperature > 0:
@@ -71,8 +71,7 @@ class Walk:
 
     def _drawing(self, last: Step, uniforms: Callable[[int, int], list[Fields]]) -> Step:
         def step(mu: Posterior, x: State, s: Tensor, t: Tensor) -> State:
-            (fields,) = uniforms(self.steps, DRAWS)
-            numbers = {name: u.to(x.device) for name, u in fields.items()}
+            (numbers,) = uniforms(self.steps, DRAWS)
             return drawn(last, numbers, self.temperature)(mu, x, s, t)
 
         return step

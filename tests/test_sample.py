@@ -5,46 +5,31 @@ import hashlib
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from rdkit import Chem
 
-from molflow.build import build_dataset, build_network
+from molflow.build import build_network
 from molflow.checkpoint import ModelSpec, save_model
-from molflow.chem.vocabulary import Vocabulary
-from molflow.config import DatasetConfig
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import Generator
 from molflow.sample import main, training_smiles
 
-SPEC = ModelSpec(
-    vocabulary=Vocabulary(("C", "N", "O")),
-    max_atoms=4,
-    size_law=(0.0, 0.25, 0.25, 0.25, 0.25),
-    width=16,
-    pair_width=8,
-    depth=1,
-    heads=2,
-    positions=False,
-    loss="cross_entropy",
-    prior_scale=0.5,
-    dataset={"name": "smiles_file", "path": "absent.csv", "split": "random"},
-)
 FILES = ["grid.png", "report.html", "run.json", "samples.csv", "samples.sdf", "samples.smi"]
 MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory, perturbed) -> Path:
+def checkpoint(tmp_path_factory, perturbed, tiny_spec) -> Path:
     """A model that was never trained and makes valid and invalid molecules, of up to four atoms."""
     folder = tmp_path_factory.mktemp("model")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        save_model(folder, perturbed(build_network(SPEC), seed=1, size=0.3), SPEC)
+        spec = tiny_spec()
+        save_model(folder, perturbed(build_network(spec), seed=1, size=0.3), spec)
     return folder
 
 
@@ -187,21 +172,9 @@ def test_all_molecules_have_the_size_that_was_asked_for(checkpoint, tmp_path):
 
 
 @pytest.fixture
-def of_a_file(tmp_path) -> ModelSpec:
+def of_a_file(tmp_path, tiny_spec, molecule_file) -> ModelSpec:
     """The specification of a model that was trained on a file, and the file beside it."""
-    path = tmp_path / "mine.csv"
-    path.write_text("smiles\n" + "\n".join(MOLECULES) + "\n")
-    config = DatasetConfig(
-        name="smiles_file", path=str(path), split="random", cache=str(tmp_path / "cache")
-    )
-    data = build_dataset(config)
-    return replace(
-        SPEC,
-        vocabulary=data.vocabulary,
-        max_atoms=data.max_atoms,
-        size_law=tuple(data.size_law().tolist()),
-        dataset=vars(config).copy(),
-    )
+    return tiny_spec(molecule_file(tmp_path / "mine.csv", MOLECULES))
 
 
 def test_the_training_molecules_of_a_model_are_found_again(of_a_file):

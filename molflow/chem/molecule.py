@@ -184,6 +184,11 @@ class Checked:
     def connected(self) -> bool:
         return self.fragments == 1
 
+    @property
+    def strict(self) -> str | None:
+        """The SMILES of a strictly valid molecule, None for every other."""
+        return self.smiles if self.reason is None else None
+
 
 def _valence_reason(error: Chem.AtomValenceException, mol: Chem.Mol) -> str:
     """Such as "valence: C 5 > 4 at atom 3": the atom's position in the graph, counted from 0."""

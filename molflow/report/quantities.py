@@ -12,7 +12,7 @@ from molflow.chem.objective import Component
 from molflow.chem.properties import PROPERTIES, Property
 from molflow.console import progress
 from molflow.report.values import Better, Quantity
-from molflow.scores import Remembered, has_score
+from molflow.scores import SCORE, Remembered, has_score
 from molflow.summary import Run, chosen
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Row = dict[str, float]
 """Name of a quantity -> number, of one molecule."""
 
-SCORE = "score"
 SHOWN = ("qed", "logp", "sa", "tpsa", "mw")
 """Properties that every report has."""
 TRAINING = 2000
