@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results"
 ONE_SEED_ABOVE = 8
-PACKAGES = ("molflow", "torch", "rdkit", "numpy")
 PROTOCOL = {
     "strict_valid": "the whole molecule sanitises unrepaired and is connected / attempts",
     "plain_valid": "sanitises / attempts; the largest fragment counts on",
@@ -156,23 +155,15 @@ def record(
     rows: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """All that is needed to know what the numbers mean and to make them again."""
-    from importlib.metadata import version
-
-    import torch
-
-    from benchmarks.measuring import FORMAT
+    from benchmarks.measuring import FORMAT, provenance
 
     # Where things lie on this machine is nobody else's business.
     settings = {k: v for k, v in asdict(config).items() if k not in ("checkpoint", "out")}
-    model = generator.spec.to_dict()
-    model["dataset"] = {k: v for k, v in model["dataset"].items() if k not in ("path", "cache")}
     return {
         "format": FORMAT,
         "config": settings,
-        "model": {"sha256": generator.fingerprint, **model},
+        **provenance(generator),
         "protocol": PROTOCOL,
-        "machine": {"device": str(generator.device), "threads": torch.get_num_threads()},
-        "versions": {name: version(name) for name in PACKAGES},
         "rows": rows,
         "cells": [asdict(cell) | found for cell, found in zip(cells, numbers, strict=True)],
     }

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from molflow.generator import Generator
 
 FORMAT = 1
-PACKAGES = ("molflow", "torch", "rdkit", "numpy")
 PROTOCOL = {
     "reward": "mean score of the distinct strictly valid molecules, and its standard error",
     "strict_valid": "the whole molecule sanitises unrepaired and is connected / attempts",
@@ -46,22 +44,17 @@ def record(
 
     settings: of the run, without where things lie. objectives: task -> objective as text.
     """
-    import torch
+    from benchmarks.measuring import provenance
 
-    # Where things lie on this machine is nobody else's business.
-    model = generator.spec.to_dict()
-    model["dataset"] = {k: v for k, v in model["dataset"].items() if k not in ("path", "cache")}
     found = rows(cells, numbers)
     made = claims(found)
     budgets = sorted({claim["budget"] for claim in made})
     return {
         "format": FORMAT,
         "config": dict(settings),
-        "model": {"sha256": generator.fingerprint, **model},
+        **provenance(generator),
         "protocol": PROTOCOL,
         "objectives": dict(objectives),
-        "machine": {"device": str(generator.device), "threads": torch.get_num_threads()},
-        "versions": {name: version(name) for name in PACKAGES},
         "rows": found,
         "best": best(found),
         "claims": made,

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import torch
 
 from molflow.build import METHODS, dataset_of
 from molflow.chem.molecule import Checked, check_many
@@ -27,6 +28,7 @@ from molflow.metrics.validity import measure
 
 FORMAT = 1
 WARM_UP = 512
+PACKAGES = ("molflow", "torch", "rdkit", "numpy")
 ANCHORS = {"training": False, "redraw": True}
 """Rows that no model makes, and whether a training molecule may come twice in them."""
 
@@ -133,6 +135,18 @@ def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any
         about["noise"] = protocol.noise if METHODS[cell.method].stochastic else None
         about["device"] = str(generator.device)
     return about
+
+
+def provenance(generator: Generator) -> dict[str, Any]:
+    """Of which model and by what a result was made, for its JSON."""
+    # Where things lie on this machine is nobody else's business.
+    model = generator.spec.to_dict()
+    model["dataset"] = {k: v for k, v in model["dataset"].items() if k not in ("path", "cache")}
+    return {
+        "model": {"sha256": generator.fingerprint, **model},
+        "machine": {"device": str(generator.device), "threads": torch.get_num_threads()},
+        "versions": {name: version(name) for name in PACKAGES},
+    }
 
 
 def content(value: Any) -> str:
