@@ -131,6 +131,8 @@ DISTILLATIONS: dict[str, SelfDistillation] = {
     "ecld_text": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_TEXT),
     "psd": psd_loss,
 }
+WITHOUT_DERIVATIVE = ("none", "psd")
+"""What of ``flow.distill`` differentiates no network along time: the rest compiles slowly."""
 
 
 def build_dataset(config: DatasetConfig) -> MoleculeDataset:
@@ -210,6 +212,7 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
             share=flow.distill_share,
             weight=flow.distill_weight,
             average_teacher=flow.teacher == "average",
+            derivative=flow.distill not in WITHOUT_DERIVATIVE,
         )
     smoothing = {"smoothing": flow.label_smoothing} if flow.loss == "cross_entropy" else {}
     loss = LOSSES[flow.loss]

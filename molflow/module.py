@@ -47,7 +47,8 @@ class Distillation:
     """What teaches the flow map off the diagonal, on the first ``share`` of every batch.
 
     weight: of this loss beside that of the diagonal. times: the law of (s, t). average_teacher:
-    whether the averaged weights teach, or the live ones under stop-gradient.
+    whether the averaged weights teach, or the live ones under stop-gradient. derivative: whether
+    the loss differentiates ``net``; one that does not asks it once, for mu_st(x_s).
     """
 
     loss: SelfDistillation
@@ -55,6 +56,7 @@ class Distillation:
     share: float
     weight: float
     average_teacher: bool
+    derivative: bool
 
 
 @dataclass(frozen=True)
@@ -167,20 +169,25 @@ class FlowModule(pl.LightningModule):
     def loss(self, net: Network, x_1: State, drawn: Draws) -> tuple[Tensor, dict[str, Tensor]]:
         """The scalar that training minimises, and the means that it is made of."""
         objective, distillation = self.objective, self.objective.distillation
-        x_0 = prior(x_1, drawn.noise, objective.prior_scale)
         off = 0 if distillation is None else round(distillation.share * len(x_1))
-        on_diagonal, above = slice(off, None), slice(0, off)
-        t = objective.time_law(drawn.uniform[0, on_diagonal])
-        x_t = interpolate(x_0[on_diagonal], x_1[on_diagonal], t)
-        parts = _means(objective.loss(net(x_t, t, t), x_1[on_diagonal]))
+        above, on_diagonal = slice(0, off), slice(off, None)
+        s = t = objective.time_law(drawn.uniform[0])
+        if distillation is not None and off > 0:
+            pairs = distillation.times(*drawn.uniform[1:3, above])
+            s, t = (torch.cat([time_, t[on_diagonal]]) for time_ in pairs)
+        x_s = interpolate(prior(x_1, drawn.noise, objective.prior_scale), x_1, s)
+        # One call for both halves: on a CPU two small batches cost far more than a large one.
+        first = off if distillation is not None and distillation.derivative else 0
+        output = net(x_s[first:], s[first:], t[first:])
+        parts = _means(objective.loss(output[off - first :], x_1[on_diagonal]))
         total = self._weighted(parts)
         if distillation is not None and off > 0:
-            s, t = distillation.times(*drawn.uniform[1:3, above])
-            x_s = interpolate(x_0[above], x_1[above], s)
+            student = net if distillation.derivative else lambda *_: output[above]
             teacher = net
             if distillation.average_teacher:
                 teacher = self.compiled_average or self.average.module
-            gaps = _means(distillation.loss(net, teacher, x_s, s, t, drawn.uniform[3, above]))
+            asked = x_s[above], s[above], t[above], drawn.uniform[3, above]
+            gaps = _means(distillation.loss(student, teacher, *asked))
             total = total + distillation.weight * self._weighted(gaps)
             parts |= {f"map_{name}": gap for name, gap in gaps.items()}
         return total, parts

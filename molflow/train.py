@@ -110,7 +110,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
             return
         checkpoint = resumed.path
     trial = make_trial(config, spec, dataset, stream)
-    if wants_compilation(config.trainer):
+    if wants_compilation(config.trainer, config.flow.distill):
         module.compile_networks()
     trainer = make_trainer(config, trial)
     if is_main_process():
@@ -186,7 +186,7 @@ def introduce(config: TrainConfig, dataset: MoleculeDataset, parameters: int) ->
         print(f"left out: {reasons}; listed in {dataset.report}")
     print(f"atoms:   {' '.join(dataset.vocabulary.atoms)}; at most {dataset.max_atoms}")
     precision = "bf16" if wants_bf16(config.trainer) else "fp32"
-    compiled = wants_compilation(config.trainer)
+    compiled = wants_compilation(config.trainer, config.flow.distill)
     note = ", compiled (the first step takes a minute)" if compiled else ""
     print(f"network: {parameters:,} parameters, {config.dataset.order} order, {precision}{note}")
     print(f"folder:  {config.out}", flush=True)

@@ -17,7 +17,7 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
-from molflow.build import PARENTAL, require_same
+from molflow.build import PARENTAL, WITHOUT_DERIVATIVE, require_same
 from molflow.callbacks import Checkpoints, Progress, Snapshots, Trial
 from molflow.checkpoint import ModelSpec, read_spec
 from molflow.config import TrainConfig, TrainerConfig, to_plain
@@ -98,14 +98,17 @@ def wants_bf16(settings: TrainerConfig) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def wants_compilation(settings: TrainerConfig) -> bool:
-    """Where asked, or where ``auto`` finds a compiler and a run long enough to repay a minute."""
+def wants_compilation(settings: TrainerConfig, distill: str) -> bool:
+    """Where asked, or where ``auto`` finds a compiler and a run long enough to repay a minute.
+
+    A derivative of the network along time compiles for many minutes: only where asked.
+    """
     if settings.compile != "auto":
         return settings.compile == "always"
     compiler = any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++"))
     minutes = settings.max_minutes or math.inf
     long = settings.steps >= STEPS_WORTH_COMPILING and minutes >= MINUTES_WORTH_COMPILING
-    return compiler and long
+    return compiler and long and distill in WITHOUT_DERIVATIVE
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ def distilled(module: FlowModule, seen: list[tuple], average_teacher: bool) -> N
         return {name: torch.full((len(x_s),), 2.0) for name in x_s.values}
 
     distillation = Distillation(
-        loss, triangle, share=0.5, weight=3.0, average_teacher=average_teacher
+        loss, triangle, 0.5, 3.0, average_teacher=average_teacher, derivative=True
     )
     module.objective = replace(OBJECTIVE, distillation=distillation)
 
@@ -229,6 +229,29 @@ def test_the_teacher_is_the_live_network_or_its_average(
     ((net, teacher, *_),) = seen
     assert net is module.net
     assert teacher is (module.average.module if average else module.net)
+
+
+def test_a_loss_without_derivative_gets_what_one_call_gave_at_its_states(
+    module: FlowModule, x_1: State
+) -> None:
+    calls = []
+
+    def net(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
+        calls.append(len(x))
+        return x.map(lambda value: value + (s + 2 * t)[:, None, None])
+
+    def loss(net, teacher, x_s, s, t, r):
+        given = net(x_s, s, t).values
+        return {name: (value**2).mean((1, 2)) for name, value in given.items()}
+
+    distillation = Distillation(loss, triangle, 0.5, 3.0, average_teacher=False, derivative=True)
+    module.objective = replace(OBJECTIVE, distillation=distillation)
+    apart, _ = module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
+    assert calls == [1, 1]
+    module.objective = replace(OBJECTIVE, distillation=replace(distillation, derivative=False))
+    together, _ = module.loss(net, x_1, drawn)
+    assert calls == [1, 1, 2]
+    assert together.item() == pytest.approx(apart.item(), rel=1e-6)
 
 
 def trained(

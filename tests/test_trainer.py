@@ -207,7 +207,7 @@ def test_a_long_run_is_compiled(
     monkeypatch: pytest.MonkeyPatch, steps: int, minutes: float | None, wanted: bool
 ) -> None:
     compilers(monkeypatch, "g++")
-    assert wants_compilation(TrainerConfig(steps=steps, max_minutes=minutes)) is wanted
+    assert wants_compilation(TrainerConfig(steps=steps, max_minutes=minutes), "psd") is wanted
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_run_is_compiled_where_there_is_a_compiler(
     compilers(monkeypatch, *names)
     if cxx is not None:
         monkeypatch.setenv("CXX", cxx)
-    assert wants_compilation(TrainerConfig()) is wanted
+    assert wants_compilation(TrainerConfig(), "none") is wanted
 
 
 @pytest.mark.parametrize(
@@ -237,5 +237,14 @@ def test_compilation_obeys_always_and_never(
     monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], steps: int
 ) -> None:
     compilers(monkeypatch, *names)
-    assert wants_compilation(TrainerConfig(compile="always", steps=steps))
-    assert not wants_compilation(TrainerConfig(compile="never", steps=steps))
+    assert wants_compilation(TrainerConfig(compile="always", steps=steps), "csd")
+    assert not wants_compilation(TrainerConfig(compile="never", steps=steps), "none")
+
+
+@pytest.mark.parametrize("distill", ["csd", "csd_official", "ecld", "ecld_graph", "ecld_text"])
+def test_a_derivative_along_time_is_compiled_only_where_asked(
+    monkeypatch: pytest.MonkeyPatch, distill: str
+) -> None:
+    compilers(monkeypatch, "g++")
+    assert not wants_compilation(TrainerConfig(), distill)
+    assert wants_compilation(TrainerConfig(compile="always"), distill)
