@@ -1,10 +1,12 @@
 """Which objective makes the best map in equal time: ``python -m benchmarks.ablation``.
 
 Every run trains one network for the same wall time, one after the other, as a process of
-molflow.train; its weights at four checkpoints are sampled at 1, 2, 4 and 50 network evaluations.
+molflow.train; its weights at four checkpoints are sampled at 1, 2 and 4 network evaluations, the
+last ones at 50 too.
 A run is kept when it is finished and goes on where it was stopped. Before the runs, or instead
 with ``plan``, stands what they take; ``render`` makes the table and the plot again, ``merge`` takes
-in the results of another machine. Run it on a quiet machine: the clock decides.
+in the results of another machine. Run it on a quiet machine: the clock decides; or measure there
+how many steps each objective makes in a minute, and give them as ``pace``.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from benchmarks.ablation_plan import (
     command,
     lineage,
     parse_run,
+    read_pace,
     schedule,
     shared_arguments,
 )
@@ -48,6 +51,9 @@ class AblationConfig:
     )
     minutes: float = key(20.0, "of training for every run", within=POSITIVE)
     n: int = key(10_000, "molecules a sample", within=COUNT)
+    pace: str = key(
+        "", "steps a minute such as vfm=310,psd=230, to count instead of minutes beside other work"
+    )
     train: str = key("dataset=qm9", "arguments of molflow.train that all runs share")
     folder: str = key("runs/ablation", "of the run folders", required=True)
     out: str = key("", "folder of the results; empty is benchmarks/results")
@@ -64,12 +70,13 @@ class AblationConfig:
     def setup(self) -> Setup:
         """What all runs have in common."""
         shared = shared_arguments(self.train)
-        return Setup(self.minutes, self.n, shared, Path(self.folder), self.force)
+        pace = read_pace(self.pace)
+        return Setup(self.minutes, self.n, shared, Path(self.folder), self.force, pace)
 
     @property
     def settings(self) -> dict[str, Any]:
         """What results must share to stand beside each other."""
-        return {"minutes": self.minutes, "n": self.n, "train": self.train}
+        return {"minutes": self.minutes, "n": self.n, "train": self.train, "pace": self.pace}
 
 
 def main(words: list[str]) -> None:

@@ -58,16 +58,15 @@ def machines(results: Results) -> list[Mapping[str, Any]]:
 
 
 def groups(results: Results, measure: str, steps: int, minutes: float) -> list[Group]:
-    """The values of one measure in one cell of all runs; nan where it was undefined."""
+    """The values of one measure in one cell of all runs that have it; nan where undefined."""
     known = machines(results)
     found: dict[tuple[str, int], list[tuple[int, float]]] = {}
     for entry in results.runs.values():
         key = label(run_of(entry)), known.index(entry["machine"])
-        (cell,) = (
-            c for c in entry["cells"] if c["steps"] == steps and math.isclose(c["minutes"], minutes)
-        )
-        value = math.nan if cell[measure] is None else float(cell[measure])
-        found.setdefault(key, []).append((entry["seed"], value))
+        for cell in entry["cells"]:
+            if cell["steps"] == steps and math.isclose(cell["minutes"], minutes):
+                value = math.nan if cell[measure] is None else float(cell[measure])
+                found.setdefault(key, []).append((entry["seed"], value))
     return [
         Group(name, machine, tuple(value for _, value in sorted(values)))
         for (name, machine), values in found.items()

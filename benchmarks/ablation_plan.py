@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -20,11 +20,12 @@ from molflow.schema import keys
 FLOW = "vfm"
 """The name of an objective that teaches the diagonal alone: flow.distill=none."""
 OBJECTIVES = (FLOW, *(c for c in keys(TrainConfig)["flow.distill"].choices if c != "none"))
-WITHOUT_DERIVATIVE = (FLOW, "psd")
 JOINT = ("csd", "ecld", "psd")
 CHECKPOINTS = 4
 METHODS = {1: "flow_map", 2: "flow_map", 4: "flow_map", 50: "euler"}
 """Network evaluations a molecule, and the method that spends them."""
+EARLY = (1, 2, 4)
+"""Those that are measured at every checkpoint; 50 only at the last one, for they take longest."""
 LATER = (
     "the best in random order",
     "the second best in random order",
@@ -37,7 +38,7 @@ EVALUATIONS_PER_SECOND = 2_900
 SECONDS_OF_FCD = 0.004
 """A molecule, on two CPU cores: what the expected duration is made of."""
 OWN_KEYS = frozenset({"seed", "out", "resume", "checkpoint", "dataset.order", "flow.distill"})
-OWN_KEYS |= {"trainer.max_minutes", "trainer.snapshots"}
+OWN_KEYS |= {"trainer.max_minutes", "trainer.steps", "trainer.snapshots"}
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ class Setup:
     """What all runs have in common.
 
     minutes: of training. n: molecules a sample. shared: arguments of molflow.train. folder: of the
-    run folders. force: FCD of fewer than 1,000 molecules too.
+    run folders. force: FCD of fewer than 1,000 molecules too. pace: objective -> optimizer steps a
+    minute; one that stands there trains for its steps, whatever the clock says.
     """
 
     minutes: float
@@ -137,6 +139,7 @@ class Setup:
     shared: tuple[str, ...]
     folder: Path
     force: bool = False
+    pace: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, run: Run) -> Path:
         """The folder of one run."""
@@ -145,16 +148,18 @@ class Setup:
     def arguments(self, run: Run) -> list[str]:
         """Of molflow.train for ``run``, which has its share of the minutes.
 
-        Steps never end a run, and no trial takes time from it. Compiling a derivative along time
-        takes longer than it saves.
+        No trial takes time from it.
         """
+        minutes = self.minutes * run.share
+        length = [f"trainer.max_minutes={minutes:g}", "trainer.steps=1000000"]
+        if run.objective in self.pace:
+            steps = round(minutes * self.pace[run.objective])
+            length = ["trainer.max_minutes=null", f"trainer.steps={steps}"]
         made = [
             f"dataset.order={run.order}",
             f"flow.distill={'none' if run.objective == FLOW else run.objective}",
             f"seed={run.seed}",
-            f"trainer.max_minutes={self.minutes * run.share:g}",
-            "trainer.steps=1000000",
-            f"trainer.compile={'auto' if run.objective in WITHOUT_DERIVATIVE else 'never'}",
+            *length,
             "trainer.sample_every=0",
             f"trainer.snapshots={run.parts}",
         ]
@@ -176,9 +181,21 @@ class Setup:
         return {k / CHECKPOINTS: path for k, path in enumerate(found, 1)}
 
     def measuring_minutes(self) -> float:
-        """Expected: samples, decoding and FCD of all checkpoints of a run."""
-        seconds = sum(steps / EVALUATIONS_PER_SECOND + SECONDS_OF_FCD for steps in METHODS)
-        return CHECKPOINTS * self.n * seconds / 60
+        """Expected: samples, decoding and FCD of all cells of a run."""
+        cells = (CHECKPOINTS - 1) * EARLY + tuple(METHODS)
+        return self.n * sum(k / EVALUATIONS_PER_SECOND + SECONDS_OF_FCD for k in cells) / 60
+
+
+def read_pace(text: str) -> dict[str, float]:
+    """objective -> steps a minute of ``vfm=310,psd=230``; InputError says what is wrong."""
+    pace = {}
+    for part in filter(None, text.split(",")):
+        name, _, number = part.partition("=")
+        if name not in OBJECTIVES or not re.fullmatch(r"\d+(\.\d+)?", number):
+            known = ", ".join(OBJECTIVES)
+            raise InputError(f"pace={text!r}: <objective>=<steps a minute>, objective of {known}")
+        pace[name] = float(number)
+    return pace
 
 
 def lineage(run: Run) -> list[Run]:

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.ablation_orders import (
     LARGER_IS_BETTER,
@@ -17,7 +18,7 @@ from benchmarks.ablation_orders import (
     run_of,
     steps_of,
 )
-from benchmarks.ablation_plan import CHECKPOINTS, METHODS, Setup, shared_arguments
+from benchmarks.ablation_plan import CHECKPOINTS, METHODS, Setup, read_pace, shared_arguments
 from benchmarks.ablation_results import Results
 from benchmarks.sections import write_section
 from molflow.console import atomic_write
@@ -51,7 +52,7 @@ def section(results: Results, picture: str) -> str:
     }
     titles = [f"{MEASURES[m]}, {minutes * c / CHECKPOINTS:g} min" for m, c in early]
     lines = [
-        f"{minutes:g} minutes of training a run, parents included; {n:,} molecules a cell. Strict "
+        f"{budget(results.settings)}; {n:,} molecules a cell. Strict "
         "VU: distinct strictly valid molecules per attempt, in percent. FCD: distinct valid ones "
         f"against the validation set. Steps: {', '.join(f'{k} {m}' for k, m in METHODS.items())}.",
         "",
@@ -72,6 +73,17 @@ def section(results: Results, picture: str) -> str:
         *command_lines(results),
     ]
     return "\n".join(lines)
+
+
+def budget(settings: Mapping[str, Any]) -> str:
+    """What every run had, in words."""
+    if not settings["pace"]:
+        return f"{settings['minutes']:g} minutes of training a run, parents included"
+    rates = ", ".join(f"{name} {rate:g}" for name, rate in read_pace(settings["pace"]).items())
+    return (
+        f"As many optimizer steps a run, parents included, as take {settings['minutes']:g} minutes "
+        f"on the quiet machine, where a minute has so many: {rates}"
+    )
 
 
 def numbers(
@@ -108,7 +120,8 @@ def command_lines(results: Results) -> list[str]:
     """The trainings as commands, those of parents before, each once."""
     settings = results.settings
     shared = shared_arguments(settings["train"])
-    setup = Setup(settings["minutes"], settings["n"], shared, Path("runs/ablation"))
+    pace = read_pace(settings["pace"])
+    setup = Setup(settings["minutes"], settings["n"], shared, Path("runs/ablation"), pace=pace)
     lines = [line for entry in results.runs.values() for line in setup.commands(run_of(entry))]
     return ["```", *dict.fromkeys(lines), "```"]
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ablation_plan import METHODS, Run, Setup, lineage
+from benchmarks.ablation_plan import EARLY, METHODS, Run, Setup, lineage
 from benchmarks.ablation_training import training_steps
 from molflow.console import atomic_write, progress
 from molflow.errors import InputError
@@ -96,7 +96,7 @@ def measured(run: Run, setup: Setup) -> Entry:
 
     generators = {share: load(path) for share, path in setup.models(run).items()}
     protocol = prepare(generators[1.0], setup.n, 1.0, setup.force)
-    grid = [(share, steps) for share in generators for steps in METHODS]
+    grid = [(share, k) for share in generators for k in (METHODS if share == 1 else EARLY)]
     cells = []
     for share, steps in progress(grid, f"measuring {run.name}", len(grid), "cells"):
         cell, generator = Cell(METHODS[steps], steps, 0), generators[share]

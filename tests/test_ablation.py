@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ pytest.importorskip("benchmarks.ablation", reason="the folder benchmarks is not 
 from benchmarks import ablation, ablation_curves, ablation_training
 from benchmarks.ablation import main
 from benchmarks.ablation_orders import Group, better, claims
-from benchmarks.ablation_plan import METHODS, Run, Setup, closest, parse_run, schedule
+from benchmarks.ablation_plan import METHODS, Run, Setup, closest, parse_run, read_pace, schedule
 from benchmarks.ablation_report import shown
 from benchmarks.ablation_results import Results, read_results
 from benchmarks.sections import markers, with_section
@@ -157,9 +157,25 @@ SETUP = Setup(20.0, 10_000, ("dataset=qm9",), Path("runs/ablation"))
 def test_a_joint_run_trains_for_the_whole_time_with_every_key_spelled_out():
     assert SETUP.commands(Run("psd")) == [
         "python -m molflow.train dataset.order=canonical flow.distill=psd seed=0 "
-        "trainer.max_minutes=20 trainer.steps=1000000 trainer.compile=auto trainer.sample_every=0 "
+        "trainer.max_minutes=20 trainer.steps=1000000 trainer.sample_every=0 "
         "trainer.snapshots=4 dataset=qm9 out=runs/ablation/psd"
     ]
+
+
+def test_with_a_pace_a_run_has_the_steps_of_its_minutes_and_no_clock():
+    setup = replace(SETUP, pace=read_pace("psd=230.5,vfm=315"))
+    (joint,) = setup.commands(Run("psd"))
+    assert "trainer.max_minutes=null trainer.steps=4610 " in joint
+    parent, child = setup.commands(Run("psd", stage="stages"))
+    assert "trainer.max_minutes=null trainer.steps=3150 " in parent
+    assert "trainer.max_minutes=null trainer.steps=2305 " in child
+    assert "trainer.max_minutes=20 " in setup.commands(Run("csd"))[0]
+
+
+@pytest.mark.parametrize("text", ["psd", "psd=", "psd=-1", "cds=10", "psd=1,csd"])
+def test_a_pace_that_says_nothing_is_refused_with_the_objectives(text):
+    with pytest.raises(InputError, match=f"pace='{text}': .* objective of vfm, csd"):
+        read_pace(text)
 
 
 def test_two_stages_share_the_time_and_the_weights():
@@ -167,7 +183,6 @@ def test_two_stages_share_the_time_and_the_weights():
     assert "flow.distill=none seed=0 trainer.max_minutes=10 " in parent
     assert parent.endswith("trainer.snapshots=2 dataset=qm9 out=runs/ablation/vfm-parent")
     assert "flow.distill=csd seed=0 trainer.max_minutes=10 " in child
-    assert "trainer.compile=never" in child
     assert "trainer.snapshots=2 checkpoint=runs/ablation/vfm-parent dataset=qm9" in child
 
 
@@ -223,7 +238,8 @@ def test_the_plan_says_what_it_takes_and_makes_nothing(tmp_path, trainings, caps
 
 def test_measuring_takes_its_part_of_the_expected_time():
     # Four checkpoints, 57 evaluations a molecule and FCD four times.
-    assert SETUP.measuring_minutes() == pytest.approx(4 * 10_000 * (57 / 2_900 + 0.016) / 60)
+    # 1 + 2 + 4 evaluations three times, 1 + 2 + 4 + 50 at the end, in 13 cells.
+    assert SETUP.measuring_minutes() == pytest.approx(10_000 * (78 / 2_900 + 13 * 0.004) / 60)
 
 
 # Running
@@ -237,14 +253,8 @@ def test_a_run_is_measured_in_every_cell_written_and_drawn(
     monkeypatch.setattr(bare, "keep", lambda folder: save_model(folder, net, spec))
     results = ablate(tmp_path, "runs=psd", "minutes=2")
     cells = results.runs["psd"]["cells"]
-    assert [(c["minutes"], c["steps"], c["method"]) for c in cells[:5]] == [
-        (0.5, 1, "flow_map"),
-        (0.5, 2, "flow_map"),
-        (0.5, 4, "flow_map"),
-        (0.5, 50, "euler"),
-        (1.0, 1, "flow_map"),
-    ]
-    assert len(cells) == 16
+    early = [(minutes, k, "flow_map") for minutes in (0.5, 1.0, 1.5, 2.0) for k in (1, 2, 4)]
+    assert [(c["minutes"], c["steps"], c["method"]) for c in cells] == [*early, (2.0, 50, "euler")]
     assert all(0 <= c["vu"] <= 1 and c["attempts"] == 30 for c in cells)
     assert results.runs["psd"]["training_steps"] == 7
     assert Image.open(tmp_path / "out" / "ablation.png").width == 1650
