@@ -11,7 +11,7 @@ from torch import nn
 
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec
 from molflow.config import DatasetConfig, FlowConfig, TrainConfig
-from molflow.datasets import qm9, smiles_file
+from molflow.datasets import guacamol, moses, qm9, smiles_file, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.errors import InputError
 from molflow.flow.distillation import (
@@ -114,6 +114,9 @@ PARENTAL = (
 
 DATASETS: dict[str, Callable[[DatasetConfig], MoleculeDataset]] = {
     "qm9": lambda c: qm9.load(_cache(c), c.split, c.vocabulary, c.seed, c.max_atoms),
+    "zinc250k": lambda c: zinc250k.load(c.path, _cache(c), c.vocabulary, c.seed, c.max_atoms),
+    "moses": lambda c: moses.load(_cache(c), c.vocabulary, c.max_atoms),
+    "guacamol": lambda c: guacamol.load(_cache(c), c.vocabulary, c.max_atoms),
     "smiles_file": lambda c: smiles_file.load(
         c.path, _cache(c), c.smiles_column, c.max_atoms, c.vocabulary, seed=c.seed
     ),

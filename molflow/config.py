@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, overload
 
 from molflow import recipes
-from molflow.datasets.names import QM9_SPLITS, VOCABULARIES
+from molflow.datasets.names import DATASETS, FROM_A_FILE, SPLIT_NAMES, VOCABULARIES, require_split
 from molflow.errors import InputError
 from molflow.schema import COUNT, POSITIVE, Range, from_plain, key, section
 
@@ -22,10 +22,12 @@ FRACTION = Range(0, 1, open="high")
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    name: str = key("qm9", "where the molecules come from", choices=("qm9", "smiles_file"))
-    path: str | None = key(None, "the CSV, TSV or SMI file (plain or .gz) of dataset=smiles_file")
+    name: str = key("qm9", "where the molecules come from", choices=DATASETS)
+    path: str | None = key(
+        None, "the CSV, TSV or SMI file (plain or .gz) of dataset=smiles_file or zinc250k"
+    )
     smiles_column: str = key("smiles", "the column of that file with the SMILES", required=True)
-    split: str = key("digress", "train, valid and test", choices=QM9_SPLITS)
+    split: str = key("digress", "train, valid and test", choices=SPLIT_NAMES)
     seed: int = key(0, "of split=random", within=SEEDS)
     vocabulary: str = key(
         "charged",
@@ -198,11 +200,45 @@ class CheckConfig:
     batch_size: int = key(256, "molecules at once", within=COUNT)
 
 
-Config = TrainConfig | SampleConfig | CheckConfig
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Measure molecules, of anyone's file or of a model, against a data set."""
+
+    samples: str | None = key(None, "the molecules: .csv, .tsv, .smi or .sdf (.gz may follow)")
+    smiles_column: str = key("smiles", "the column of a .csv or .tsv", required=True)
+    checkpoint: str | None = key(None, "or the model that makes them")
+    n: int | None = key(
+        None,
+        "molecules to sample, null is 10,000; of a file the first ones, null is all",
+        within=COUNT,
+    )
+    steps: int | None = key(None, "of the model, from noise to molecule; null is 50", within=COUNT)
+    method: str = key(
+        "auto",
+        "the model's step, as for molflow.sample",
+        choices=("auto", "euler", "heun", "flow_map", "renoised"),
+    )
+    seed: int = key(0, "of the model's sizes and noise", within=SEEDS)
+    reference: str | None = key(
+        None, "a data set, or a file as of dataset=smiles_file; null is what the model learned from"
+    )
+    reference_path: str | None = key(None, "where the file of reference=zinc250k lies")
+    reference_column: str = key("smiles", "the column of a reference file", required=True)
+    suite: str = key(
+        "standard", "which numbers", choices=("standard", "moses", "guacamol", "full")
+    )
+    out: str = key("evaluation", "folder of the results", required=True)
+    force: bool = key(False, "FCD of fewer than 1,000 molecules too")
+    explain: bool = key(False, "also print each number's definition; alone: nothing else")
+    report: bool = key(True, "also write report.html")
+
+
+Config = TrainConfig | SampleConfig | CheckConfig | EvaluateConfig
 PROGRAMS: dict[str, type[Config]] = {
     "train": TrainConfig,
     "sample": SampleConfig,
     "check": CheckConfig,
+    "evaluate": EvaluateConfig,
 }
 
 
@@ -216,6 +252,10 @@ def load_config(program: Literal["sample"], overrides: Sequence[str]) -> SampleC
 
 @overload
 def load_config(program: Literal["check"], overrides: Sequence[str]) -> CheckConfig: ...
+
+
+@overload
+def load_config(program: Literal["evaluate"], overrides: Sequence[str]) -> EvaluateConfig: ...
 
 
 def load_config(program: str, overrides: Sequence[str]) -> Config:
@@ -249,10 +289,10 @@ def _resolved(config: TrainConfig) -> TrainConfig:
     dataset, model = config.dataset, config.model
     if dataset.name == "smiles_file" and dataset.path is None:
         raise InputError("dataset.path: dataset=smiles_file needs a file")
-    if dataset.name != "smiles_file" and dataset.path is not None:
-        raise InputError(f"dataset.path={dataset.path!r}: only with dataset=smiles_file")
-    if dataset.name == "smiles_file" and dataset.split != "random":
-        raise InputError(f"dataset.split={dataset.split!r}: dataset=smiles_file has only random")
+    if dataset.name not in FROM_A_FILE and dataset.path is not None:
+        names = " or ".join(FROM_A_FILE)
+        raise InputError(f"dataset.path={dataset.path!r}: only with dataset={names}")
+    require_split(dataset.name, dataset.split)
     if model.width % model.heads:
         raise InputError(
             f"model.width={model.width}: must be a multiple of model.heads={model.heads}"

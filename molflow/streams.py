@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 
-from molflow.datasets.loaders import Batch, Indices, MoleculeDataset, batch_indices, collate
+from molflow.datasets.batches import Batches, padding_widths
+from molflow.datasets.loaders import Batch, Indices, MoleculeDataset, collate
 from molflow.flow.state import State
 from molflow.graph.parts import draw_parts, fragments_first, renumbered, renumbered_parts
 from molflow.graph.state import clean_state
@@ -28,13 +30,20 @@ class GraphStream:
     seed: int
     shown: float = 0.0
 
+    @cached_property
+    def batches(self) -> Batches:
+        """Which training molecules a step takes, and how far it pads them."""
+        sizes = self.dataset.packed.sizes[self.dataset.splits["train"]]
+        widths = padding_widths(sizes, self.dataset.max_atoms)
+        return Batches(sizes, widths, self.batch_size, self.seed)
+
     def batch(self, step: int, rank: int, world: int) -> State:
-        """x_1 of one batch, padded to the largest molecule of the data set (one shape for all)."""
-        train = self.dataset.splits["train"]
-        chosen = train[batch_indices(len(train), self.batch_size, self.seed, step, rank, world)]
+        """x_1 of one batch, of one of a few shapes, the same for all ranks (see
+        ``datasets.batches``)."""
+        chosen, width = self.batches.at(step, rank, world)
+        batch = collate(self.dataset.packed, self.dataset.splits["train"][chosen], width)
         if self.shown == 0:
-            return self.states(chosen)
-        batch = collate(self.dataset.packed, chosen, self.dataset.max_atoms)
+            return self._state(batch)
         random = np.random.default_rng([self.seed, step, rank, PARTS])
         parts = draw_parts(batch.pairs, batch.sizes, self.shown, random)
         order = fragments_first(parts, batch.sizes, random)
@@ -45,7 +54,8 @@ class GraphStream:
         return state.hold({name: torch.from_numpy(mask) for name, mask in given.items()})
 
     def states(self, indices: Indices) -> State:
-        """x_1 of the molecules at ``indices`` of the packed data, nothing given."""
+        """x_1 of the molecules at ``indices`` of the packed data, padded to the largest of the data
+        set, nothing given."""
         return self._state(collate(self.dataset.packed, indices, self.dataset.max_atoms))
 
     def _state(self, batch: Batch) -> State:

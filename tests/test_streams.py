@@ -160,3 +160,39 @@ def test_showing_a_part_renumbers_the_atoms_of_the_same_molecules(dataset: Molec
     shown = GraphStream(dataset, 11, seed=0, shown=0.9).batch(2, 0, 1)
     assert molecules(dataset, shown) == molecules(dataset, plain)
     assert not torch.equal(shown.values["atoms"], plain.values["atoms"])
+
+
+@pytest.fixture(scope="module")
+def mixed() -> MoleculeDataset:
+    """A hundred chains of 1 to 40 atoms, the larger half of them of nearly one size."""
+    sizes = [*range(1, 41), *[38, 39, 40] * 20]
+    packed = pack("test", [(n, "C" * n) for n in sizes], Recipe("smiles", True, None, False))[0]
+    splits = {"train": np.arange(100), "valid": np.array([0]), "test": np.array([], int)}
+    return MoleculeDataset("test", packed, splits, Path("dropped.csv"))
+
+
+@pytest.mark.parametrize("shown", [0.0, 0.5])
+def test_molecules_of_many_sizes_are_padded_to_a_few(mixed: MoleculeDataset, shown: float) -> None:
+    stream = GraphStream(mixed, 5, seed=0, shown=shown)
+    shapes, seen = set(), []
+    for step in range(20):
+        x_1 = stream.batch(step, 0, 1)
+        atoms = x_1.values["atoms"].shape[1]
+        assert x_1.values["pairs"].shape[1] == atoms * (atoms - 1) // 2
+        shapes.add(atoms)
+        seen += [len(graph) for graph in to_graphs(x_1)]
+    assert 1 < len(shapes) <= 4
+    assert max(shapes) == 40
+    assert sorted(seen) == sorted(mixed.packed.sizes.tolist())
+
+
+def test_all_ranks_of_a_step_have_one_shape(mixed: MoleculeDataset) -> None:
+    stream = GraphStream(mixed, 5, seed=0)
+    for step in range(10):
+        first, second = (stream.batch(step, rank, 2) for rank in range(2))
+        assert first.values["pairs"].shape == second.values["pairs"].shape
+
+
+def test_states_are_padded_to_the_largest_molecule_of_all(mixed: MoleculeDataset) -> None:
+    x_1 = GraphStream(mixed, 5, seed=0).states(np.array([0, 1]))
+    assert x_1.values["atoms"].shape[1] == 40

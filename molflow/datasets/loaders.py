@@ -2,11 +2,12 @@
 
 A batch is a pure function of (seed, step, rank, world): nothing is remembered between batches, so
 a run that is resumed in the middle of an epoch sees what an uninterrupted one would have seen.
+Where molecules differ much in size, a batch holds molecules of similar size (`batches`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molflow.chem.molecule import Vocabulary
+from molflow.datasets.names import require_name
 from molflow.datasets.store import Packed
+from molflow.errors import InputError
 from molflow.graph.graph import pair_count
 
 SPLITS = ("train", "valid", "test")
@@ -27,8 +30,8 @@ Indices = NDArray[np.int64]
 class MoleculeDataset:
     """A packed data set and its splits.
 
-    splits: "train", "valid" and "test" to indices (m,) into `packed`. report: the CSV file with
-    what could not be used of the source (row, smiles, reason).
+    splits: "train", "valid" and "test" to indices (m,) into `packed`; some data sets have more.
+    report: the CSV file with what could not be used of the source (row, smiles, reason).
     """
 
     name: str
@@ -51,14 +54,50 @@ class MoleculeDataset:
         return self.packed.max_atoms
 
     def smiles(self, split: str) -> list[str]:
-        """The canonical SMILES without stereo of a split, in the order of its indices."""
-        smiles = self.packed.smiles
-        return [smiles[i] for i in self.splits[split]]
+        """The canonical SMILES without stereo of a split, in the order of its indices.
+
+        InputError where the data set has no split of that name.
+        """
+        require_name(f"split of {self.name}", split, tuple(self.splits))
+        return self.packed.smiles_at(self.splits[split])
 
     def size_law(self) -> NDArray[np.float64]:
         """(max_atoms + 1,): the share of training molecules with n atoms at index n; sums to 1."""
         sizes = self.packed.sizes[self.splits["train"]]
         return np.bincount(sizes, minlength=self.max_atoms + 1) / len(sizes)
+
+
+def positions(wanted: Indices, ids: Indices) -> Indices:
+    """Where the wanted ids stand in the ascending `ids` (M,), in their order; absent ones left
+    out."""
+    places = np.searchsorted(ids, wanted)
+    inside = places < len(ids)
+    places, wanted = places[inside], wanted[inside]
+    return places[ids[places] == wanted]
+
+
+def consecutive(counts: Mapping[str, int]) -> dict[str, Indices]:
+    """The rows, numbered from 1, of files that are read one behind the other, by file."""
+    ends = np.cumsum(list(counts.values())).tolist()
+    return {
+        name: np.arange(end - count + 1, end + 1)
+        for (name, count), end in zip(counts.items(), ends, strict=True)
+    }
+
+
+def numbered(files: Iterable[tuple[str, Iterator[str], int]]) -> Iterator[tuple[int, str]]:
+    """(row, text) of files that are read one behind the other, rows numbered from 1.
+
+    files: for each its name, its texts and how many they should be, else InputError.
+    """
+    row = 0
+    for name, texts, count in files:
+        before = row
+        for text in texts:
+            row += 1
+            yield row, text
+        if row - before != count:
+            raise InputError(f"{name}: {row - before} rows, {count} expected")
 
 
 @dataclass(frozen=True)
@@ -112,12 +151,15 @@ def batch_indices(
     steps = max(1, n // wanted)
     epoch, position = divmod(step, steps)
     start = position * wanted + rank * batch_size
-    return _epoch(n, -(-wanted // n), seed, epoch)[start : start + batch_size]
+    return epoch_order(n, -(-wanted // n), seed, epoch)[start : start + batch_size]
 
 
 @lru_cache(maxsize=4)
-def _epoch(n: int, shuffles: int, seed: int, epoch: int) -> Indices:
-    """(n * shuffles,): the order of an epoch; kept, because every step of it needs it again."""
+def epoch_order(n: int, shuffles: int, seed: int, epoch: int) -> Indices:
+    """(n * shuffles,): all indices below n in the order of an epoch, so many times over.
+
+    It is kept, because every step of the epoch needs it again.
+    """
     generator = np.random.default_rng([seed, epoch])
     order = np.concatenate([generator.permutation(n) for _ in range(shuffles)])
     order.setflags(write=False)

@@ -5,6 +5,18 @@ from __future__ import annotations
 from molflow.errors import InputError
 
 QM9_SPLITS = ("digress", "edm", "random")
+DATASET_SPLITS = {
+    "qm9": QM9_SPLITS,
+    "zinc250k": ("random",),
+    "moses": ("standard",),
+    "guacamol": ("standard",),
+    "smiles_file": ("random",),
+}
+"""The splits of each data set."""
+DATASETS = tuple(DATASET_SPLITS)
+SPLIT_NAMES = tuple(dict.fromkeys(name for names in DATASET_SPLITS.values() for name in names))
+FROM_A_FILE = ("smiles_file", "zinc250k")
+"""Data sets that `dataset.path` may name a file of."""
 VOCABULARIES = ("charged", "stripped")
 
 
@@ -12,3 +24,10 @@ def require_name(key: str, name: str, names: tuple[str, ...]) -> None:
     """InputError with the choices where `name` is none of them."""
     if name not in names:
         raise InputError(f"{key}={name!r}: one of {', '.join(names)}")
+
+
+def require_split(dataset: str, split: str) -> None:
+    """InputError with the choices where the data set has no split of that name."""
+    names = DATASET_SPLITS[dataset]
+    if split not in names:
+        raise InputError(f"dataset.split={split!r}: dataset={dataset} has only {', '.join(names)}")

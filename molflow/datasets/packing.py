@@ -1,20 +1,16 @@
 """From rows of SMILES to a packed data set, and what had to be left out and why.
 
 Each molecule is read once, chunk by chunk in two processes. A chunk is packed over a vocabulary of
-its own; the vocabulary of the whole is what occurs in the molecules that were kept.
+its own and forgotten once it is added to the whole, whose vocabulary is what occurs in the
+molecules that were kept: the memory needed is that of the result.
 """
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
-from multiprocessing import get_context
 
 import numpy as np
 from rdkit import Chem
@@ -30,9 +26,11 @@ from molflow.chem.molecule import (
 )
 from molflow.chem.vocabulary import ATOM_NAME
 from molflow.console import progress
-from molflow.datasets.store import CLASS_LIMIT, Packed, concatenate
+from molflow.datasets.growing import Growing
+from molflow.datasets.store import CLASS_LIMIT, Packed
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
+from molflow.processes import in_chunks
 
 LARGEST = 256
 """Atoms of the largest molecule that is kept where nobody asks for more.
@@ -42,7 +40,6 @@ Every batch is padded to the largest molecule, and its pairs grow with the squar
 """
 
 CHUNK = 1_000
-PROCESSES = 2
 SHOWN = 60
 MISSING = {"nan", "na", "n/a", "null", "none"}
 
@@ -56,6 +53,9 @@ class Drop:
     row: int
     smiles: str
     reason: str
+
+
+Result = tuple[Packed, list[Drop]]
 
 
 @dataclass(frozen=True)
@@ -73,31 +73,27 @@ class Recipe:
     distinct: bool
 
 
-def pack(
-    source: str, rows: Iterable[Row], recipe: Recipe, total: int | None = None
-) -> tuple[Packed, list[Drop]]:
+def pack(source: str, rows: Iterable[Row], recipe: Recipe, total: int | None = None) -> Result:
     """The usable molecules of `rows` in their order, and the others.
 
     Atoms are stored in the order in which the canonical SMILES writes them. InputError if no
     molecule is usable, or if they have more atom classes than int8 can count.
     """
-    results = _each(partial(_pack_chunk, source=source, recipe=recipe), _chunks(rows))
+    results = in_chunks(partial(_pack_chunk, source=source, recipe=recipe), rows, CHUNK)
     count = None if total is None else -(-total // CHUNK)
     results = progress(results, "reading molecules", total=count, unit="k molecules")
-    parts, lists, names = [], [], set[str]()
-    for part, drops in results:
-        names.update(part.vocabulary.atoms if len(part) else ())
-        _require_countable(source, len(names))
-        parts.append(part)
-        lists.append(drops)
-    drops = list(chain.from_iterable(lists))
-    if not any(len(part) for part in parts):
+    whole, drops, seen = Growing(recipe.charged), list[Drop](), set[str]()
+    for part, dropped in results:
+        if len(part):
+            _require_countable(source, len({*whole.names, *part.vocabulary.atoms}))
+        if recipe.distinct:
+            part, repeated = _distinct(part, seen)
+            dropped = sorted([*dropped, *repeated], key=lambda drop: drop.row)
+        whole.add(part)
+        drops += dropped
+    if not len(whole):
         raise InputError(f"{source}: no usable molecule{_summary(drops)}")
-    packed = concatenate(parts)
-    if recipe.distinct:
-        packed, repeated = _distinct(packed)
-        drops = sorted([*drops, *repeated], key=lambda drop: drop.row)
-    return replace(packed, dropped=dict(Counter(drop.reason for drop in drops))), drops
+    return replace(whole.packed(), dropped=dict(Counter(drop.reason for drop in drops))), drops
 
 
 def _require_countable(source: str, classes: int) -> None:
@@ -117,9 +113,8 @@ def _summary(drops: list[Drop]) -> str:
     return f" in {len(drops)} rows: {counts}; the first is row {drops[0].row}: {text!r}"
 
 
-def _distinct(packed: Packed) -> tuple[Packed, list[Drop]]:
-    """The first of equal molecules, and the others as drops."""
-    seen: set[str] = set()
+def _distinct(packed: Packed, seen: set[str]) -> Result:
+    """The molecules that are not in `seen`, which grows by them, and the others as drops."""
     kept: list[int] = []
     drops = []
     for i, smiles in enumerate(packed.smiles):
@@ -128,39 +123,7 @@ def _distinct(packed: Packed) -> tuple[Packed, list[Drop]]:
         else:
             seen.add(smiles)
             kept.append(i)
-    return (packed.take(np.array(kept)) if drops else packed), drops
-
-
-def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, CHUNK)):
-        yield chunk
-
-
-Result = tuple[Packed, list[Drop]]
-
-
-def _each(function: Callable[[list[Row]], Result], chunks: Iterator[list[Row]]) -> Iterator[Result]:
-    """`function` of every chunk, in order; in this process alone where there are few."""
-    first = list(islice(chunks, 3))
-    if len(first) < 3:
-        yield from map(function, first)
-        return
-    # Forked workers need no importable main program (notebooks, scripts without a guard).
-    context = get_context("fork" if sys.platform == "linux" else "spawn")
-    waiting: deque[Future[Result]] = deque()
-    with ProcessPoolExecutor(PROCESSES, context, _leave_interrupts) as pool:
-        for chunk in chain(first, chunks):
-            waiting.append(pool.submit(function, chunk))
-            if len(waiting) > 2 * PROCESSES:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C is for the parent, which then ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return (packed.take(np.array(kept, np.int64)) if drops else packed), drops
 
 
 def _pack_chunk(rows: list[Row], source: str, recipe: Recipe) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -23,33 +23,48 @@ def prepare(
     recipe: Recipe,
     total: int | None = None,
 ) -> tuple[Packed, Path]:
-    """The packed molecules of `rows()`, which reads `source`; from `cache` where they lie ready.
+    """`prepare_files` of one file, under its own name."""
+    return prepare_files(source.name.split(".")[0], [source], cache, rows, recipe, total)
+
+
+def prepare_files(
+    name: str,
+    sources: Sequence[Path],
+    cache: Path | None,
+    rows: Callable[[], Iterable[Row]],
+    recipe: Recipe,
+    total: int | None = None,
+) -> tuple[Packed, Path]:
+    """The packed molecules of `rows()`, which reads `sources`; from `cache` where they lie ready.
 
     With them comes the list of what was left out, `dropped.csv`: row, smiles, reason.
 
-    Without a cache it is `cache_folder()`. The folder there is named by the content of the source,
-    the recipe and RDKit's version; a damaged file in it is made anew. InputError if the source
-    cannot be read, the cache not written, or nothing is usable.
+    Without a cache it is `cache_folder()`. The folder there is called by `name` and by the content
+    of the sources, the recipe and RDKit's version; a damaged file in it is made anew. InputError if
+    a source cannot be read, the cache not written, or nothing is usable.
     """
-    folder = (cache or cache_folder()) / f"{source.name.split('.')[0]}-{_key(source, recipe)}"
+    folder = (cache or cache_folder()) / f"{name}-{_key(sources, recipe)}"
     target, report = folder / "packed.npz", folder / "dropped.csv"
     try:
         return Packed.load(target), report
     except (FileNotFoundError, ValueError):
-        packed, drops = pack(str(source), rows(), recipe, total)
+        packed, drops = pack(", ".join(map(str, sources)), rows(), recipe, total)
     _write_drops(report, drops)
     packed.save(target)
     return packed, report
 
 
-def _key(source: Path, recipe: Recipe) -> str:
+def _key(sources: Sequence[Path], recipe: Recipe) -> str:
+    facts = [*map(_content, sources), asdict(recipe), version("rdkit"), FORMAT]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _content(source: Path) -> str:
     try:
         with source.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"cannot read {str(source)!r}: {error.strerror or error}") from error
-    facts = [content, asdict(recipe), version("rdkit"), FORMAT]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _write_drops(path: Path, drops: list[Drop]) -> None:

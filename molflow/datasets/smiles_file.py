@@ -14,7 +14,9 @@ import io
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -87,20 +89,28 @@ def _suffix(path: Path) -> str:
     return suffix
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """The lines of the file: any line ending, no byte-order mark, and UTF-8 or an InputError."""
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """The text of a plain or .gz file: any line ending, no byte-order mark, bytes that are not
+    UTF-8 as what NOT_TEXT finds. InputError where it cannot be read, also while it is read."""
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with (
             opened(path, "rb") as stream,
             io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape") as text,
         ):
-            for row, line in enumerate(text, start=1):
-                if NOT_TEXT.search(line):
-                    raise InputError(f"{path}: row {row} is not UTF-8 text")
-                yield line
+            yield text
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot read {str(path)!r}: {error}") from error
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of the file, or an InputError where one is not UTF-8."""
+    with open_text(path) as text:
+        for row, line in enumerate(text, start=1):
+            if NOT_TEXT.search(line):
+                raise InputError(f"{path}: row {row} is not UTF-8 text")
+            yield line
 
 
 def _read_smi(lines: Iterator[str], smiles_column: str) -> Iterator[Row]:
@@ -116,15 +126,15 @@ def _read_table(
 ) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
-        column = _column(path, next(reader, []), smiles_column)
+        column = column_of(path, next(reader, []), smiles_column)
         for cells in reader:
             yield reader.line_num, cells[column].strip() if column < len(cells) else ""
     except csv.Error as error:
         raise InputError(f"{path}: row {reader.line_num}: {error}") from error
 
 
-def _column(path: Path, header: list[str], name: str) -> int:
-    """The position of the one column of that name."""
+def column_of(path: Path, header: list[str], name: str) -> int:
+    """The position of the one column of that name; InputError where there is none or several."""
     names = [cell.strip() for cell in header]
     if names.count(name) > 1:
         raise InputError(f"{path}: {names.count(name)} columns are named {name!r}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -74,9 +73,25 @@ class Packed:
         return starts(sizes * (sizes - 1) // 2)
 
     @cached_property
+    def text_starts(self) -> NDArray[np.int64]:
+        """(M+1,): molecule i owns text[text_starts[i] : text_starts[i + 1] - 1]."""
+        if not len(self):
+            return np.zeros(1, np.int64)
+        (ends,) = np.nonzero(np.frombuffer(self.text, np.uint8) == ord("\n"))
+        return np.concatenate([[0], ends + 1, [len(self.text) + 1]])
+
+    @cached_property
     def smiles(self) -> list[str]:
         """The canonical SMILES of every molecule, decoded at the first use."""
         return self.text.decode("ascii").split("\n") if len(self) else []
+
+    def smiles_at(self, indices: NDArray[np.int64]) -> list[str]:
+        """The canonical SMILES of the molecules at `indices` (m,) alone, in that order."""
+        return [line.decode("ascii") for line in self._lines(indices)]
+
+    def _lines(self, indices: NDArray[np.int64]) -> list[bytes]:
+        first, last = self.text_starts[indices], self.text_starts[indices + 1] - 1
+        return [self.text[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)]
 
     @property
     def max_atoms(self) -> int:
@@ -91,14 +106,13 @@ class Packed:
 
     def take(self, indices: NDArray[np.int64]) -> Packed:
         """The molecules at `indices` (m,), in that order."""
-        smiles = self.smiles
         return replace(
             self,
             sizes=self.sizes[indices],
             atoms=self.atoms[spans(self.atom_starts, indices)],
             pairs=self.pairs[spans(self.pair_starts, indices)],
             ids=self.ids[indices],
-            text="\n".join([smiles[i] for i in indices]).encode("ascii"),
+            text=b"\n".join(self._lines(indices)),
         )
 
     def save(self, path: Path) -> None:
@@ -152,33 +166,3 @@ def spans(starts: NDArray[np.int64], indices: NDArray[np.int64]) -> NDArray[np.i
     total = int(lengths.sum())
     shift = starts[:-1][indices] - (np.cumsum(lengths) - lengths)
     return np.arange(total, dtype=np.int64) + np.repeat(shift, lengths)
-
-
-def concatenate(parts: Sequence[Packed]) -> Packed:
-    """The molecules of all parts over the vocabulary of what occurs in them; `dropped` is empty.
-
-    ValueError where no part has a molecule.
-    """
-    charged = parts[0].vocabulary.charged
-    vocabulary = Vocabulary.infer({name for part in parts for name in _occurring(part)}, charged)
-    if len(vocabulary.atoms) > CLASS_LIMIT:
-        raise ValueError(f"{len(vocabulary.atoms)} atom classes, at most {CLASS_LIMIT} fit")
-    return Packed(
-        vocabulary=vocabulary,
-        sizes=np.concatenate([part.sizes for part in parts]),
-        atoms=np.concatenate([_translate(part, vocabulary) for part in parts]),
-        pairs=np.concatenate([part.pairs for part in parts]),
-        ids=np.concatenate([part.ids for part in parts]),
-        text=b"\n".join(part.text for part in parts if len(part)),
-        dropped={},
-    )
-
-
-def _occurring(part: Packed) -> list[str]:
-    return [part.vocabulary.atoms[a] for a in np.unique(part.atoms)]
-
-
-def _translate(part: Packed, vocabulary: Vocabulary) -> NDArray[np.int8]:
-    """The atoms of `part` as classes of `vocabulary`, which holds every name that occurs."""
-    table = [vocabulary.atom_class.get(name, -1) for name in part.vocabulary.atoms]
-    return np.asarray(table, dtype=np.int8)[part.atoms]

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from molflow.datasets.loaders import MoleculeDataset, batch_indices, collate
+from molflow.datasets.loaders import (
+    MoleculeDataset,
+    batch_indices,
+    collate,
+    consecutive,
+    numbered,
+    positions,
+)
 from molflow.datasets.packing import Recipe, pack
 from molflow.datasets.store import Packed
+from molflow.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +115,36 @@ def test_a_data_set_smaller_than_the_batch_fills_it_evenly() -> None:
 def test_impossible_batches_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="="):
         batch_indices(**{"n": 5, "batch_size": 2, "seed": 0, "step": 0, **wrong})
+
+
+def test_an_unknown_split_is_answered_with_those_there_are(packed: Packed) -> None:
+    dataset = MoleculeDataset("test", packed, {"train": np.arange(5)}, Path("dropped.csv"))
+    with pytest.raises(InputError, match="split of test='scaffolds': one of train"):
+        dataset.smiles("scaffolds")
+
+
+def test_positions_keep_the_order_asked_for_and_leave_out_what_is_absent() -> None:
+    ids = np.array([2, 3, 5, 9])
+    assert positions(np.array([9, 1, 5, 4, 2, 10]), ids).tolist() == [3, 2, 0]
+    assert positions(np.array([7]), np.array([], np.int64)).tolist() == []
+
+
+def test_files_behind_one_another_are_numbered_from_1() -> None:
+    parts = consecutive({"a": 2, "b": 0, "c": 3})
+    assert {name: rows.tolist() for name, rows in parts.items()} == {
+        "a": [1, 2],
+        "b": [],
+        "c": [3, 4, 5],
+    }
+
+
+def test_rows_are_numbered_as_their_files_are_cut_apart() -> None:
+    rows = numbered([("a.smi", iter(["C", "CC"]), 2), ("b.smi", iter(["O"]), 1)])
+    assert list(rows) == [(1, "C"), (2, "CC"), (3, "O")]
+
+
+@pytest.mark.parametrize("texts", [["O"], ["O", "N", "S"]])
+def test_a_file_with_another_number_of_rows_is_named(texts: list[str]) -> None:
+    rows = numbered([("a.smi", iter(["C"]), 1), ("b.smi", iter(texts), 2)])
+    with pytest.raises(InputError, match=rf"^b.smi: {len(texts)} rows, 2 expected$"):
+        list(rows)

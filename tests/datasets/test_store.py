@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rdkit import Chem
 
 from molflow.chem.molecule import Vocabulary
+from molflow.datasets.growing import Growing
 from molflow.datasets.packing import Recipe, pack
-from molflow.datasets.store import Packed, cache_folder, concatenate
+from molflow.datasets.store import Packed, cache_folder
 from molflow.errors import InputError
 
 RECIPE = Recipe("smiles", charged=True, max_atoms=None, distinct=False)
@@ -60,8 +62,15 @@ def test_taking_molecules_reorders_all_of_their_parts() -> None:
         assert taken.graph(new).pairs.tolist() == packed.graph(old).pairs.tolist()
 
 
+def grown(*parts: Packed) -> Packed:
+    growing = Growing(charged=True)
+    for part in parts:
+        growing.add(part)
+    return growing.packed()
+
+
 def test_joined_parts_share_one_vocabulary() -> None:
-    joined = concatenate([packed_of(["CF"]), packed_of(["O=C=O", "N"])])
+    joined = grown(packed_of(["CF"]), packed_of(["O=C=O", "N"]))
     assert joined.vocabulary.atoms == ("C", "N", "O", "F")
     assert joined.atoms.tolist() == [0, 3, 2, 0, 2, 1]
     assert joined.smiles == ["CF", "O=C=O", "N"]
@@ -69,7 +78,34 @@ def test_joined_parts_share_one_vocabulary() -> None:
 
 def test_joining_keeps_only_the_names_that_occur() -> None:
     part = packed_of(["CF", "N"]).take(np.array([1]))
-    assert concatenate([part]).vocabulary == Vocabulary(("N",))
+    assert grown(part).vocabulary == Vocabulary(("N",))
+
+
+def test_parts_without_molecules_leave_no_trace() -> None:
+    nothing = packed_of(["CF"]).take(np.array([], np.int64))
+    joined = grown(nothing, packed_of(["N"]), nothing, packed_of(["CO"]), nothing)
+    assert joined.smiles == ["N", "CO"]
+    assert joined.sizes.tolist() == [1, 2]
+    assert joined.vocabulary.atoms == ("C", "N", "O")
+
+
+def test_more_atom_classes_than_fit_are_refused_before_anything_is_added() -> None:
+    table = Chem.GetPeriodicTable()
+    heavy = [table.GetElementSymbol(number) for number in range(104, 119)]  # 15 elements
+    first = [f"[{symbol}+{charge}]" for symbol in heavy for charge in range(2, 10)]  # 120 ions
+    growing = Growing(charged=True)
+    growing.add(packed_of(first))
+    with pytest.raises(ValueError, match="128 atom classes, at most 127 fit"):
+        growing.add(packed_of([f"[{symbol}-2]" for symbol in heavy[:8]]))
+    growing.add(packed_of([f"[{symbol}-2]" for symbol in heavy[:7]]))
+    assert len(growing.packed().vocabulary.atoms) == len(growing) == 127
+
+
+def test_the_molecules_asked_for_are_decoded_in_their_order() -> None:
+    packed = packed_of(["C", "CC", "CCO"])
+    assert packed.smiles_at(np.array([2, 0, 2])) == ["CCO", "C", "CCO"]
+    assert packed.smiles_at(np.array([], np.int64)) == []
+    assert "smiles" not in vars(packed)  # The others were not.
 
 
 def test_the_order_of_molecules_does_not_depend_on_the_number_of_chunks() -> None:
