@@ -8,6 +8,9 @@ Published values come in two variants, and `fcd` measures both:
 
 fcd_unique_validation  distinct valid molecules against the validation set (Categorical Flow Maps)
 fcd_all_test           all valid molecules against the test set (most others)
+
+`extrapolated_fcd` removes the part that falls with the number of made molecules; the number of
+reference molecules still shows.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from molflow.console import atomic_write
+from molflow.console import atomic_write, progress
 from molflow.errors import InputError
 from molflow.metrics import chemnet
 
@@ -31,6 +34,7 @@ Floats = NDArray[np.float64]
 
 FORMAT = 1
 FEWEST = 1000
+SUBSETS, SMALLEST = 15, 10
 FCD_KEYS = ("fcd_unique_validation", "fcd_all_test")
 
 
@@ -151,3 +155,45 @@ def _against(
     n = sum(counts)
     value = frechet_distance(Statistics.of(rows, counts), reference) if n > 1 else nan
     return {key: value, f"{key}_n": n}
+
+
+def subset_sizes(n: int) -> list[int]:
+    """15 even sizes from a tenth of n to n, as Chong and Forsyth extrapolate from."""
+    return [int(size) for size in np.linspace(n // SMALLEST, n, SUBSETS)]
+
+
+def extrapolated_fcd(
+    rows: NDArray[np.floating],
+    reference: Statistics,
+    generator: np.random.Generator,
+    sizes: Sequence[int] | None = None,
+) -> float:
+    """a of the least-squares line FCD(n) = a + b / n through the FCD of random subsets.
+
+    FCD with infinitely many made molecules (FID_infinity of Chong and Forsyth, CVPR 2020). May be
+    below 0 by chance. Of 8,000 molecules of ZINC250k against 8,000 others the FCD is 0.37 and the
+    limit 0.20, from subsets of 800 on as from 4,000 on: what is left is the reference's own share.
+
+    rows (n, D): activations, a row each time a molecule was made. sizes: of the subsets, each drawn
+    without replacement by ``generator``; by default `subset_sizes`. About 0.4 s a subset. nan where
+    a size is below 2 or all are the same; ValueError where one is above n.
+    """
+    sizes = subset_sizes(len(rows)) if sizes is None else sizes
+    if min(sizes) < 2 or len(set(sizes)) < 2:
+        return nan
+    if max(sizes) > len(rows):
+        raise ValueError(f"subsets of {max(sizes)} from {len(rows)} molecules")
+    values = [
+        frechet_distance(Statistics.of(rows[generator.permutation(len(rows))[:size]]), reference)
+        for size in progress(sizes, "extrapolated FCD", unit="subsets")
+    ]
+    return intercept(sizes, values)
+
+
+def intercept(sizes: Sequence[int], values: Sequence[float]) -> float:
+    """a of the least-squares line a + b / n through values at sizes n, of which two differ."""
+    inverse = 1 / np.asarray(sizes, np.float64)
+    x = inverse - inverse.mean()
+    y = np.asarray(values, np.float64)
+    slope = (x @ y) / (x @ x)
+    return float(y.mean() - slope * inverse.mean())

@@ -11,7 +11,15 @@ import torch
 
 from molflow.errors import InputError
 from molflow.metrics import chemnet, distribution
-from molflow.metrics.distribution import Statistics, fcd, frechet_distance, reference_statistics
+from molflow.metrics.distribution import (
+    Statistics,
+    extrapolated_fcd,
+    fcd,
+    frechet_distance,
+    intercept,
+    reference_statistics,
+    subset_sizes,
+)
 
 needs_weights = pytest.mark.skipif(find_spec("fcd") is None, reason="the package fcd is not here")
 
@@ -189,6 +197,68 @@ def test_of_fewer_than_two_molecules_it_is_undefined(counted_letters) -> None:
     assert math.isnan(numbers["fcd_unique_validation"])
     assert numbers["fcd_unique_validation_n"] == 1
     assert not math.isnan(numbers["fcd_all_test"])
+
+
+def test_a_distance_that_falls_with_the_inverse_size_is_extrapolated_to_its_limit() -> None:
+    sizes = [100, 250, 700, 1000]
+    assert intercept(sizes, [3 + 40 / n for n in sizes]) == pytest.approx(3, rel=1e-12)
+
+
+def test_the_line_is_that_of_least_squares() -> None:
+    # Through (1, 1), (1/2, 3) and (1/2, 5): at 1/2 the mean 4, so slope -6 and intercept 7.
+    assert intercept([1, 2, 2], [1, 3, 5]) == pytest.approx(7)
+
+
+def test_subsets_have_fifteen_sizes_from_a_tenth_to_all() -> None:
+    sizes = subset_sizes(10_000)
+    assert (len(sizes), sizes[0], sizes[-1]) == (15, 1000, 10_000)
+    assert sizes[1] - sizes[0] == pytest.approx(9000 / 14, abs=1)
+
+
+def test_subsets_are_as_large_as_asked_and_without_replacement(monkeypatch) -> None:
+    rows = np.arange(40.0)[:, None]
+    drawn: list[np.ndarray] = []
+
+    def of(subset: np.ndarray) -> Statistics:
+        drawn.append(subset)
+        return Statistics(np.zeros(1), np.zeros((1, 1)), len(subset))
+
+    monkeypatch.setattr(distribution.Statistics, "of", of)
+    monkeypatch.setattr(distribution, "frechet_distance", lambda a, b: 2 + 30 / a.n)
+    reference = Statistics(np.zeros(1), np.zeros((1, 1)), 40)
+    generator = np.random.default_rng(0)
+    found = extrapolated_fcd(rows, reference, generator, sizes=[10, 20, 20, 40])
+    assert found == pytest.approx(2, rel=1e-12)
+    assert [len(np.unique(subset)) for subset in drawn] == [10, 20, 20, 40]
+    assert set(drawn[1].ravel()) != set(drawn[2].ravel())
+
+
+def test_samples_of_the_reference_law_itself_are_at_distance_zero_in_the_limit() -> None:
+    rows = np.random.default_rng(0).standard_normal((4000, 20))
+    reference = Statistics(np.zeros(20), np.eye(20), 10**9)
+    # 20 / n of the mean and about 20 * 21 / 4 / n of the covariance.
+    raw = frechet_distance(Statistics.of(rows[:400]), reference)
+    assert raw == pytest.approx(125 / 400, rel=0.2)
+    found = extrapolated_fcd(rows, reference, np.random.default_rng(1))
+    assert found == pytest.approx(0, abs=0.01)
+
+
+def test_the_generator_alone_decides_the_subsets() -> None:
+    rows = np.random.default_rng(0).standard_normal((200, 3))
+    reference = random_gaussian(0, size=3)
+    first, again, other = (
+        extrapolated_fcd(rows, reference, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_of_too_few_molecules_there_is_no_limit() -> None:
+    reference = random_gaussian(0, size=3)
+    rows = np.random.default_rng(0).standard_normal((15, 3))
+    for sizes in (None, [5, 5], [1, 10]):
+        assert math.isnan(extrapolated_fcd(rows, reference, np.random.default_rng(0), sizes))
+    with pytest.raises(ValueError, match="subsets of 16 from 15 molecules"):
+        extrapolated_fcd(rows, reference, np.random.default_rng(0), [10, 16])
 
 
 def test_a_smiles_is_written_token_by_token_with_an_end_and_then_nothing() -> None:
