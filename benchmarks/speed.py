@@ -16,14 +16,13 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads
 
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.arguments import help_text, read, several
 from benchmarks.speed_map import objectives, released
 from benchmarks.speed_parts import (
     PRECISIONS,
-    SEED,
+    SIZES,
     Fixed,
     machine,
     molecules,
@@ -32,26 +31,18 @@ from benchmarks.speed_parts import (
     seconds,
     training_step,
 )
+from benchmarks.speed_sampling import sampling_sizes, sampling_steps, throughput
 from molflow.build import build_module
 from molflow.chem.molecule import check_many
 from molflow.config import TrainConfig, load_config, wants_help
 from molflow.console import atomic_write, progress, run_program, table
 from molflow.errors import InputError
-from molflow.flow.flow_map import euler_step, posterior
-from molflow.flow.interpolant import prior
-from molflow.flow.samplers import sample
-from molflow.flow.state import State
-from molflow.flow.times import time_steps
-from molflow.generator import Generator
 from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state, to_graphs
-from molflow.module import draws
 from molflow.schema import COUNT, key
 from molflow.trainer import wants_bf16
 
 RESULT = Path(__file__).parent / "results" / "speed.json"
-SIZES = (9, 20, 38)
-STEPS = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True)
@@ -60,6 +51,8 @@ class SpeedConfig:
 
     parts: str = key("", "what to measure, separated by commas, such as objectives; empty is all")
     batch_size: int = key(256, "molecules of a training step", within=COUNT)
+    sizes: str = key("9,20,38", "atoms of throughput's molecules, separated by commas")
+    steps: str = key("1,2,4,8,16", "of throughput's samplings, separated by commas")
     n: int = key(10_000, "molecules of the released model and of decoding", within=COUNT)
     checkpoint: str = key("qm9", "the released model", required=True)
     repeat: int = key(5, "times of every measurement, whose median counts", within=COUNT)
@@ -67,7 +60,7 @@ class SpeedConfig:
 
 
 def main(arguments: list[str]) -> None:
-    """Measures the parts asked for; all of them take about ten minutes on two cores."""
+    """Measures the parts asked for; all of them take ten to fifteen minutes on two cores."""
     if wants_help(arguments):
         print(help_text("speed", SpeedConfig))
         return
@@ -76,6 +69,8 @@ def main(arguments: list[str]) -> None:
     for name in names:
         if name not in PARTS:
             raise InputError(f"parts={name!r}: any of {', '.join(PARTS)}")
+    for key_name in ("sizes", "steps"):
+        counts(key_name, getattr(config, key_name))
     place = Path(config.out) if config.out else RESULT
     result = kept(place)
     for name in progress(names, "benchmark", len(names), "parts"):
@@ -84,6 +79,15 @@ def main(arguments: list[str]) -> None:
     with atomic_write(place) as path:
         path.write_text(json.dumps(result, indent=1) + "\n")
     print(f"written: {place}")
+
+
+def counts(name: str, text: str) -> list[int]:
+    """Whole numbers of at least 1; InputError for any other text."""
+    parts = several(name, text)
+    for part in parts:
+        if not (part.isascii() and part.isdigit() and int(part) > 0):
+            raise InputError(f"{name}={part!r}: integers of at least 1, separated by commas")
+    return [int(part) for part in parts]
 
 
 def kept(place: Path) -> dict[str, Any]:
@@ -125,45 +129,6 @@ def training(config: TrainConfig, batch: int, repeat: int) -> list[dict[str, obj
                 "share_of_peak": counter.get_total_flops() / took / 1e9 / best[precision],
             }
         )
-    return rows
-
-
-def sampling_steps(config: TrainConfig, repeat: int, count: int = 512) -> list[dict[str, float]]:
-    """Molecules a second against the number of steps; ``ratio`` is time / (steps * one step)."""
-    net, spec = network(config, SIZES[0])
-    generator, one = Generator(net.eval(), spec), 0.0
-    rows = []
-    for steps in STEPS:
-        x_0 = generator.start(generator.crowd(range(count), SEED))
-
-        def work(x_0: State = x_0, steps: int = steps) -> object:
-            with torch.inference_mode():
-                return to_graphs(sample(euler_step, posterior(net), x_0, time_steps(steps)))
-
-        took = seconds(work, repeat)
-        one = one or took
-        rows.append(
-            {"steps": steps, "molecules_per_second": count / took, "ratio": took / (steps * one)}
-        )
-    return rows
-
-
-def sampling_sizes(config: TrainConfig, repeat: int) -> list[dict[str, float]]:
-    """Network evaluations a second against the number of atoms; ``ratio`` is time / time at 9."""
-    rows, first = [], 0.0
-    for atoms in SIZES:
-        net, _ = network(config, atoms)
-        count = 4608 // atoms
-        x_1 = molecules(count, atoms)
-        x_0, t = prior(x_1, draws(x_1, SEED, 0, 0).noise), torch.full((count,), 0.5)
-
-        def work(net: torch.nn.Module = net, x_0: State = x_0, t: Tensor = t) -> object:
-            with torch.inference_mode():
-                return net.eval()(x_0, t, t)
-
-        took = seconds(work, repeat) / count
-        first = first or took
-        rows.append({"atoms": atoms, "molecules_per_second": 1 / took, "ratio": took / first})
     return rows
 
 
@@ -209,6 +174,9 @@ PARTS: dict[str, Callable[[SpeedConfig], Any]] = {
     "objectives": lambda c: objectives(c.batch_size, SIZES[0], c.repeat),
     "sampling_steps": lambda c: sampling_steps(default(), c.repeat),
     "sampling_sizes": lambda c: sampling_sizes(default(), c.repeat),
+    "throughput": lambda c: throughput(
+        counts("sizes", c.sizes), counts("steps", c.steps), c.batch_size, c.repeat
+    ),
     "decoding": lambda c: decoding(c.n, c.repeat),
     "one_step": lambda c: released(c.checkpoint, c.n, c.repeat),
 }

@@ -20,6 +20,8 @@ from molflow.module import FlowModule, draws
 
 VOCABULARY = Vocabulary(("C-", "C", "N-", "N", "N+", "O-", "O", "F"))
 SEED = 0
+SIZES = (9, 20, 38)
+"""Atoms of the largest molecules of QM9, of a size between and of ZINC250k."""
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from molflow.checkpoint import save_model
+from molflow.config import load_config
 from molflow.errors import InputError
 from molflow.graph.transformer import GraphTransformer
 
 pytest.importorskip("benchmarks.speed", reason="the folder benchmarks is not here")
 
-from benchmarks import speed, speed_map
+from benchmarks import speed, speed_map, speed_sampling
 from benchmarks.speed_map import in_turns, joint_step, objectives, released
+from benchmarks.speed_sampling import batch_at
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,7 @@ from benchmarks.speed_map import in_turns, joint_step, objectives, released
         ("csd", 3),  # the diagonal, the jvp and the target
         ("csd_official", 3),
         ("ecld", 3),
-        ("psd", 4),  # the diagonal, two short jumps and the long one
+        ("psd", 3),  # the diagonal with the long jump, and two short ones
     ],
 )
 def test_a_joint_step_evaluates_the_network_as_its_objective_asks(
@@ -143,6 +145,8 @@ def test_rows_with_a_reason_and_rows_with_numbers_share_a_table(
     [
         ("parts=a,c", "parts='c': any of a, b"),
         ("repeat=0", "repeat=0: must be at least 1"),
+        ("sizes=9,0", "sizes='0': integers of at least 1, separated by commas"),
+        ("steps=1,x", "steps='x': integers of at least 1, separated by commas"),
         ("fast", "'fast': an argument is key=value"),
     ],
 )
@@ -154,3 +158,54 @@ def test_an_argument_that_makes_no_sense_is_one_line_and_measures_nothing(
         speed.main([f"out={results}", argument])
     assert str(error.value).startswith(message)
     assert results.read_text() == before
+
+
+def test_a_batch_of_larger_molecules_has_as_many_pairs() -> None:
+    # 256 * 81 / 38^2 = 14.4; never none.
+    assert [batch_at(256, atoms) for atoms in (9, 38, 1000)] == [256, 14, 1]
+
+
+def test_sampling_asks_the_network_once_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = []
+    forward = GraphTransformer.forward
+
+    def counted(self: GraphTransformer, x: Any, *times: Any) -> Any:
+        shapes.append(tuple(x.values["atoms"].shape[:2]))
+        return forward(self, x, *times)
+
+    monkeypatch.setattr(GraphTransformer, "forward", counted)
+    took = speed_sampling.sampling(load_config("train", []), atoms=3, count=2, steps=4, repeat=1)
+    assert shapes == [(2, 3)] * 8  # four to warm up, four on the clock
+    assert took > 0
+
+
+def test_throughput_has_a_row_for_each_size_and_a_column_for_each_number_of_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+    monkeypatch.setattr(
+        speed_sampling, "joint_step", lambda name, count, *_: made.append((name, count)) or name
+    )
+    monkeypatch.setattr(speed_sampling, "in_turns", lambda works, repeat: {"none": 2.0, "psd": 4.0})
+    monkeypatch.setattr(speed_sampling, "sampling", lambda c, atoms, count, steps, r: 0.5 * steps)
+    rows = speed_sampling.throughput([9, 18], [1, 4], batch=40, repeat=1)
+    numbers = [{k: v for k, v in row.items() if k != "precision"} for row in rows]
+    assert numbers == [
+        {
+            "atoms": 9,
+            "batch": 40,
+            "training_flow": 20.0,  # 40 / 2
+            "training_map": 10.0,
+            "sampling_1": 80.0,  # 40 / (0.5 * 1)
+            "sampling_4": 20.0,
+        },
+        {
+            "atoms": 18,
+            "batch": 10,
+            "training_flow": 5.0,
+            "training_map": 2.5,
+            "sampling_1": 20.0,
+            "sampling_4": 5.0,
+        },
+    ]
+    assert made == [("none", 40), ("psd", 40), ("none", 10), ("psd", 10)]
