@@ -1,0 +1,87 @@
+"""What molflow reaches, as entries of the leaderboard: the results of benchmarks.generation, read.
+
+Figures are taken from the file as they stand and are never typed. Anchors that no model made (the
+training molecules) have no number of network evaluations.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.leaderboard_entries import DATASETS, Entry, from_values
+from molflow.errors import InputError
+
+PERCENTS = {"valid": "plain_valid", "strict": "strict_valid", "unique": "unique", "vun": "vun"}
+DISTANCES = ("fcd_all_test", "fcd_unique_validation")
+ANCHORS = {
+    "training": "training molecules, none twice",
+    "redraw": "training molecules, redrawn",
+}
+STEPS = {"flow_map": "flow map", "euler": "Euler steps", "renoised": "flow map, renoised"}
+OURS = "none: this is the protocol that the others are compared with"
+
+
+def read_generation(path: Path) -> list[Entry]:
+    """An entry for each method of sampling in a file of benchmarks.generation.
+
+    InputError names the file and what it lacks; none where the data are of no leaderboard.
+    """
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        data = result["model"]["dataset"]
+        if data["name"] not in DATASETS:
+            return []
+        methods = dict.fromkeys(row["method"] for row in result["rows"])
+        return [from_values(_values(path, result, method)) for method in methods]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path.name}: no result of benchmarks.generation: {error!r}") from error
+    except InputError as error:
+        raise InputError(f"{path.name}: {error}") from error
+
+
+def read_results(folder: Path) -> list[Entry]:
+    """Those of all files generation-*.json; anchors and methods of one name count once."""
+    found: dict[tuple[str, str], Entry] = {}
+    for path in sorted(folder.glob("generation-*.json")):
+        for entry in read_generation(path):
+            found.setdefault((entry.about.dataset, entry.about.method), entry)
+    return list(found.values())
+
+
+def _values(path: Path, result: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """The content of an entry's file."""
+    data = result["model"]["dataset"]
+    name = f"molflow {result['config']['name']}, {STEPS.get(method, method)}"
+    return {
+        "method": ANCHORS.get(method, name),
+        "dataset": data["name"],
+        "split": data["split"],
+        "source": {
+            "kind": "computed",
+            "paper": f"molflow {result['versions']['molflow']}, benchmarks.generation",
+            "where": path.name,
+        },
+        "protocol": {
+            "validity": "plain",
+            "n": result["config"]["n"],
+            "stereo": "stripped",
+            "differences": OURS,
+        },
+        "rows": _rows([row for row in result["rows"] if row["method"] == method]),
+    }
+
+
+def _rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The means over the seeds; a method is called by its evaluations, which may exceed steps."""
+    found = []
+    for row in rows:
+        mean = row["mean"]
+        shares = {name: mean[ours] for name, ours in PERCENTS.items()}
+        figures = {name: None if x is None else 100 * x for name, x in shares.items()}
+        figures |= {name: mean[name] for name in DISTANCES}
+        nfe = None if row["method"] in ANCHORS else round(mean["evaluations"])
+        found.append({"nfe": nfe} | figures)
+    return found
