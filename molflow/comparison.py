@@ -1,0 +1,156 @@
+"""Molecules that are evaluated, and the data set that they are compared with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molflow.chem.molecule import Checked
+from molflow.metrics import chemnet
+from molflow.metrics.describing import Described, Floats, Population, describe, mean_nspdk
+from molflow.metrics.distribution import Statistics, reference_statistics
+from molflow.samples_file import Attempts
+from molflow.summary import chosen
+
+LONG = chemnet.LENGTH - 1
+"""Characters of a SMILES that fits ChemNet's usual window."""
+LONG_BATCH = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Attempts, and what is known of those that are molecules.
+
+    wanted: names of features (``metrics.describing``) that are looked up.
+    """
+
+    attempts: Attempts
+    wanted: Sequence[str]
+    device: str = "cpu"
+
+    def __len__(self) -> int:
+        return len(self.checked)
+
+    @property
+    def checked(self) -> Sequence[Checked]:
+        return self.attempts.checked
+
+    @cached_property
+    def largest(self) -> list[str]:
+        """The largest fragment of every plain-valid attempt."""
+        return [one.largest for one in self.checked if one.largest is not None]
+
+    @cached_property
+    def whole(self) -> list[str]:
+        """Every plain-valid attempt, disconnected ones as they are."""
+        return [one.smiles for one in self.checked if one.smiles is not None]
+
+    @cached_property
+    def strict(self) -> list[str]:
+        """Every strictly valid attempt."""
+        return [one.strict for one in self.checked if one.strict is not None]
+
+    @cached_property
+    def described(self) -> Described:
+        return describe([*self.largest, *self.whole], self.wanted)
+
+    def population(self, smiles: Sequence[str]) -> Population:
+        """Of some of ``largest`` or ``whole``."""
+        return Population(smiles, self.described)
+
+    def chemnet(self, smiles: Sequence[str]) -> Statistics:
+        """What ChemNet makes of some of ``largest`` or ``whole``, repetitions counting."""
+        times = Counter(smiles)
+        return Statistics.of(self.activations(list(times)), list(times.values()))
+
+    def activations(self, smiles: Sequence[str]) -> NDArray[np.float32]:
+        """(n, 512): of ChemNet, of some of ``largest`` or ``whole``."""
+        return self._activations.pick(smiles)
+
+    def nspdk(self, smiles: Sequence[str]) -> Floats:
+        """The mean features of molecules, repetitions counting."""
+        return mean_nspdk(smiles)
+
+    @cached_property
+    def _activations(self) -> _Activations:
+        return _Activations.of([*self.largest, *self.whole], self.device)
+
+
+@dataclass(frozen=True, eq=False)
+class _Activations:
+    """ChemNet's rows of distinct molecules, by SMILES."""
+
+    places: Mapping[str, int]
+    rows: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, smiles: Sequence[str], device: str) -> _Activations:
+        """A very long SMILES has a window of its own and leaves that of the others as it is."""
+        distinct = list(dict.fromkeys(smiles))
+        short = [one for one in distinct if len(one) <= LONG]
+        rows = [chemnet.activations(short, device=device)]
+        long = [one for one in distinct if len(one) > LONG]
+        if long:
+            rows.append(chemnet.activations(long, LONG_BATCH, device))
+        places = {one: place for place, one in enumerate([*short, *long])}
+        return cls(places, np.concatenate(rows))
+
+    def pick(self, smiles: Sequence[str]) -> NDArray[np.float32]:
+        return self.rows[[self.places[one] for one in smiles]]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A data set by its splits, all canonical SMILES without stereo.
+
+    splits: "train", "valid", "test" and, where the data have it, "test_scaffolds". cache: the
+    folder in which what is computed of them is kept.
+    """
+
+    name: str
+    splits: Mapping[str, Sequence[str]]
+    cache: Path | None = None
+    device: str = "cpu"
+
+    @cached_property
+    def training(self) -> frozenset[str]:
+        return frozenset(self.splits["train"])
+
+    def some(self, split: str, n: int) -> list[str]:
+        """``n`` molecules of a split, always the same ones; all where there are no more."""
+        return chosen(self.splits.get(split, ()), n)
+
+    def population(self, smiles: Sequence[str], wanted: Sequence[str]) -> Population:
+        """Molecules of a split with their features, from the cache where it has them."""
+        return Population(smiles, describe(smiles, wanted, self.cache))
+
+    def chemnet(self, smiles: Sequence[str]) -> Statistics:
+        """What ChemNet makes of molecules of a split, from the cache where it has them."""
+        return reference_statistics(smiles, self.cache, self.device)
+
+    def nspdk(self, smiles: Sequence[str]) -> Floats:
+        """The mean features of molecules of a split, from the cache where it has them."""
+        return mean_nspdk(smiles, self.cache)
+
+    @cached_property
+    def moses_training(self) -> frozenset[str]:
+        """What novelty is against in MOSES, whose training set our validation set is a part of."""
+        held = self.splits["valid"] if self.name == "moses" else ()
+        return self.training.union(held)
+
+    def describe(self) -> dict[str, Any]:
+        """Its name, how many molecules each split has, and a name for these that no others have."""
+        digest = sha256()
+        for name, smiles in self.splits.items():
+            digest.update(f"\n{name}\n".encode())
+            digest.update("\n".join(sorted(smiles)).encode())
+        sizes = {name: len(smiles) for name, smiles in self.splits.items()}
+        return {"name": self.name, "splits": sizes, "sha256": digest.hexdigest()}

@@ -1,0 +1,189 @@
+"""Measure molecules: ``python -m molflow.evaluate samples=file.csv reference=qm9 out=<folder>``.
+
+The molecules come from a file or from a model (``checkpoint=qm9 steps=4``), graph or tokens, under
+one protocol. Every row is an attempt, and nothing is repaired or left out before it is counted.
+Writes metrics.json, failed.csv (every attempt that is not strictly valid, and why) and report.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from molflow.config import EvaluateConfig, help_text, load_config, wants_help
+from molflow.console import atomic_write, require_writable, run_program
+from molflow.errors import InputError
+from molflow.files import CHECKPOINT, METRICS, WEIGHTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from molflow.comparison import Reference
+    from molflow.datasets.loaders import MoleculeDataset
+    from molflow.generator import Generator
+    from molflow.samples_file import Failure
+    from molflow.sources import Source
+    from molflow.verdict import Verdict
+
+FAILED, PAGE = "failed.csv", "report.html"
+OF_A_MODEL = (CHECKPOINT, WEIGHTS)
+SAMPLED = 10_000
+"""Molecules of a model where nobody asks for another number: the field's."""
+EXPLAIN = "explain"
+
+
+def main(arguments: list[str]) -> None:
+    """Evaluates once, from the command line's ``key=value`` arguments and the word ``explain``."""
+    if wants_help(arguments):
+        print(help_text("evaluate"))
+        return
+    given = [f"{EXPLAIN}=true" if one == EXPLAIN else one for one in arguments]
+    config = load_config("evaluate", given)
+    if config.explain and config.samples is None and config.checkpoint is None:
+        from molflow.verdict import print_definitions
+
+        print_definitions(config.suite)
+        return
+    evaluate(config, given)
+
+
+def evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
+    """Reads or samples, measures, writes ``config.out`` and prints the table."""
+    check(config)
+    folder = Path(config.out)
+    require_room(folder)
+    from molflow.comparison import Subject
+    from molflow.evaluation import WANTED
+    from molflow.evaluation import evaluate as measure
+    from molflow.generator import load
+    from molflow.verdict import Verdict, print_verdict, write_record
+
+    generator = None if config.checkpoint is None else load(config.checkpoint)
+    reference = load_reference(config, generator)
+    # Gone first, written last: a folder with the record is a finished one.
+    (folder / METRICS).unlink(missing_ok=True)
+    with failures(folder / FAILED) as tell:
+        source = source_of(config, generator, tell)
+    subject = Subject(source.attempts, WANTED[config.suite], reference.device)
+    evaluation = measure(config.suite, subject, reference, config.force)
+    verdict = Verdict(config, source, subject, reference, evaluation)
+    write_page(folder, verdict)
+    write_record(folder / METRICS, verdict, arguments)
+    print_verdict(verdict)
+
+
+def check(config: EvaluateConfig) -> None:
+    """The rules that concern more than one key."""
+    if (config.samples is None) == (config.checkpoint is None):
+        raise InputError("samples=<file> or checkpoint=<model>: one of them is needed")
+    if config.samples is not None:
+        if config.reference is None:
+            raise InputError("reference: needed with samples=, a data set or a file")
+        if config.steps is not None:
+            raise InputError(f"steps={config.steps}: only with checkpoint=")
+        from molflow.samples_file import kind_of
+
+        kind_of(Path(config.samples))
+
+
+def require_room(folder: Path) -> None:
+    """InputError where the results cannot go, found before the work."""
+    for name in OF_A_MODEL:
+        if (folder / name).exists():
+            raise InputError(f"out={folder}: holds a model ({name}); choose another folder")
+    require_writable(folder)
+    for name in (METRICS, FAILED, PAGE):
+        if (folder / name).is_dir():
+            raise InputError(f"out={folder}: {name} is a folder there, a file of that name is due")
+
+
+def load_reference(config: EvaluateConfig, generator: Generator | None) -> Reference:
+    """The data set that ``config.reference`` names, or else that the model was trained on."""
+    import torch
+
+    from molflow.build import dataset_of
+    from molflow.comparison import Reference
+    from molflow.datasets.store import cache_folder
+
+    if config.reference is None:
+        assert generator is not None
+        data = dataset_of(generator.spec)
+    else:
+        data = load_data(config)
+    if not len(data.splits["train"]):
+        raise InputError(f"reference: {data.name} has no training molecule")
+    return Reference(
+        data.name,
+        {name: data.smiles(name) for name in data.splits},
+        cache_folder() / "statistics",
+        "cuda" if torch.cuda.is_available() else "cpu",
+    )
+
+
+def load_data(config: EvaluateConfig) -> MoleculeDataset:
+    """A data set by its name, or a file split at random as for a training; InputError names the
+    choices."""
+    from molflow.build import build_dataset
+    from molflow.datasets.names import DATASETS
+
+    reference = config.reference
+    names = [name for name in DATASETS if name != "smiles_file"]
+    if reference in names:
+        overrides = [f"dataset={reference}"]
+        if config.reference_path is not None:
+            overrides.append(f"dataset.path={config.reference_path}")
+    elif reference and Path(reference).is_file():
+        overrides = [
+            "dataset=smiles_file",
+            f"dataset.path={reference}",
+            f"dataset.smiles_column={config.reference_column}",
+        ]
+    else:
+        raise InputError(f"reference={reference!r}: one of {', '.join(names)}, or a file")
+    return build_dataset(load_config("train", overrides).dataset)
+
+
+@contextmanager
+def failures(path: Path) -> Iterator[Callable[[Failure], None]]:
+    """A function that adds a row to failed.csv: the attempt from 0, its row, its text, why."""
+    import csv
+
+    with (
+        atomic_write(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("attempt", "row", "text", "reason"))
+        yield lambda one: writer.writerow((one.index, one.row, one.text, one.reason))
+
+
+def source_of(
+    config: EvaluateConfig, generator: Generator | None, tell: Callable[[Failure], None]
+) -> Source:
+    """The attempts of the file, or of the model."""
+    from molflow.sources import from_file, from_model
+
+    if generator is None:
+        assert config.samples is not None
+        return from_file(Path(config.samples), config.smiles_column, config.n, tell)
+    assert config.checkpoint is not None
+    n = SAMPLED if config.n is None else config.n
+    made = generator.sample(n, config.steps, config.method, config.seed)
+    return from_model(generator, made, Path(config.checkpoint).name, config.seed, tell)
+
+
+def write_page(folder: Path, verdict: Verdict) -> None:
+    """report.html, where asked."""
+    if not verdict.config.report:
+        (folder / PAGE).unlink(missing_ok=True)
+        return
+    from molflow.report import write_report
+    from molflow.report.evaluation import evaluation_report
+
+    write_report(folder / PAGE, evaluation_report(verdict))
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,104 @@
+"""Where attempts come from: a file of anyone's molecules, or a model of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from molflow.chem.molecule import build
+from molflow.errors import InputError
+from molflow.metrics.attempts import Attempt, read_raw, without_molecule
+from molflow.samples_file import SDF, Attempts, Failure, Row, collect, judged, kind_of
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+    from molflow.generator import Generator
+    from molflow.samples import Samples
+
+PICTURED = 2_000
+"""Attempts at most, the first ones, that are kept to be drawn though they are no molecules."""
+
+Tell = Callable[[Failure], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Attempts and what is to be said of where they come from.
+
+    pictures: attempt -> what to draw of one that is no molecule, unsanitised.
+    """
+
+    name: str
+    about: Mapping[str, Any]
+    attempts: Attempts
+    pictures: Mapping[int, Chem.Mol]
+
+
+def from_file(path: Path, smiles_column: str, most: int | None, tell: Tell) -> Source:
+    """The attempts of a file. ``tell`` hears of each that is not strictly valid, in order.
+
+    InputError where the file cannot be read, or holds no attempt.
+    """
+    pictures: dict[int, Chem.Mol] = {}
+    in_records = kind_of(path) == SDF
+
+    def heard(failure: Failure) -> None:
+        tell(failure)
+        if not in_records and len(pictures) < PICTURED:
+            _keep(pictures, failure.index, read_raw(failure.text))
+
+    attempts = collect(judged(path, smiles_column, most), heard)
+    if not attempts.checked:
+        raise InputError(f"{path}: holds no attempt")
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    about = {"file": path.name, "sha256": digest, "attempts": len(attempts.checked)}
+    return Source(path.name, about, attempts, pictures)
+
+
+def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: Tell) -> Source:
+    """The molecules that a model made."""
+    pictures: dict[int, Chem.Mol] = {}
+
+    def heard(failure: Failure) -> None:
+        tell(failure)
+        if made.checked[failure.index].mol is None and len(pictures) < PICTURED:
+            _keep(pictures, failure.index, build(made.graphs[failure.index], made.spec.vocabulary))
+
+    attempts = collect(_rows(made), heard)
+    shares = made.metrics(None)
+    n = len(made)
+    attempts.relaxed = _count(shares["relaxed_valid"], n)
+    attempts.valence = _count(shares["valence_valid"], n)
+    about = {
+        "model": name,
+        "sha256": generator.fingerprint,
+        "n": n,
+        "seed": seed,
+        "steps": made.walk.steps,
+        "method": made.walk.method,
+        "evaluations_per_molecule": made.evaluations,
+        "seconds": {"network": made.network_seconds, "chemistry": made.chemistry_seconds},
+    }
+    return Source(
+        f"{name} in {made.walk.steps} {made.walk.method} steps", about, attempts, pictures
+    )
+
+
+def _rows(made: Samples) -> Iterator[tuple[Row, Attempt]]:
+    for index, one in enumerate(made.checked):
+        yield Row(index, one.smiles or ""), Attempt(without_molecule(one))
+
+
+def _count(share: float, n: int) -> int | None:
+    return None if share != share else round(share * n)
+
+
+def _keep(pictures: dict[int, Chem.Mol], index: int, mol: Chem.Mol | None) -> None:
+    if mol is not None and mol.GetNumAtoms():
+        mol.UpdatePropertyCache(strict=False)
+        pictures[index] = mol

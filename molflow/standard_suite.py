@@ -1,0 +1,208 @@
+"""Validity, novelty, distances to the test set and copying: the standard suite, part by part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isnan, nan
+
+import numpy as np
+
+from molflow.comparison import Reference, Subject
+from molflow.metrics import moses
+from molflow.metrics.describing import Population
+from molflow.metrics.distribution import FEWEST, frechet_distance
+from molflow.metrics.intervals import Estimate, mean, share
+from molflow.metrics.similarity import index_references, nearest_similarity
+from molflow.metrics.validity import from_checked
+
+NEIGHBOURS = 100_000
+"""Training molecules at most, chosen by a fixed seed, among which the nearest is sought."""
+QUERIES = 2_000
+"""Test molecules at most whose nearest training molecule is sought."""
+PAIRS = 30_000
+"""Molecules at most, the first ones, whose pairs make the internal diversity."""
+PROPERTIES = {"w1_logp": "logp", "w1_sa": "sa", "w1_qed": "qed", "w1_weight": "weight"}
+SHOWN = tuple(PROPERTIES.values())
+COMPARED = (*SHOWN, "moses_print", "fragments", "scaffold")
+"""Features by which samples are compared with a test set."""
+
+Numbers = dict[str, Estimate]
+
+
+@dataclass
+class Notes:
+    """What is said beside the numbers, gathered on the way."""
+
+    force: bool = False
+    lacks_chemnet: bool = False
+    obstacles: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def say(self, obstacle: str) -> None:
+        if obstacle not in self.obstacles:
+            self.obstacles.append(obstacle)
+
+    def enough(self, name: str, n: int) -> bool:
+        """Whether n molecules are enough for FCD; else it is said why not."""
+        if n >= (2 if self.force else FEWEST):
+            return True
+        self.say(f"FCD of {n:,} {name} molecules says nothing: at least {FEWEST:,}, or force=true")
+        return False
+
+
+def validity(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
+    """The validities, uniqueness and novelty."""
+    attempts, plain = len(subject), len(subject.largest)
+    distinct = len(set(subject.largest))
+    notes.counts |= {
+        "attempts": attempts,
+        "plain_valid": plain,
+        "distinct": distinct,
+        "strict_valid": len(subject.strict),
+        "distinct_strict_valid": len(set(subject.strict)),
+    }
+    totals = {"unique": plain, "novel": distinct}
+    return {
+        **{
+            key: known_share(value, totals.get(key, attempts))
+            for key, value in from_checked(subject.checked, reference.training).items()
+        },
+        "relaxed_valid": counted(subject.attempts.relaxed, attempts),
+        "valence_valid": counted(subject.attempts.valence, attempts),
+        "unique_redraw": Estimate(redrawn(reference.splits["train"], plain)),
+        **{
+            key: known_share(moses.unique_at(subject.largest, k), min(k, plain))
+            for key, k in (("unique@1k", 1000), ("unique@10k", 10_000))
+        },
+    }
+
+
+def counted(count: int | None, total: int) -> Estimate:
+    """The share of a count that may have no meaning."""
+    return Estimate(nan) if count is None else share(count, total)
+
+
+def known_share(value: float, total: int) -> Estimate:
+    """A share that was computed already, with its interval."""
+    return Estimate(nan) if isnan(value) else share(round(value * total), total)
+
+
+def redrawn(training: Sequence[str], n: int) -> float:
+    """The mean share of distinct molecules among n draws with replacement from the training set:
+    (1 / n) sum_k 1 - (1 - c_k / m)^n, with c_k the times that molecule k is among its m."""
+    if not n or not training:
+        return nan
+    counts = np.array(list(Counter(training).values()))
+    return float(-np.expm1(n * np.log1p(-counts / len(training))).sum() / n)
+
+
+def distances(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
+    """FCD in both variants and its floor, of the largest fragments."""
+    made, test = subject.largest, reference.splits.get("test", ())
+    found = {
+        "fcd_unique_validation": fcd_of(
+            subject, list(dict.fromkeys(made)), reference, reference.splits.get("valid", ()), notes
+        ),
+        "fcd_all_test": fcd_of(subject, made, reference, test, notes),
+        "fcd_floor": nan,
+    }
+    if not isnan(found["fcd_all_test"]):
+        floor = reference.some("train", len(made))
+        notes.counts["fcd_floor"] = len(floor)
+        found["fcd_floor"] = frechet_distance(reference.chemnet(floor), reference.chemnet(test))
+    return plain(found)
+
+
+def fcd_of(
+    subject: Subject,
+    made: Sequence[str],
+    reference: Reference,
+    others: Sequence[str],
+    notes: Notes,
+) -> float:
+    """FCD of molecules against a split; nan, and why, where it cannot be told."""
+    if notes.lacks_chemnet:
+        return nan
+    sizes = {"valid": len(made), f"reference ({reference.name})": len(others)}
+    enough = [notes.enough(name, n) for name, n in sizes.items()]
+    if not all(enough):
+        return nan
+    return frechet_distance(subject.chemnet(made), reference.chemnet(others))
+
+
+def likeness(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
+    """What is compared with the test set molecule by molecule, and the diversity of the samples."""
+    made, test = pair(subject, subject.largest, reference, "test")
+    return {
+        **against(made, test, ("snn", "frag", "scaf")),
+        **diversity(made, notes, ("int_div", "int_div2")),
+        "filters": passing(made),
+        **plain({key: w1(made, test, feature) for key, feature in PROPERTIES.items()}),
+    }
+
+
+def pair(
+    subject: Subject, smiles: Sequence[str], reference: Reference, split: str
+) -> tuple[Population, Population]:
+    """Molecules made, and those of a split, over the features that MOSES compares."""
+    others = reference.splits.get(split, ())
+    return subject.population(smiles), reference.population(others, COMPARED)
+
+
+def against(made: Population, others: Population, keys: tuple[str, str, str]) -> Numbers:
+    """SNN, Frag and Scaf under these keys."""
+    nearest = moses.nearest_similarities(
+        made.distinct.prints("moses_print"), others.distinct.prints("moses_print")
+    )
+    by_smiles = dict(zip(made.distinct.smiles, nearest.tolist(), strict=True))
+    snn = mean([by_smiles[one] for one in made.smiles])
+    cosines = [
+        Estimate(moses.cosine(made.counts(feature), others.counts(feature)))
+        for feature in ("fragments", "scaffold")
+    ]
+    return dict(zip(keys, (snn, *cosines), strict=True))
+
+
+def diversity(made: Population, notes: Notes, keys: tuple[str, str]) -> Numbers:
+    if len(made.smiles) > PAIRS:
+        notes.say(f"internal diversity: of the first {PAIRS:,} of {len(made.smiles):,} molecules")
+    prints = made.first(PAIRS).prints("moses_print")
+    return {
+        key: Estimate(moses.internal_diversity_by_molecule(prints, p))
+        for p, key in enumerate(keys, start=1)
+    }
+
+
+def passing(made: Population) -> Estimate:
+    return share(int((made.array("passes") == 1).sum()), len(made.smiles))
+
+
+def w1(made: Population, others: Population, feature: str) -> float:
+    return moses.wasserstein(made.array(feature), others.array(feature))
+
+
+def copying(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
+    """How near the training set the samples come, and how near the test set's molecules do."""
+    training = reference.some("train", NEIGHBOURS)
+    size = len(reference.splits["train"])
+    if len(training) < size:
+        notes.say(f"nearest training molecules: among {NEIGHBOURS:,} of {size:,}, chosen by seed 0")
+    neighbours = reference.population(training, ["print"]).distinct.prints("print")
+    queries = {
+        "": subject.population(list(dict.fromkeys(subject.strict))),
+        "_test": reference.population(reference.some("test", QUERIES), ["print"]).distinct,
+    }
+    found = {}
+    index = index_references(neighbours)
+    for ending, population in queries.items():
+        nearest = nearest_similarity(population.prints("print"), index)
+        notes.counts[f"nearest_training{ending}"] = len(nearest)
+        found[f"nearest_training{ending}"] = mean(nearest)
+        found[f"copied{ending}"] = share(sum(one == 1 for one in nearest), len(nearest))
+    return found
+
+
+def plain(numbers: Mapping[str, float]) -> Numbers:
+    return {key: Estimate(value) for key, value in numbers.items()}

@@ -1,0 +1,105 @@
+"""What an evaluation says: its table, its definitions and its record."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from molflow.comparison import Reference, Subject
+from molflow.config import EvaluateConfig, to_plain
+from molflow.console import atomic_write, table
+from molflow.evaluation import Evaluation
+from molflow.metrics.intervals import Estimate
+from molflow.metrics.suites import SUITES
+from molflow.sources import Source
+
+PACKAGES = ("molflow", "torch", "numpy", "scipy", "rdkit")
+SHOWN = 8
+"""Reasons of the table."""
+PROTOCOL = {
+    "attempts": "every row of the file or molecule of the model is one; none is left out",
+    "stereo": "left out of samples and reference alike",
+    "validity": "nothing is repaired before it is counted",
+    "intervals": "95 %: Wilson's for shares (an approximation for those of distinct molecules), "
+    "bootstrapped for means over molecules, none for the others",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """An evaluation with all that it is of."""
+
+    config: EvaluateConfig
+    source: Source
+    subject: Subject
+    reference: Reference
+    evaluation: Evaluation
+
+
+def print_definitions(suite: str) -> None:
+    """One line for each number."""
+    for key, metric in SUITES[suite].items():
+        better = f" ({metric.better} is better)" if metric.better else ""
+        print(f"{key}: {metric.doc}{better}")
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """The numbers with their intervals, what failed, what is nan and why."""
+    config, evaluation, n = verdict.config, verdict.evaluation, len(verdict.subject)
+    title = f"{n:,} attempts of {verdict.source.name} against {verdict.reference.name}"
+    columns = ["metric", "value", "95 %"] + (["definition"] if config.explain else [])
+    rows = [
+        [key, one.value, interval(one)]
+        + ([SUITES[config.suite][key].doc] if config.explain else [])
+        for key, one in evaluation.numbers.items()
+    ]
+    table(f"{title}, suite {config.suite}", columns, rows)
+    if not config.explain:
+        print(f"definitions: python -m molflow.evaluate explain suite={config.suite}")
+    reasons = verdict.source.attempts.reasons
+    if reasons:
+        failed = f"{reasons.total():,} attempts are not strictly valid, by reason"
+        table(failed, ("reason", "attempts"), reasons.most_common(SHOWN))
+    for obstacle in evaluation.obstacles:
+        print(f"note: {obstacle}")
+    print(f"results: {config.out}")
+
+
+def interval(estimate: Estimate) -> str:
+    """ "0.912 to 0.934", or nothing."""
+    if math.isnan(estimate.low):
+        return ""
+    return f"{estimate.low:.4g} to {estimate.high:.4g}"
+
+
+def write_record(path: Path, verdict: Verdict, arguments: list[str]) -> None:
+    """metrics.json; null is undefined."""
+    from importlib.metadata import version
+
+    numbers = verdict.evaluation.numbers
+    content: dict[str, Any] = {
+        "metrics": {key: _number(one.value) for key, one in numbers.items()},
+        "intervals": {
+            key: [one.low, one.high] for key, one in numbers.items() if not math.isnan(one.low)
+        },
+        "n": len(verdict.subject),
+        "counts": dict(verdict.evaluation.counts),
+        "reasons": dict(verdict.source.attempts.reasons.most_common()),
+        "samples": dict(verdict.source.about),
+        "reference": verdict.reference.describe(),
+        "protocol": {"suite": verdict.config.suite, **PROTOCOL},
+        "notes": list(verdict.evaluation.obstacles),
+        "versions": {name: version(name) for name in PACKAGES},
+        "arguments": arguments,
+        "config": to_plain(verdict.config),
+    }
+    with atomic_write(path) as temporary:
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
