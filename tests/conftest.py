@@ -23,6 +23,8 @@ from molflow.flow.state import Fields, State
 from molflow.graph.state import blank_state
 from molflow.graph.transformer import GraphTransformer
 from molflow.metrics import chemnet
+from molflow.sequence.state import blank_tokens
+from molflow.sequence.transformer import SequenceTransformer
 
 # A machine that does other things too must not fail a test: examples are counted, not timed.
 settings.register_profile("molflow", deadline=None)
@@ -30,6 +32,8 @@ settings.load_profile("molflow")
 
 CLASSES = (8, 4)
 MAX_ATOMS = 9
+SYMBOLS = 8
+MAX_LENGTH = 9
 TINY = ModelSpec(
     vocabulary=Vocabulary(("C", "N", "O")),
     max_atoms=4,
@@ -99,6 +103,14 @@ def full_size(positions: bool = False, dtype: torch.dtype = torch.float64) -> Gr
     return net.to(dtype)
 
 
+def full_sequence(dtype: torch.dtype = torch.float64) -> SequenceTransformer:
+    """The sequence transformer at its default size, fresh weights, always the same."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = SequenceTransformer(SYMBOLS, MAX_LENGTH)
+    return net.to(dtype)
+
+
 def normal_like(x: State, seed: int) -> Fields:
     """Standard normal noise with the shapes of the values, float64 rounded to their type."""
     generator = torch.Generator().manual_seed(seed)
@@ -116,6 +128,17 @@ def random_graphs(
 ) -> State:
     """A noisy state of graphs: standard normal where variables exist, 0 on padding."""
     blank = blank_state(torch.tensor(sizes), max_atoms, CLASSES).to(dtype)
+    return blank.with_values(normal_like(blank, seed)).on_free()
+
+
+def random_tokens(
+    sizes: Sequence[int],
+    max_length: int = MAX_LENGTH,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+) -> State:
+    """A noisy state of strings: standard normal where variables exist, 0 on padding."""
+    blank = blank_tokens(torch.tensor(sizes), max_length, SYMBOLS, dtype)
     return blank.with_values(normal_like(blank, seed)).on_free()
 
 
@@ -206,6 +229,16 @@ def random_graphs_fixture() -> Callable[..., State]:
     return random_graphs
 
 
+@pytest.fixture(scope="session", name="full_sequence")
+def full_sequence_fixture() -> Callable[..., SequenceTransformer]:
+    return full_sequence
+
+
+@pytest.fixture(scope="session", name="random_tokens")
+def random_tokens_fixture() -> Callable[..., State]:
+    return random_tokens
+
+
 @pytest.fixture(scope="session")
 def network() -> GraphTransformer:
     """Full size, float64, without positions, off zero. Not to be changed."""
@@ -216,3 +249,9 @@ def network() -> GraphTransformer:
 def network_with_positions() -> GraphTransformer:
     """Full size, float64, with positions, off zero. Not to be changed."""
     return perturbed(full_size(positions=True)).eval()
+
+
+@pytest.fixture(scope="session")
+def sequence_network() -> SequenceTransformer:
+    """Full size, float64, off zero. Not to be changed."""
+    return perturbed(full_sequence()).eval()

@@ -20,6 +20,8 @@ from molflow.nn.layers import (
     Condition,
     Gate,
     Mlp,
+    attention_logits,
+    key_mask,
     merge_heads,
     split_heads,
     zero_linear,
@@ -101,7 +103,7 @@ class Block(nn.Module):
         q, k, v = (split_heads(x, self.heads) for x in self.qkv(h).chunk(3, -1))
         square = index.open(self.bias_and_gate(pairs), h.shape[1]).permute(0, 3, 1, 2)
         bias, gate = square.chunk(2, 1)
-        logits = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + bias
+        logits = attention_logits(q, k) + bias
         attention = (logits + keys).softmax(-1) * (2 * gate.sigmoid())
         return self.out(merge_heads(attention.to(v.dtype) @ v)), logits
 
@@ -163,9 +165,9 @@ class GraphTransformer(nn.Module):
         h, e = self.atoms_in(_with_given(x, "atoms")), self.pairs_in(_with_given(x, "pairs"))
         if self.positions:
             h, e = h + self.atom_position[: h.shape[1]], e + self.pair_position[: e.shape[1]]
-        keys = torch.zeros_like(exists, dtype=h.dtype).masked_fill(~exists, -torch.inf)
+        keys = key_mask(exists, h.dtype)
         for block in self.blocks:
-            h, e = block(h, e, c, keys[:, None, None], self.index)
+            h, e = block(h, e, c, keys, self.index)
         atoms, pairs = self.norm_atoms(h, c), self.norm_pairs(e, c)
         return x.with_values({"atoms": self.atoms_out(atoms), "pairs": self.pairs_out(pairs)})
 

@@ -101,3 +101,13 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
 def merge_heads(x: Tensor) -> Tensor:
     """(B, H, N, C) -> (B, N, H C)."""
     return x.transpose(1, 2).flatten(2)
+
+
+def attention_logits(q: Tensor, k: Tensor) -> Tensor:
+    """q_i k_j / sqrt(C): two of (B, H, N, C) -> (B, H, N, N)."""
+    return q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+
+
+def key_mask(exists: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to the logits: 0, or -inf on padding; (B, N) bool -> (B, 1, 1, N)."""
+    return torch.zeros_like(exists, dtype=dtype).masked_fill(~exists, -torch.inf)[:, None, None]

@@ -1,18 +1,24 @@
-"""The exact flow map of two data points, as a network: what losses off the diagonal vanish at."""
+"""What tests of the mathematics run on: graphs and strings, a network of each, the exact flow map.
+
+A test that asks for a state or a network gets those of both modalities, one after the other.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from molflow.flow.flow_map import share
 from molflow.flow.state import State
 from molflow.graph.state import clean_state
+from molflow.sequence.state import token_state
 
 BISECTIONS = 60
+CLASSES = {"atoms": 8, "pairs": 4, "tokens": 8}
 
 
 @dataclass(frozen=True)
@@ -94,16 +100,72 @@ class TwoPointFlow:
         return -side * mean.clamp(-1, 1)
 
 
+@pytest.fixture(scope="session", params=["graphs", "strings"])
+def modality(request) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def two_points() -> State:
-    """Two clean graphs of three atoms that differ in two atoms and two bonds."""
-    return clean_state(
-        torch.tensor([[0, 0, 0], [2, 1, 0]]),
-        torch.tensor([[1, 0, 1], [1, 1, 0]]),
-        torch.tensor([3, 3]),
-        (8, 4),
-        torch.float64,
+def field(modality) -> str:
+    """The variables that graphs and strings of one size have as many of."""
+    return {"graphs": "atoms", "strings": "tokens"}[modality]
+
+
+@pytest.fixture(scope="session")
+def classes(modality) -> dict[str, int]:
+    """field -> K, of every field."""
+    fields = {"graphs": ["atoms", "pairs"], "strings": ["tokens"]}[modality]
+    return {name: CLASSES[name] for name in fields}
+
+
+@pytest.fixture(scope="session")
+def random_states(request, modality) -> Callable[..., State]:
+    """(sizes, largest) -> a noisy state, 0 on padding."""
+    return request.getfixturevalue(
+        {"graphs": "random_graphs", "strings": "random_tokens"}[modality]
     )
+
+
+@pytest.fixture(scope="session")
+def clean(modality) -> Callable[[list, list, list], State]:
+    """(classes of atoms or tokens, of pairs, sizes) -> x_1; a string has no pairs."""
+
+    def state(variables: list[list[int]], pairs: list[list[int]], sizes: list[int]) -> State:
+        ids, sizes = torch.tensor(variables), torch.tensor(sizes)
+        if modality == "strings":
+            return token_state(ids, sizes, CLASSES["tokens"], torch.float64)
+        kinds = (CLASSES["atoms"], CLASSES["pairs"])
+        return clean_state(ids, torch.tensor(pairs).long(), sizes, kinds, torch.float64)
+
+    return state
+
+
+@pytest.fixture(scope="session")
+def fresh_network(modality, full_size, full_sequence) -> Callable[..., nn.Module]:
+    """(type of its numbers) -> the network at its default size, with positions, not trained."""
+
+    def fresh(dtype: torch.dtype = torch.float64) -> nn.Module:
+        return full_sequence(dtype) if modality == "strings" else full_size(True, dtype)
+
+    return fresh
+
+
+@pytest.fixture(scope="session", name="network")
+def network_fixture(modality, network, sequence_network) -> nn.Module:
+    """Full size, float64, off zero; that of graphs without positions. Not to be changed."""
+    return {"graphs": network, "strings": sequence_network}[modality]
+
+
+@pytest.fixture(scope="session", name="network_with_positions")
+def with_positions_fixture(modality, network_with_positions, sequence_network) -> nn.Module:
+    """The same, that of graphs with positions. Not to be changed."""
+    return {"graphs": network_with_positions, "strings": sequence_network}[modality]
+
+
+@pytest.fixture(scope="session")
+def two_points(clean) -> State:
+    """Two clean examples of three atoms, or tokens, that differ in two of them and in two bonds."""
+    return clean([[0, 0, 0], [2, 1, 0]], [[1, 0, 1], [1, 1, 0]], [3, 3])
 
 
 @pytest.fixture(scope="session", params=[0.5, 1.0], ids=lambda scale: f"scale {scale}")

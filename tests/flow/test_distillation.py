@@ -27,7 +27,6 @@ from molflow.flow.distillation import (
 from molflow.flow.flow_map import flow_map, posterior
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.state import Fields, State, mean_over_free
-from molflow.graph.state import clean_state
 
 
 def psd_with(r: float):
@@ -88,11 +87,11 @@ def pairs():
 
 
 @pytest.fixture(scope="module")
-def x_s(random_graphs) -> State:
-    """Graphs of 1 to 4 atoms padded to 5, noisy, with the first atom of the last one given."""
-    noisy = random_graphs([1, 2, 3, 4], max_atoms=5)
+def x_s(random_states, field) -> State:
+    """Examples of size 1 to 4 padded to 5, noisy, with the first variable of the last one given."""
+    noisy = random_states([1, 2, 3, 4], 5)
     given = {name: torch.zeros_like(mask) for name, mask in noisy.exists.items()}
-    given["atoms"][3, 0] = True
+    given[field][3, 0] = True
     return noisy.hold(given)
 
 
@@ -100,9 +99,9 @@ S, T = times(0.0, 0.2, 0.5, 0.1), times(0.3, 0.9, 0.6, 0.8)
 
 
 @pytest.fixture(scope="module")
-def other(perturbed, full_size):
+def other(perturbed, fresh_network):
     """Another full-size network: a teacher of its own."""
-    return perturbed(full_size(positions=True), seed=7).eval()
+    return perturbed(fresh_network(), seed=7).eval()
 
 
 # The exact flow map of two points.
@@ -386,35 +385,36 @@ def test_the_value_of_csd_holds_the_derivative_along_the_second_time(network, x_
 
 
 class Normed(nn.Module):
-    """A small network on atoms alone, with a norm between two linear layers."""
+    """A small network on one field alone, with a norm between two linear layers."""
 
-    def __init__(self, norm) -> None:
+    def __init__(self, norm, field: str) -> None:
         super().__init__()
-        self.norm, self.into, self.out = norm, nn.Linear(8 + 2, 16), nn.Linear(16, 8)
+        self.field, self.norm = field, norm
+        self.into, self.out = nn.Linear(8 + 2, 16), nn.Linear(16, 8)
 
     def forward(self, x: State, s: torch.Tensor, t: torch.Tensor) -> State:
-        values = x.values["atoms"]
+        values = x.values[self.field]
         clock = torch.stack([s + t, t.square()], -1)[:, None].expand(-1, values.shape[1], -1)
         h = self.into(torch.cat([values, clock], -1))
-        return x.with_values({"atoms": self.out(self.norm(h, (16,)).tanh())})
+        return x.with_values({self.field: self.out(self.norm(h, (16,)).tanh())})
 
 
-def normed_gradients(norm, x_s: State) -> tuple[float, float]:
+def normed_gradients(norm, x_s: State, field: str) -> tuple[float, float]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = Normed(norm).double()
-    atoms = State({"atoms": x_s.values["atoms"]}, x_s.exists, x_s.given)
-    return directional(lambda moved: csd_loss(moved, uninformed, atoms, S, T), net)
+        net = Normed(norm, field).double()
+    alone = State({field: x_s.values[field]}, x_s.exists, x_s.given)
+    return directional(lambda moved: csd_loss(moved, uninformed, alone, S, T), net)
 
 
-def test_the_gradient_through_the_derivative_of_an_rms_norm_is_right(x_s):
-    backward, differences = normed_gradients(F.rms_norm, x_s)
+def test_the_gradient_through_the_derivative_of_an_rms_norm_is_right(x_s, field):
+    backward, differences = normed_gradients(F.rms_norm, x_s, field)
     assert backward == pytest.approx(differences, rel=1e-6)
 
 
-def test_the_comparison_with_finite_differences_catches_the_fault_of_layer_norm(x_s):
+def test_the_comparison_with_finite_differences_catches_the_fault_of_layer_norm(x_s, field):
     """Backward through the jvp of ``F.layer_norm`` is silently wrong: no network may use it."""
-    backward, differences = normed_gradients(F.layer_norm, x_s)
+    backward, differences = normed_gradients(F.layer_norm, x_s, field)
     if backward == pytest.approx(differences, rel=1e-6):
         pytest.skip(f"torch {torch.__version__} has corrected layer_norm")
     assert abs(backward / differences - 1) > 1e-3
@@ -429,9 +429,9 @@ def test_every_parameter_gets_a_gradient(loss, network_with_positions, x_s):
 
 @all_losses()
 def test_in_mixed_precision_every_parameter_gets_a_gradient_from_the_live_teacher(
-    loss, perturbed, full_size, x_s
+    loss, perturbed, fresh_network, x_s
 ):
-    net = perturbed(full_size(positions=True, dtype=torch.float32))
+    net = perturbed(fresh_network(torch.float32))
     single, s, t = x_s.to(torch.float32), S.float(), T.float()
     with torch.autocast("cpu", torch.bfloat16):
         values = loss(net, net, single, s, t)
@@ -445,9 +445,9 @@ def test_in_mixed_precision_every_parameter_gets_a_gradient_from_the_live_teache
 
 @all_losses([name for name in LOSSES if name != "psd"])
 def test_the_derivative_is_taken_in_single_precision_under_autocast(
-    loss, perturbed, full_size, x_s
+    loss, perturbed, fresh_network, x_s
 ):
-    net = perturbed(full_size(positions=True, dtype=torch.float32))
+    net = perturbed(fresh_network(torch.float32))
     arguments = (uninformed, x_s.to(torch.float32), S.float(), T.float())
     expected = loss(net, *arguments)
     with torch.autocast("cpu", torch.bfloat16):
@@ -455,12 +455,14 @@ def test_the_derivative_is_taken_in_single_precision_under_autocast(
     assert all(torch.equal(values[name], expected[name]) for name in values)
 
 
-def test_the_teacher_and_the_semigroup_loss_run_under_autocast(perturbed, full_size, x_s):
-    net, kinds = perturbed(full_size(positions=True, dtype=torch.float32)), []
+def test_the_teacher_and_the_semigroup_loss_run_under_autocast(
+    perturbed, fresh_network, x_s, field
+):
+    net, kinds = perturbed(fresh_network(torch.float32)), []
 
     def recorded(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
         made = net(x, s, t)
-        kinds.append(made.values["atoms"].dtype)
+        kinds.append(made.values[field].dtype)
         return made
 
     arguments = (x_s.to(torch.float32), S.float(), T.float())
@@ -537,15 +539,10 @@ def test_the_sum_over_coordinates_of_published_pseudo_code_has_no_gradient(netwo
 @all_losses()
 @pytest.mark.parametrize(("s", "t"), EDGES)
 def test_losses_and_gradients_are_finite_at_the_edges_of_time(
-    perturbed, full_size, normal_like, loss, s, t
+    perturbed, fresh_network, clean, normal_like, loss, s, t
 ):
-    net = perturbed(full_size(positions=True, dtype=torch.float32))
-    x_1 = clean_state(
-        torch.tensor([[3, 0, 0], [0, 1, 2]]),
-        torch.tensor([[0, 0, 0], [1, 0, 3]]),
-        torch.tensor([1, 3]),
-        (8, 4),
-    )
+    net = perturbed(fresh_network(torch.float32))
+    x_1 = clean([[3, 0, 0], [0, 1, 2]], [[0, 0, 0], [1, 0, 3]], [1, 3]).to(torch.float32)
     s, t = (times(time, time, dtype=torch.float32) for time in (s, t))
     x_s = interpolate(prior(x_1, normal_like(x_1, 0), 0.5), x_1, s)
     values = loss(net, net, x_s, s, t)
@@ -590,6 +587,7 @@ def test_padded_variables_cost_nothing_whatever_the_network_says_of_them(
         assert torch.allclose(value, quiet[name], rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("modality", ["graphs"], indirect=True)
 @all_losses()
 def test_a_molecule_of_one_atom_costs_nothing_on_pairs(network, other, x_s, loss):
     assert loss(network, other, x_s, S, T)["pairs"][0].item() == 0.0

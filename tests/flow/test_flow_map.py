@@ -22,15 +22,15 @@ def mu(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
 
 
 @pytest.fixture(scope="module")
-def x(random_graphs) -> State:
-    """Graphs of 1 to 4 atoms padded to 5, with variables 0 of both fields given."""
-    noisy = random_graphs([1, 2, 3, 4], max_atoms=5)
+def x(random_states) -> State:
+    """Examples of size 1 to 4 padded to 5, with variable 0 of every field given."""
+    noisy = random_states([1, 2, 3, 4], 5)
     return noisy.hold({name: torch.arange(m.shape[1]) < 1 for name, m in noisy.exists.items()})
 
 
-def test_the_posterior_is_the_softmax_of_the_logits(x):
+def test_the_posterior_is_the_softmax_of_the_logits(x, field):
     made = posterior(lambda x_s, s, t: 2 * x_s)(x, times_of(0, x), times_of(1, x))
-    assert torch.equal(made.values["atoms"], (2 * x.values["atoms"]).softmax(-1))
+    assert torch.equal(made.values[field], (2 * x.values[field]).softmax(-1))
 
 
 @pytest.mark.parametrize("step", [flow_map, euler_step])
@@ -97,13 +97,13 @@ def test_two_short_transports_toward_one_point_equal_a_long_one(x, times):
         assert torch.allclose(twice.values[name], once.values[name], atol=1e-12)
 
 
-def test_every_example_has_its_own_times(x):
+def test_every_example_has_its_own_times(x, field):
     target = mu(x, times_of(0, x), times_of(0, x))
     s, t = torch.tensor([0.0, 0.2, 0.5, 1.0]).double(), torch.tensor([0.0, 0.6, 1.0, 1.0]).double()
     moved = transport(x, target, s, t)
     for b in range(4):
         alone = transport(x[b : b + 1], target[b : b + 1], s[b : b + 1], t[b : b + 1])
-        assert torch.equal(moved.values["atoms"][b], alone.values["atoms"][0])
+        assert torch.equal(moved.values[field][b], alone.values[field][0])
 
 
 @pytest.mark.parametrize("step", [flow_map, euler_step])

@@ -43,9 +43,10 @@ def score(x_1: State) -> Tensor:
     return SCORES[classes[:, 0], classes[:, 1]]
 
 
-def class_numbers(x_1: State) -> Tensor:
-    """The sum of the class numbers of all atoms."""
-    return (x_1.values["atoms"] * torch.arange(8)).sum((1, 2))
+@pytest.fixture(scope="module")
+def class_numbers(field) -> Callable[[State], Tensor]:
+    """The sum of the class numbers of all atoms or tokens."""
+    return lambda x_1: (x_1.values[field] * torch.arange(8)).sum((1, 2))
 
 
 def choosing(classes: Tensor) -> Fields:
@@ -132,18 +133,20 @@ def test_the_diagonal_is_not_evaluated_where_nothing_needs_it(x, floor):
     assert ahead.evaluations == 1
 
 
-def test_the_entropy_is_a_mean_over_the_free_variables_of_all_fields(random_graphs):
+def test_the_entropy_is_a_mean_over_the_free_variables_of_all_fields(random_states, field):
     # Two atoms and their pair, one atom held: log 8 and log 4 in the mean, nothing for padding.
-    noisy = random_graphs([2], max_atoms=3)
+    # Two tokens, one held: log 8.
+    nats = {"atoms": (2.0794415416798357 + 1.3862943611198906) / 2, "tokens": 2.0794415416798357}
+    noisy = random_states([2], 3)
     held = noisy.hold(
-        {name: torch.arange(m.shape[1]) < (name == "atoms") for name, m in noisy.exists.items()}
+        {name: torch.arange(m.shape[1]) < (name == field) for name, m in noisy.exists.items()}
     )
     flat = look_ahead(lambda x, s, t: (0.0 * x).softmax(), held, at(0.0, held), 0.0)
-    assert flat.entropy.item() == pytest.approx((2.0794415416798357 + 1.3862943611198906) / 2)
+    assert flat.entropy.item() == pytest.approx(nats[field])
 
 
-def test_given_variables_are_drawn_clean_and_padding_is_drawn_0(random_graphs, uniform_like):
-    noisy = random_graphs([1, 2, 3], max_atoms=4)
+def test_given_variables_are_drawn_clean_and_padding_is_drawn_0(random_states, uniform_like):
+    noisy = random_states([1, 2, 3], 4)
     x = noisy.hold({name: torch.arange(m.shape[1]) < 1 for name, m in noisy.exists.items()})
     x_1 = draw(look_ahead(smooth, x, at(0.3, x), 0.5).mu, uniform_like(x, 1))
     for name, free in x.free.items():
@@ -220,8 +223,10 @@ def test_the_gradient_goes_through_the_posterior_that_was_drawn_from(x, uniform_
     assert same(found.slope, by_hand, 1e-12)
 
 
-def test_the_gradient_is_zero_on_given_and_padded_variables(random_graphs, uniform_like):
-    noisy = random_graphs([1, 2, 3], max_atoms=4)
+def test_the_gradient_is_zero_on_given_and_padded_variables(
+    random_states, field, class_numbers, uniform_like
+):
+    noisy = random_states([1, 2, 3], 4)
     x = noisy.hold({name: torch.arange(m.shape[1]) < 1 for name, m in noisy.exists.items()})
     uniforms = [uniform_like(x, seed) for seed in range(4)]
 
@@ -231,7 +236,7 @@ def test_the_gradient_is_zero_on_given_and_padded_variables(random_graphs, unifo
     found = score_gradient(mixed, x, at(0.3, x), class_numbers, uniforms, 0.0)
     for name, free in x.free.items():
         assert torch.equal(found.slope.values[name][~free], 0 * x.values[name][~free])
-    assert found.slope.values["atoms"].abs().max() > 0
+    assert found.slope.values[field].abs().max() > 0
 
 
 # Steps bent uphill.
@@ -269,9 +274,9 @@ def noise(two_points, two_point_flow, normal_like) -> Callable[[int], State]:
 
 
 @pytest.fixture(scope="module")
-def second(two_points) -> Callable[[State], Tensor]:
-    """The number of atoms of the second point, at most 3; the first point has one of them."""
-    return lambda x_1: (x_1.values["atoms"] * two_points.values["atoms"][1]).sum((1, 2))
+def second(two_points, field) -> Callable[[State], Tensor]:
+    """How many atoms or tokens are those of the second point, at most 3; the first has one."""
+    return lambda x_1: (x_1.values[field] * two_points.values[field][1]).sum((1, 2))
 
 
 @pytest.fixture(scope="module")
@@ -412,12 +417,14 @@ def test_an_example_is_guided_alone_as_in_a_batch(x, uniform_like):
         assert same(together[b : b + 1], alone, 1e-14)
 
 
-def test_a_molecule_of_one_atom_has_no_pair_and_is_guided(random_graphs, uniform_like):
-    x = random_graphs([1, 1], max_atoms=1)
+def test_a_molecule_of_one_atom_has_no_pair_and_is_guided(
+    random_states, field, class_numbers, uniform_like
+):
+    x = random_states([1, 1], 1)
     uniforms = [uniform_like(x, seed) for seed in range(8)]
     step = guided(flow_map, class_numbers, 0.5, uniforms, 0.0)
     made = step(smooth, x, at(0.0, x), at(1.0, x))
-    assert torch.isfinite(made.values["atoms"]).all()
+    assert torch.isfinite(made.values[field]).all()
     assert not same(made, flow_map(smooth, x, at(0.0, x), at(1.0, x)), 1e-3)
 
 
@@ -472,14 +479,15 @@ def test_the_best_draw_can_be_noised_again(x, normal_like, uniform_like):
     assert same(made, 0.75 * noise + 0.25 * clean(torch.tensor([[0, 2]] * 3)), 1e-12)
 
 
-def test_the_best_draw_holds_given_variables_and_padding(random_graphs, uniform_like):
-    noisy = random_graphs([1, 2, 3], max_atoms=4)
+def test_the_best_draw_holds_given_variables_and_padding(random_states, uniform_like):
+    noisy = random_states([1, 2, 3], 4)
     x = noisy.hold({name: torch.arange(m.shape[1]) < 1 for name, m in noisy.exists.items()})
     seen = []
 
     def reward(x_1: State) -> Tensor:
         seen.append(x_1)
-        return x_1.values["pairs"][..., 1].sum(1)
+        *_, last = x_1.values.values()
+        return last[..., 1].sum(1)
 
     step = best_draw(flow_map, reward, [uniform_like(x, seed) for seed in range(3)])
     made = step(smooth, x, at(0.3, x), at(1.0, x))

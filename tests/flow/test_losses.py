@@ -10,21 +10,14 @@ from hypothesis import strategies as st
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.state import Fields, State, mean_over_free
-from molflow.graph.state import clean_state
 
 FLOAT32 = 2e-6
 
 
-def graphs(atoms: list[list[int]], pairs: list[list[int]], sizes: list[int]) -> State:
-    return clean_state(
-        torch.tensor(atoms), torch.tensor(pairs).long(), torch.tensor(sizes), (8, 4), torch.float64
-    )
-
-
 @pytest.fixture(scope="module")
-def data() -> State:
-    """Four graphs of three atoms."""
-    return graphs(
+def data(clean) -> State:
+    """Four graphs of three atoms, or strings of three tokens."""
+    return clean(
         [[0, 0, 0], [0, 1, 0], [2, 1, 3], [2, 0, 0]],
         [[1, 0, 1], [1, 1, 1], [0, 2, 1], [3, 0, 1]],
         [3, 3, 3, 3],
@@ -61,8 +54,8 @@ def logs(mu: State) -> State:
     return mu.map(lambda p: (p + 1e-30).log())
 
 
-def test_the_posterior_of_these_tests_is_undecided(mu):
-    assert ((mu.values["atoms"] > 0.05) & (mu.values["atoms"] < 0.95)).any(-1).any(-1).all()
+def test_the_posterior_of_these_tests_is_undecided(mu, field):
+    assert ((mu.values[field] > 0.05) & (mu.values[field] < 0.95)).any(-1).any(-1).all()
 
 
 def test_at_the_exact_posterior_vfm_equals_its_entropy(expected, mu):
@@ -108,10 +101,10 @@ def test_at_the_exact_posterior_mse_is_the_variance(expected, mu):
         assert torch.allclose(loss[name].double(), value, atol=FLOAT32)
 
 
-def test_without_knowledge_vfm_is_the_logarithm_of_the_number_of_classes(data):
+def test_without_knowledge_vfm_is_the_logarithm_of_the_number_of_classes(data, classes):
     loss = vfm_loss(0 * data, data)
-    assert loss["atoms"].tolist() == pytest.approx([math.log(8)] * 4, abs=FLOAT32)
-    assert loss["pairs"].tolist() == pytest.approx([math.log(4)] * 4, abs=FLOAT32)
+    for name, k in classes.items():
+        assert loss[name].tolist() == pytest.approx([math.log(k)] * 4, abs=FLOAT32)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
@@ -129,25 +122,25 @@ def test_smoothing_mixes_the_target_with_the_uniform_law(data, normal_like, smoo
         assert torch.allclose(loss[name].double(), value, atol=FLOAT32)
 
 
-def test_smoothing_is_off_unless_asked_for(data, normal_like):
+def test_smoothing_is_off_unless_asked_for(data, field, normal_like):
     logits = data.with_values(normal_like(data, 1))
-    assert torch.equal(vfm_loss(logits, data)["atoms"], vfm_loss(logits, data, 0.0)["atoms"])
+    assert torch.equal(vfm_loss(logits, data)[field], vfm_loss(logits, data, 0.0)[field])
 
 
-def test_the_loss_is_the_mean_over_the_free_variables_of_each_example():
+def test_the_loss_is_the_mean_over_the_free_variables_of_each_example(clean, field):
     # Two atoms of three exist; logits that favour class 0 by log 7 over the other seven together.
-    x_1 = graphs([[0, 1, 0]], [[0, 0, 0]], [2])
+    x_1 = clean([[0, 1, 0]], [[0, 0, 0]], [2])
     favoured = x_1.map(lambda v: torch.nn.functional.one_hot(torch.tensor(0), v.shape[-1]) + 0 * v)
     logits = math.log(7) * favoured
     # Class 0 has probability 7 / (7 + 7) = 1/2, each other class 1/14.
-    assert vfm_loss(logits, x_1)["atoms"].item() == pytest.approx(
+    assert vfm_loss(logits, x_1)[field].item() == pytest.approx(
         (math.log(2) + math.log(14)) / 2, abs=FLOAT32
     )
 
 
 @pytest.mark.parametrize("loss", [vfm_loss, mse_loss])
-def test_padded_variables_cost_nothing(normal_like, loss):
-    x_1 = graphs([[0, 1, 0], [2, 0, 0]], [[1, 0, 0], [0, 0, 0]], [2, 1])
+def test_padded_variables_cost_nothing(clean, normal_like, loss):
+    x_1 = clean([[0, 1, 0], [2, 0, 0]], [[1, 0, 0], [0, 0, 0]], [2, 1])
     prediction = x_1.with_values(normal_like(x_1, 0))
     elsewhere = x_1.with_values(normal_like(x_1, 1))
     changed = loss(prediction.where_free(elsewhere), x_1)
@@ -156,35 +149,38 @@ def test_padded_variables_cost_nothing(normal_like, loss):
 
 
 @pytest.mark.parametrize("loss", [vfm_loss, mse_loss])
-def test_given_variables_cost_nothing(data, normal_like, loss):
-    held = data.hold({"atoms": torch.tensor([True, False, False]), "pairs": torch.ones(3).bool()})
+def test_given_variables_cost_nothing(data, field, normal_like, loss):
+    first = torch.tensor([True, False, False])
+    held = data.hold({name: first | (name != field) for name in data.values})
     prediction = data.with_values(normal_like(data, 0))
-    one_by_one = [loss(prediction[k : k + 1], held[k : k + 1])["atoms"].item() for k in range(4)]
+    one_by_one = [loss(prediction[k : k + 1], held[k : k + 1])[field].item() for k in range(4)]
     free_alone = State(
-        {"atoms": prediction.values["atoms"][:, 1:]},
-        {"atoms": data.exists["atoms"][:, 1:]},
-        {"atoms": data.given["atoms"][:, 1:]},
+        {field: prediction.values[field][:, 1:]},
+        {field: data.exists[field][:, 1:]},
+        {field: data.given[field][:, 1:]},
     )
-    target = free_alone.with_values({"atoms": data.values["atoms"][:, 1:]})
-    assert one_by_one == pytest.approx(loss(free_alone, target)["atoms"].tolist(), abs=FLOAT32)
-    assert loss(prediction, held)["pairs"].tolist() == [0, 0, 0, 0]
+    target = free_alone.with_values({field: data.values[field][:, 1:]})
+    assert one_by_one == pytest.approx(loss(free_alone, target)[field].tolist(), abs=FLOAT32)
+    others = [value for name, value in loss(prediction, held).items() if name != field]
+    assert all(value.tolist() == [0, 0, 0, 0] for value in others)
 
 
 @pytest.mark.parametrize("max_atoms", [1, 3])
 @pytest.mark.parametrize("loss", [vfm_loss, mse_loss])
-def test_a_molecule_of_one_atom_costs_nothing_on_pairs(loss, max_atoms):
+@pytest.mark.parametrize("modality", ["graphs"], indirect=True)
+def test_a_molecule_of_one_atom_costs_nothing_on_pairs(clean, loss, max_atoms):
     pairs = max_atoms * (max_atoms - 1) // 2
-    x_1 = graphs([[0] * max_atoms], [[0] * pairs], [1])
+    x_1 = clean([[0] * max_atoms], [[0] * pairs], [1])
     assert loss(0 * x_1, x_1)["pairs"].tolist() == [0.0]
 
 
 @pytest.mark.parametrize("loss", [vfm_loss, mse_loss])
 @pytest.mark.parametrize("time", [0.0, 1.0])
 def test_losses_and_gradients_are_finite_at_the_edges_of_time(
-    perturbed, full_size, normal_like, loss, time
+    perturbed, fresh_network, clean, normal_like, loss, time
 ):
-    net = perturbed(full_size(positions=True, dtype=torch.float32))
-    x_1 = graphs([[3, 0, 0], [0, 1, 2]], [[0, 0, 0], [1, 0, 3]], [1, 3]).to(torch.float32)
+    net = perturbed(fresh_network(torch.float32))
+    x_1 = clean([[3, 0, 0], [0, 1, 2]], [[0, 0, 0], [1, 0, 3]], [1, 3]).to(torch.float32)
     t = torch.full((2,), time)
     x_t = interpolate(prior(x_1, normal_like(x_1, 0), 0.5), x_1, t)
     total = sum(value.sum() for value in loss(net(x_t, t, t), x_1).values())

@@ -82,7 +82,7 @@ def shares_and_errors(weights: Tensor, hits: Tensor) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("strength", [4.0, -3.0])
 def test_at_the_exact_map_two_points_come_out_tilted_by_exp_lambda_r(
-    two_points, two_point_flow, normal_like, strength
+    two_points, field, two_point_flow, normal_like, strength
 ):
     # p = 1/2 each, r = 0 and 1: the second has the share 1 / (1 + exp(-lambda)).
     groups, group, steps = 120, 6, 3
@@ -90,7 +90,7 @@ def test_at_the_exact_map_two_points_come_out_tilted_by_exp_lambda_r(
     fresh = [prior(like, normal_like(like, k), two_point_flow.scale) for k in range(steps + 1)]
 
     def second(x_1: State) -> Tensor:
-        agrees = x_1.argmax()["atoms"] == two_points.argmax()["atoms"][1]
+        agrees = x_1.argmax()[field] == two_points.argmax()[field][1]
         return agrees.all(1).double()
 
     made = particles(
@@ -259,14 +259,16 @@ def test_a_group_is_the_same_alone_as_among_others(normal_like):
         assert torch.allclose(part.log_weights, both.log_weights[8 * g : 8 * g + 8], atol=1e-12)
 
 
-def test_given_variables_and_padding_hold_in_rewards_and_at_the_end(random_graphs, normal_like):
-    noisy = random_graphs([2, 2, 3, 3], max_atoms=4)
+def test_given_variables_and_padding_hold_in_rewards_and_at_the_end(
+    random_states, field, normal_like
+):
+    noisy = random_states([2, 2, 3, 3], 4)
     x_0 = noisy.hold({name: torch.arange(m.shape[1]) < 1 for name, m in noisy.exists.items()})
     seen = []
 
     def reward(x_1: State) -> Tensor:
         seen.append(x_1)
-        return x_1.values["atoms"][..., 2].sum(1)
+        return x_1.values[field][..., 2].sum(1)
 
     moves = kernels(x_0, normal_like, 3)
     made = particles(moves, smooth, x_0, time_steps(3), Selection(reward, 9.0, 2, uniforms(3, 2)))

@@ -9,16 +9,27 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from molflow.chem.molecule import Vocabulary, canonical_order, check_many, read_smiles, to_graph
+from molflow.chem.molecule import (
+    Vocabulary,
+    canonical_order,
+    canonical_smiles,
+    check_many,
+    read_smiles,
+    to_graph,
+)
+from molflow.chem.smiles import Unusable
 from molflow.flow.flow_map import euler_step, flow_map, posterior
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.samplers import drawn, heun_step, renoised, sample, trajectory
 from molflow.flow.state import State
 from molflow.flow.times import time_steps
 from molflow.graph.state import clean_state, to_graphs
+from molflow.sequence.state import to_tokens, token_state
+from molflow.sequence.vocabulary import TokenVocabulary
 
 MOLECULES = ("CCC[NH3+]", "CC(=O)[O-]", "N#CCO", "C1COC1")
 VOCABULARY = Vocabulary(("C", "N", "N+", "O", "O-"))
+TOKENS = TokenVocabulary(("C", "N", "O", "[NH3+]", "[O-]", "(", ")", "=", "#", "1"), "smiles", True)
 STEPS = [euler_step, flow_map]
 TIMES = st.floats(0, 1, width=32)
 
@@ -38,7 +49,7 @@ def smooth(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
     return (x * (1 + s + 3 * t)).softmax()
 
 
-def states(smiles: tuple[str, ...]) -> State:
+def graphs_of(smiles: tuple[str, ...]) -> State:
     graphs = [to_graph(canonical_order(read_smiles(s)), VOCABULARY) for s in smiles]
     return clean_state(
         torch.tensor([graph.atoms.tolist() for graph in graphs]),
@@ -49,13 +60,34 @@ def states(smiles: tuple[str, ...]) -> State:
     )
 
 
-def smiles_of(x: State) -> list[str | None]:
-    return [checked.smiles for checked in check_many(to_graphs(x), VOCABULARY)]
+def strings_of(smiles: tuple[str, ...]) -> State:
+    """SMILES of one length, that of the longest, filled with the end symbol."""
+    ids = [torch.tensor(TOKENS.encode(s)) for s in smiles]
+    filled = torch.nn.utils.rnn.pad_sequence(ids, True, TOKENS.end_class)
+    lengths = torch.full((len(ids),), filled.shape[1])
+    return token_state(filled, lengths, TOKENS.classes, torch.float64)
+
+
+def parsed(smiles: str) -> str | None:
+    try:
+        return canonical_smiles(read_smiles(smiles))
+    except Unusable:
+        return None
 
 
 @pytest.fixture(scope="module")
-def data() -> State:
-    return states(MOLECULES)
+def data(modality) -> State:
+    return strings_of(MOLECULES) if modality == "strings" else graphs_of(MOLECULES)
+
+
+@pytest.fixture(scope="module")
+def smiles_of(modality) -> Callable[[State], list[str | None]]:
+    def written(x: State) -> list[str | None]:
+        if modality == "strings":
+            return [parsed(TOKENS.decode(ids)) for ids in to_tokens(x, TOKENS.end_class)]
+        return [checked.smiles for checked in check_many(to_graphs(x), VOCABULARY)]
+
+    return written
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +102,7 @@ def noisy(data, normal_like) -> Callable[..., State]:
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0])
-def test_four_molecules_come_back_in_equal_shares(data, noisy, exact_posterior, scale):
+def test_four_molecules_come_back_in_equal_shares(data, noisy, smiles_of, exact_posterior, scale):
     n = 1200
     x_1 = sample(euler_step, exact_posterior(data, scale), noisy(n, scale), time_steps(50))
     counts = Counter(smiles_of(x_1))
@@ -81,12 +113,13 @@ def test_four_molecules_come_back_in_equal_shares(data, noisy, exact_posterior, 
 
 
 def test_a_given_atom_leaves_the_molecules_that_have_it_in_equal_shares(
-    data, noisy, exact_posterior
+    data, field, noisy, smiles_of, exact_posterior
 ):
     # The first atom of the first, second and last molecule is C, that of the third N.
-    first_atom = torch.tensor([True, False, False, False])
-    held = data.hold({"atoms": first_atom, "pairs": torch.zeros(6).bool()})
-    assert data.argmax()["atoms"][:, 0].tolist() == [0, 0, 1, 0]
+    held = data.hold(
+        {name: torch.arange(m.shape[1]) < (name == field) for name, m in data.exists.items()}
+    )
+    assert data.argmax()[field][:, 0].tolist() == [0, 0, 1, 0]
     n = 900
     x_1 = sample(euler_step, exact_posterior(data, 1.0), noisy(n, 1.0, held), time_steps(50))
     counts = Counter(smiles_of(x_1))
@@ -109,7 +142,7 @@ def test_many_euler_steps_end_at_a_data_point(data, noisy, exact_posterior):
     assert (distance.min(1).values < 1e-9).all()
 
 
-def test_where_one_molecule_is_possible_one_step_makes_it(data, noisy, exact_posterior):
+def test_where_one_molecule_is_possible_one_step_makes_it(data, noisy, smiles_of, exact_posterior):
     x_1 = sample(flow_map, exact_posterior(data[2:3], 1.0), noisy(3, 1.0), time_steps(1))
     assert smiles_of(x_1) == [MOLECULES[2]] * 3
 
@@ -241,7 +274,7 @@ def test_examples_at_the_end_do_not_disturb_the_others(noisy):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 30])
-def test_heun_ends_at_the_molecules(data, noisy, exact_posterior, steps):
+def test_heun_ends_at_the_molecules(data, noisy, smiles_of, exact_posterior, steps):
     made = sample(heun_step, exact_posterior(data, 1.0), noisy(40, 1.0), time_steps(steps))
     assert all(torch.isfinite(value).all() for value in made.values.values())
     assert steps < 30 or set(smiles_of(made)) == set(MOLECULES)
@@ -288,9 +321,9 @@ def test_to_the_end_it_is_the_flow_map_whatever_the_noise(noisy, fresh, amount, 
 
 @given(amount=st.floats(0, 1), times=st.tuples(TIMES, TIMES).map(sorted))
 def test_the_stochastic_kernel_moves_no_given_or_padded_variable(
-    random_graphs, normal_like, amount, times
+    random_states, normal_like, amount, times
 ):
-    noisy = random_graphs([1, 2, 3], max_atoms=4)
+    noisy = random_states([1, 2, 3], 4)
     x = noisy.hold({name: torch.arange(m.shape[1]) < 1 for name, m in noisy.exists.items()})
     noise = x.with_values(normal_like(x, 9))
     made = renoised(noise, amount)(smooth, x, at(times[0], x), at(times[1], x))
@@ -301,7 +334,7 @@ def test_the_stochastic_kernel_moves_no_given_or_padded_variable(
 
 @pytest.mark.parametrize("amount", [0.0, 0.3, 1.0])
 def test_with_an_exact_flow_map_every_amount_of_noise_keeps_the_law(
-    two_point_flow, two_points, fresh, amount
+    two_point_flow, two_points, field, fresh, amount
 ):
     n, (s, t) = 4000, (0.0, 0.4)
     like = two_points[torch.zeros(n, dtype=torch.long)]
@@ -315,13 +348,13 @@ def test_with_an_exact_flow_map_every_amount_of_noise_keeps_the_law(
     quantiles = torch.where(y > 0, 1 - below, below).sort().values
     largest = (quantiles - (torch.arange(n) + 0.5) / n).abs().max().item()
     assert largest < 1.95 / n**0.5  # Kolmogorov and Smirnov, one in a thousand
-    shared = x_t.values["atoms"][:, 2, 0]  # class 0 in both points
+    shared = x_t.values[field][:, 2, 0]  # class 0 in both points
     deviation = (1 - t) * two_point_flow.scale
     assert shared.mean().item() == pytest.approx(t, abs=4 * deviation / n**0.5)
     assert shared.std().item() == pytest.approx(deviation, rel=4 / (2 * n) ** 0.5)
 
 
-def test_four_molecules_survive_noise_at_every_step(data, noisy, fresh, exact_posterior):
+def test_four_molecules_survive_noise_at_every_step(data, noisy, fresh, smiles_of, exact_posterior):
     # Where one molecule is possible the posterior is the endpoint, whatever noise is added.
     x_0 = noisy(3, 1.0)
     steps = [renoised(fresh(x_0, key), 1.0) for key in range(4)]
@@ -406,8 +439,8 @@ def test_a_draw_and_new_noise_go_together(noisy, fresh, uniform_like):
         assert torch.allclose(clean.sort(-1).values[..., :-1], torch.zeros(()).double(), atol=1e-12)
 
 
-def test_a_draw_moves_no_given_or_padded_variable(random_graphs, uniform_like):
-    noisy = random_graphs([1, 2, 3], max_atoms=4)
+def test_a_draw_moves_no_given_or_padded_variable(random_states, uniform_like):
+    noisy = random_states([1, 2, 3], 4)
     x = noisy.hold({name: torch.arange(m.shape[1]) < 1 for name, m in noisy.exists.items()})
     made = drawn(flow_map, uniform_like(x), 1.0)(smooth, x, at(0.3, x), at(1.0, x))
     for name, free in x.free.items():

@@ -1,0 +1,1 @@
+"""Strings of tokens as a modality: one variable a position."""

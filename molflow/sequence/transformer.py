@@ -1,0 +1,113 @@
+"""The sequence transformer: attention in both directions, at distances that rotations measure.
+
+Positions enter by rotating queries and keys (Su et al. 2021, "RoFormer"), so that attention knows
+how far apart two tokens are and in which direction, and nothing else of where they are.
+
+Legend: B strings, L positions, K classes, C width, H heads.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from molflow.flow.state import State
+from molflow.nn.layers import (
+    AdaptiveNorm,
+    Condition,
+    Gate,
+    Mlp,
+    attention_logits,
+    key_mask,
+    merge_heads,
+    split_heads,
+    zero_linear,
+)
+
+LONGEST_PERIOD = 10_000.0
+
+
+def rotations(length: int, channels: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """cos and sin of i w_c, each (L, channels / 2), w from 1 down to 1 / 10,000."""
+    half = channels // 2
+    c = torch.arange(half, dtype=like.dtype, device=like.device)
+    place = torch.arange(length, dtype=like.dtype, device=like.device)
+    angles = place[:, None] * (-math.log(LONGEST_PERIOD) / half * c).exp()
+    return angles.cos(), angles.sin()
+
+
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Channels c and c + C/2 turned by the angle of their position: (B, H, L, C), same type."""
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
+
+
+class Block(nn.Module):
+    """Attention over all positions, then an MLP on each."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = AdaptiveNorm(width, width)
+        self.norm_mlp = AdaptiveNorm(width, width)
+        self.gate_attention = Gate(width, width)
+        self.gate_mlp = Gate(width, width)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width)
+        self.mlp = Mlp(width)
+
+    def forward(
+        self, h: Tensor, c: Tensor, keys: Tensor, rotation: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """h (B, L, C), c (B, C), keys (B, 1, 1, L): 0, or -inf on padding."""
+        h = h + self.gate_attention(self._attend(self.norm_attention(h, c), keys, rotation), c)
+        changed: Tensor = h + self.gate_mlp(self.mlp(self.norm_mlp(h, c)), c)
+        return changed
+
+    def _attend(self, h: Tensor, keys: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+        """sum_j softmax_j((R_i q_i) (R_j k_j) / sqrt(C)) v_j."""
+        q, k, v = (split_heads(x, self.heads) for x in self.qkv(h).chunk(3, -1))
+        logits = attention_logits(rotated(q, *rotation), rotated(k, *rotation))
+        mixed: Tensor = self.out(merge_heads((logits + keys).softmax(-1).to(v.dtype) @ v))
+        return mixed
+
+
+class SequenceTransformer(nn.Module):
+    """(x_s, s, t) -> logits for every token: the network of the flow map.
+
+    classes: K. max_length: of the longest string. width: channels, an even number for each head.
+
+    The condition is (s, t) and the length; of each token the network sees its point of R^K, of
+    which the embedding is a linear map, and whether it is given. The logits of padded tokens are
+    meaningless.
+    """
+
+    def __init__(
+        self, classes: int, max_length: int, width: int = 192, depth: int = 6, heads: int = 6
+    ) -> None:
+        super().__init__()
+        if width % (2 * heads):
+            raise ValueError(f"width={width}: a multiple of {2 * heads}, twice heads={heads}")
+        self.max_length = max_length
+        self.channels = width // heads
+        self.condition = Condition(width, max_length)
+        self.tokens_in = nn.Linear(classes, width)
+        self.given_in = nn.Parameter(torch.randn(width) * classes**-0.5)
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.norm = AdaptiveNorm(width, width)
+        self.tokens_out = zero_linear(width, classes)
+
+    def forward(self, x: State, s: Tensor, t: Tensor) -> State:
+        """Logits with the shape of x; s <= t are (B,)."""
+        values, exists, given = x.values["tokens"], x.exists["tokens"], x.given["tokens"]
+        if values.shape[1] > self.max_length:
+            raise ValueError(f"{values.shape[1]} positions: the network has {self.max_length}")
+        c = self.condition(s, t, exists.sum(-1))
+        # The indicator is added, not appended: a copy of the state is dear at thousands of classes.
+        h = self.tokens_in(values) + given[..., None] * self.given_in
+        keys, rotation = key_mask(exists, h.dtype), rotations(h.shape[1], self.channels, s)
+        for block in self.blocks:
+            h = block(h, c, keys, rotation)
+        return x.with_values({"tokens": self.tokens_out(self.norm(h, c))})
