@@ -1,0 +1,122 @@
+"""Text against network evaluations: ``python -m benchmarks.text checkpoint=<model>``.
+
+Every method at every number of steps makes n texts. Beside them stand rows that no model made: n
+windows of held-out text and of the training text, none twice, and n texts of samplers that know one
+symbol, two, and five in a row of the training text. All are measured against the words and the
+n-gram model of the training text. A row that is finished is kept and not made again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.arguments import help_text, read, several
+from molflow.config import wants_help
+from molflow.console import atomic_write, require_writable, run_program
+from molflow.errors import InputError
+from molflow.schema import COUNT, Range, key
+
+if TYPE_CHECKING:
+    from benchmarks.text_rows import Row
+
+RESULTS = Path(__file__).parent / "results"
+PROTOCOL = {
+    "texts": "n texts of one length; held-out windows are those of validation and test together",
+    "words_in_vocabulary": "words of the training text / words; the first and last of a text drop",
+    "bits_per_character": "mean -log2 P under an n-gram model (interpolated Witten-Bell) of the "
+    "training text, each text from its own beginning",
+    "perplexity": "2^bits_per_character",
+    "entropy": "mean over texts of the entropy of their characters, in bits",
+    "entropy_ratio": "entropy / that of held-out text; far from 1, no perplexity counts",
+    "distinct_4, distinct_8": "different runs of so many characters / all, over the n texts",
+}
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """Quality of texts against the number of network evaluations."""
+
+    checkpoint: str = key("", "a run folder or a file of weights", required=True)
+    steps: str = key("1,2,4,8,16,64,256", "steps, separated by commas", required=True)
+    methods: str = key("flow_map,euler", "names of methods, separated by commas", required=True)
+    n: int = key(1_000, "texts a row", within=COUNT)
+    seed: int = key(0, "of the texts", within=Range(0))
+    name: str = key("", "of the results; empty is the name of the model's folder")
+    out: str = key("", "folder of the results; empty is benchmarks/results")
+
+
+def main(arguments: list[str]) -> None:
+    """Measures what the command line's ``key=value`` arguments ask for."""
+    if wants_help(arguments):
+        print(help_text("text", TextConfig))
+        return
+    benchmark(read(TextConfig, arguments))
+
+
+def benchmark(config: TextConfig) -> None:
+    """Measures every row that is not known yet, prints the tables, writes JSON and PNG."""
+    from benchmarks.measuring import plain, provenance
+    from benchmarks.text_curves import draw, show
+    from benchmarks.text_rows import FORMAT, Bench, measured, text_of
+    from molflow.generator import load
+
+    planned, target = plan(config), place(config)
+    generator = load(config.checkpoint)
+    bench = Bench(generator, text_of(generator, config.n), config.n, config.seed)
+    rows = compared(measured(planned, bench))
+    result = {
+        "format": FORMAT,
+        "config": {name: getattr(config, name) for name in ("steps", "methods", "n", "seed")},
+        **provenance(generator),
+        "protocol": PROTOCOL,
+        "rows": rows,
+    }
+    with atomic_write(target.with_name(f"{target.name}.json")) as path:
+        text = json.dumps(plain(result), indent=1, allow_nan=False, ensure_ascii=False)
+        path.write_text(f"{text}\n", encoding="utf-8")
+    with atomic_write(target.with_name(f"{target.name}.png")) as path:
+        draw(rows, config.n, path)
+    show(rows, config.n)
+    print(f"written: {target}.json, .png")
+
+
+def plan(config: TextConfig) -> list[Row]:
+    """The anchors, then every method at every number of steps."""
+    from benchmarks.generation import count
+    from benchmarks.text_rows import SAMPLERS, WINDOWS, Row
+    from molflow.build import METHODS
+
+    methods = several("methods", config.methods)
+    for name in methods:
+        if name not in METHODS:
+            raise InputError(f"methods={name!r}: any of {', '.join(METHODS)}")
+    steps = [count("steps", text) for text in several("steps", config.steps)]
+    anchors = [Row(name) for name in (*WINDOWS, *SAMPLERS)]
+    return anchors + [Row(name, k) for name in methods for k in steps]
+
+
+def place(config: TextConfig) -> Path:
+    """The path of the results without ending; InputError where nothing can be written."""
+    from molflow.checkpoint import find_model
+
+    name = config.name or find_model(config.checkpoint).resolve().name
+    if Path(name).name != name:
+        raise InputError(f"name={name!r}: the name of a file, without folders")
+    folder = Path(config.out) if config.out else RESULTS
+    require_writable(folder)
+    return folder / f"text-{name}"
+
+
+def compared(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with their entropy as a share of that of held-out text."""
+    real = next(row["entropy"] for row in rows if row["method"] == "held_out")
+    return [row | {"entropy_ratio": row["entropy"] / real if real else math.nan} for row in rows]
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,184 @@
+"""Token sequences as the training sees them: splits, the law of lengths, and batches.
+
+A sequence has as many variables as tokens: its length is drawn from the law of the training set, as
+the number of atoms of a molecule is, and positions beyond it do not exist. So no token ends a text,
+and no class of the vocabulary is spent on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molflow.console import progress
+from molflow.datasets.loaders import Indices, MoleculeDataset, batch_indices, positions
+from molflow.datasets.names import require_name
+from molflow.datasets.store import starts
+from molflow.errors import InputError
+from molflow.sequence.vocabulary import TokenVocabulary, split
+
+
+@dataclass(frozen=True)
+class PackedTokens:
+    """M sequences, one behind the other.
+
+    ids (T,) uint16: the classes of all. starts (M + 1,): sequence i owns ids[starts[i] :
+    starts[i + 1]]. rows (M,): where each comes from in its source.
+    """
+
+    ids: NDArray[np.uint16]
+    starts: Indices
+    rows: Indices
+
+    def __post_init__(self) -> None:
+        if len(self.starts) != len(self.rows) + 1 or self.starts[-1] != len(self.ids):
+            raise ValueError(
+                f"{len(self.starts)} starts up to {self.starts[-1]} and {len(self.rows)} rows "
+                f"for {len(self.ids)} tokens"
+            )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def lengths(self) -> Indices:
+        """(M,): tokens of each sequence."""
+        return np.diff(self.starts)
+
+    def sequence(self, index: int) -> Indices:
+        """The classes of sequence ``index``."""
+        return self.ids[self.starts[index] : self.starts[index + 1]].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """B sequences padded to L tokens: tokens (B, L) int64, 0 beyond the sequence; lengths (B,)."""
+
+    tokens: Indices
+    lengths: Indices
+
+
+def collate_tokens(packed: PackedTokens, indices: Indices, max_length: int) -> TokenBatch:
+    """The sequences at ``indices`` (B,), padded. ValueError if one is longer than max_length."""
+    first, last = packed.starts[indices][:, None], packed.starts[indices + 1][:, None]
+    lengths = (last - first)[:, 0]
+    if lengths.max(initial=0) > max_length:
+        raise ValueError(f"a sequence of {lengths.max()} tokens in a batch of at most {max_length}")
+    positions = first + np.arange(max_length)
+    inside = positions < last
+    tokens = np.zeros(positions.shape, np.int64)
+    tokens[inside] = packed.ids[positions[inside]]
+    return TokenBatch(tokens, lengths)
+
+
+@dataclass(frozen=True)
+class TokenDataset:
+    """Packed sequences and their splits.
+
+    splits: "train", "valid" and "test" to indices (m,) into ``packed``. dropped: how many of the
+    source could not be used, by reason; report: the CSV file that lists them, if there is one.
+    molecules (M,): the canonical SMILES without stereo of each, empty where they are no molecules.
+    """
+
+    name: str
+    packed: PackedTokens
+    splits: Mapping[str, Indices]
+    vocabulary: TokenVocabulary
+    dropped: Mapping[str, int]
+    report: Path | None = None
+    molecules: Sequence[str] = ()
+
+    @property
+    def max_length(self) -> int:
+        """The length of the longest sequence of all splits."""
+        return int(max(self.packed.lengths[part].max(initial=0) for part in self.splits.values()))
+
+    def length_law(self) -> NDArray[np.float64]:
+        """(max_length + 1,): the share of training sequences of n tokens at index n; sums to 1."""
+        lengths = self.packed.lengths[self.splits["train"]]
+        return np.bincount(lengths, minlength=self.max_length + 1) / len(lengths)
+
+    def batch(
+        self, batch_size: int, seed: int, step: int, rank: int = 0, world: int = 1
+    ) -> TokenBatch:
+        """A training batch, padded to ``max_length``: a function of its arguments alone.
+
+        Epochs are reshuffled as `loaders.batch_indices` says.
+        """
+        train = self.splits["train"]
+        chosen = train[batch_indices(len(train), batch_size, seed, step, rank, world)]
+        return collate_tokens(self.packed, chosen, self.max_length)
+
+    def texts(self, split: str) -> list[str]:
+        """What the sequences of a split say, in the order of its indices."""
+        return [self.vocabulary.decode(self.packed.sequence(i)) for i in self._part(split)]
+
+    def smiles(self, split: str) -> list[str]:
+        """The canonical SMILES without stereo of a split; InputError where it is of other texts."""
+        part = self._part(split)
+        if not self.molecules:
+            raise InputError(f"{self.name} has no molecules")
+        return [self.molecules[i] for i in part]
+
+    def _part(self, split: str) -> Indices:
+        require_name(f"split of {self.name}", split, tuple(self.splits))
+        return self.splits[split]
+
+
+def tokenised(name: str, molecules: MoleculeDataset, scheme: str = "smiles") -> TokenDataset:
+    """The canonical SMILES without stereo of a data set, cut into tokens; its splits are the same.
+
+    scheme: smiles or selfies; a molecule that has no SELFIES is left out of its split and counted.
+    The vocabulary is what occurs. InputError where the package selfies is not installed, and where
+    nothing is left to train on.
+    """
+    require_name("scheme", scheme, ("smiles", "selfies"))
+    _require_scheme(scheme)
+    chosen = np.unique(np.concatenate(list(molecules.splits.values())))
+    everything = molecules.packed.smiles_at(chosen)
+    numbers: dict[str, int] = {}
+    runs, kept = [], []
+    for i, smiles in enumerate(progress(everything, "cutting into tokens", unit="molecules")):
+        try:
+            symbols = split(smiles, scheme)
+        except ValueError:
+            continue
+        runs.append(np.array([numbers.setdefault(s, len(numbers)) for s in symbols], np.uint16))
+        kept.append(i)
+    lost = len(everything) - len(kept)
+    rows = chosen[kept]
+    splits = {part: positions(indices, rows) for part, indices in molecules.splits.items()}
+    if not len(splits["train"]):
+        raise InputError(f"{molecules.name}: no molecule of the training split has {scheme} tokens")
+    packed, vocabulary = _packed(runs, numbers, molecules.packed.ids[rows], scheme)
+    return TokenDataset(
+        name,
+        packed,
+        splits,
+        vocabulary,
+        {**molecules.dropped, **({f"no {scheme} tokens": lost} if lost else {})},
+        molecules.report,
+        tuple(everything[i] for i in kept),
+    )
+
+
+def _require_scheme(scheme: str) -> None:
+    """InputError where not even methane can be cut: the package that translates is not here."""
+    try:
+        split("C", scheme)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _packed(
+    runs: list[NDArray[np.uint16]], numbers: dict[str, int], rows: Indices, scheme: str
+) -> tuple[PackedTokens, TokenVocabulary]:
+    """Runs of symbols numbered as they came, over the sorted vocabulary of all symbols."""
+    vocabulary = TokenVocabulary(tuple(sorted(numbers)), scheme)
+    table = np.array([vocabulary.symbol_class[symbol] for symbol in numbers], np.uint16)
+    lengths = np.array([len(run) for run in runs], np.int64)
+    return PackedTokens(table[np.concatenate(runs)], starts(lengths), rows), vocabulary
