@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.guidance_plan import UNGUIDED, Cell
 from benchmarks.measuring import content, plain
+from molflow.build import GUIDES
 from molflow.console import atomic_write
 from molflow.datasets.store import cache_folder
 from molflow.steer import guide
@@ -50,13 +51,15 @@ def guide_of(cell: Cell, protocol: Protocol) -> Guide | None:
         particles=cell.settings.particles,
         draws=cell.settings.draws or None,
         strength=cell.strength,
+        generations=cell.settings.generations if GUIDES[cell.method].generations else None,
     )
 
 
 def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
     """All that the numbers of a cell depend on, and no more: neither batch nor device."""
     way = guide_of(cell, protocol)
-    settings = None if way is None else (way.method, way.strength, way.entropy_floor, way.invalid)
+    names = ("method", "strength", "entropy_floor", "invalid", "restart")
+    settings = None if way is None else [getattr(way, name) for name in names]
     return {
         **common(cell, protocol, generator),
         "objective": protocol.objectives[cell.task],

@@ -43,11 +43,12 @@ def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
     )
     require_sizes(made.graphs, generator, cell.seed)
     assert made.steering is not None
+    fit = made.steering.fit.get("fit_calls", 0)
     return {
         **measure([one.strict for one in made.checked], objective),
         "evaluations": made.evaluations,
         "looks": made.steering.looks,
-        "calls": made.steering.calls / len(made),
+        "calls": (made.steering.calls + fit) / len(made),
     }
 
 

@@ -15,16 +15,20 @@ from molflow.errors import InputError
 UNGUIDED, BEST_OF = "unguided", "best_of"
 WALKS = (1, 4, 16)
 """Walks of each molecule among which "draws" and "gradient" may divide their looks."""
+GENERATIONS = (4, 8)
+"""Generations among which "search" may divide its looks."""
 EVALUATION_SECONDS, LOOK_SECONDS = 4e-4, 2.5e-4
 """Of one molecule on two CPU cores: a network evaluation; decoding, checking and scoring."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """particles: walks of each molecule. draws: molecules drawn ahead, 0 where none are."""
+    """particles: walks of each molecule, in each of the generations. draws: molecules drawn ahead,
+    0 where none are."""
 
     particles: int
     draws: int = 0
+    generations: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,18 +66,24 @@ def settings(method: str, budget: int, steps: int) -> tuple[Settings, ...]:
     the budget does not reach.
 
     best_of: ``budget`` walks, each judged at its end.
+    surrogate: the same; what its fit asks for, once a task, is among the calls and in no budget.
     particles: budget // steps walks, each judged at every step. One walk has nothing to choose
     from, and in one step nothing is resampled: that would be best_of.
     draws: M walks of WALKS, each judged at its draws, at the unguided end and at the end taken, so
     that budget // M - 2 draws are left; at least 1.
     gradient: M walks of WALKS, each judged at its draws at every step and at its end, so that
     (budget // M - 1) // steps draws are left; at least 2.
+    search: so many generations as one of GENERATIONS of budget // generations walks, each judged at
+    its end; at least 1.
     """
     match method:
-        case "best_of":
+        case "best_of" | "surrogate":
             return (Settings(budget),)
         case "particles":
             return (Settings(budget // steps),) if steps > 1 and budget // steps > 1 else ()
+        case "search":
+            split = [Settings(budget // g, generations=g) for g in GENERATIONS]
+            return tuple(one for one in split if one.particles > 0)
         case "draws":
             made = [Settings(m, budget // m - 2) for m in WALKS]
         case "gradient":
@@ -91,6 +101,8 @@ def looks(method: str, made: Settings, steps: int) -> int:
         "particles": steps,
         "draws": made.draws + 2,
         "gradient": made.draws * steps + 1,
+        "search": made.generations,
+        "surrogate": 1,
     }
     return made.particles * per_walk[method]
 
@@ -98,8 +110,9 @@ def looks(method: str, made: Settings, steps: int) -> int:
 def evaluations(cell: Cell) -> int:
     """Network evaluations a molecule, the most that there can be; backward passes included."""
     of_walk = METHODS[cell.walk].evaluations(cell.steps)
-    gradients = 4 * cell.steps if cell.method == "gradient" else 0
-    return cell.settings.particles * (of_walk + gradients)
+    gradients = 4 * cell.steps if cell.method in ("gradient", "surrogate") else 0
+    generations = cell.settings.generations
+    return cell.settings.particles * (generations * of_walk + gradients)
 
 
 def seconds(cell: Cell, n: int) -> float:

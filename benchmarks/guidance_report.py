@@ -55,9 +55,10 @@ def reward(row: Row | None) -> str:
 
 
 def division(row: Row) -> str:
-    """Such as "4 x 14": walks, and draws of each where there are any."""
+    """Such as "4 x 14": walks, and draws of each where there are any; "16 in 4 generations"."""
     settings = row["settings"]
-    return f"{settings['particles']}" + (f" x {settings['draws']}" if settings["draws"] else "")
+    text = f"{settings['particles']}" + (f" x {settings['draws']}" if settings["draws"] else "")
+    return text + (f" in {settings['generations']} generations" if row["way"] == "search" else "")
 
 
 def details(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:

@@ -37,7 +37,9 @@ from molflow.guides import (
     by_draws,
     by_gradient,
     by_particles,
+    by_search,
     by_selection,
+    by_surrogate,
 )
 from molflow.module import (
     Distillation,
@@ -78,7 +80,8 @@ class Guidance:
     strength: the default one, None where there is none. draws: of finished molecules ahead, the
     fewest that make sense; 0 where there are none. particles: by default several of each molecule,
     or one. stochastic: whether its steps must renew noise. ends: whether it draws the last step
-    itself, so that no temperature can.
+    itself, so that no temperature can. generations: the usual number, 0 where there are none.
+    fitted: whether it climbs a surrogate, which is fitted first.
     """
 
     run: Callable[[Guide, Task, Reward], Outcome]
@@ -87,6 +90,8 @@ class Guidance:
     particles: bool = False
     stochastic: bool = False
     ends: bool = False
+    generations: int = 0
+    fitted: bool = False
 
 
 GUIDES = {
@@ -94,6 +99,8 @@ GUIDES = {
     "draws": Guidance(by_draws, draws=1, ends=True),
     "gradient": Guidance(by_gradient, strength=0.3, draws=2),
     "particles": Guidance(by_particles, strength=20.0, particles=True, stochastic=True),
+    "search": Guidance(by_search, particles=True, generations=4),
+    "surrogate": Guidance(by_surrogate, strength=0.3, fitted=True),
 }
 TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
     "uniform": lambda c: uniform,

@@ -132,7 +132,7 @@ class GuidanceConfig:
     method: str = key(
         "none",
         "how to walk toward a score",
-        choices=("none", "best_of", "draws", "gradient", "particles"),
+        choices=("none", "best_of", "draws", "gradient", "particles", "search", "surrogate"),
     )
     objective: str | None = key(None, "the score, such as qed:max,logp:2.5±0.5,sa:<3")
     aggregation: str = key(
@@ -151,10 +151,16 @@ class GuidanceConfig:
         None, "molecules looked at by draws and gradient; null is 16", within=COUNT
     )
     strength: float | None = key(
-        None, "of gradient and particles; null is as usual", within=NOT_NEGATIVE
+        None, "of gradient, surrogate and particles; null is as usual", within=NOT_NEGATIVE
     )
     entropy_floor: float = key(
-        0.02, "nats a variable, below which gradient looks broadly", within=NOT_NEGATIVE
+        0.02, "nats a variable, below which gradients look broadly", within=NOT_NEGATIVE
+    )
+    generations: int | None = key(
+        None, "of search, each with its particles; null is as usual", within=COUNT
+    )
+    restart: float | None = key(
+        None, "time to which search noises the best so far; null is as usual", within=FRACTION
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,16 +27,16 @@ from molflow.errors import InputError
 from molflow.files import CONFIG
 from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
-from molflow.flow.particles import best_of
 from molflow.flow.restriction import restricted
 from molflow.flow.samplers import Step, trajectory
 from molflow.flow.state import Fields, State
 from molflow.graph.graph import Graph
 from molflow.graph.state import to_graphs
-from molflow.guides import Guide, Steering, Task, summarise
-from molflow.noise import LOOKS, Crowd, draw_sizes
-from molflow.oracle import Oracle
+from molflow.guided import guided_walk
+from molflow.guides import Guide
+from molflow.noise import Crowd, draw_sizes
 from molflow.samples import Samples
+from molflow.surrogate import surrogate_for
 from molflow.walk import (
     AUTO,
     Walk,
@@ -109,11 +108,14 @@ class Generator:
         require_positive(n=n, batch_size=batch_size)
         walk = self.walk(steps, method, noise, temperature, times, guide)
         plan = self.plan(atoms, constraint)
-        crowd, started = self.crowd(range(n), seed, plan), time.perf_counter()
+        crowd = self.crowd(range(n), seed, plan)
+        fitted = guide is not None and GUIDES[guide.method].fitted
+        surrogate = surrogate_for(self, guide) if guide is not None and fitted else None
+        started = time.perf_counter()
         if guide is None:
             graphs, steering = self._free(walk, crowd, batch_size), None
         else:
-            graphs, steering = self._guided(walk, crowd, batch_size, guide)
+            graphs, steering = guided_walk(self, walk, crowd, batch_size, guide, surrogate)
         sampled = time.perf_counter()
         checked = check_many(graphs, self.spec.vocabulary)
         seconds = sampled - started, time.perf_counter() - sampled
@@ -135,39 +137,17 @@ class Generator:
                     made.update(zip(chosen.tolist(), to_graphs(x), strict=True))
         return [made[i] for i in range(len(crowd))]
 
-    def _guided(
-        self, walk: Walk, crowd: Crowd, batch_size: int, guide: Guide
-    ) -> tuple[list[Graph], Steering]:
-        """The best particle of every molecule, in the crowd's order, and how it came about."""
-        crowd = replace(crowd, particles=guide.particles)
-        oracle = Oracle(guide.scorer, self.spec.vocabulary, guide.invalid)
-        made: dict[int, Graph] = {}
-        outcomes = []
-        n = len(crowd.molecules)
-        with torch.no_grad():
-            for chosen in progress(
-                crowd.batches(batch_size), "sampling", n, "molecules", weight=len
-            ):
-                batch = crowd[chosen]
-                x_0 = self.start(batch)
-                task = Task(
-                    mu=self._posterior(batch),
-                    x_0=x_0,
-                    moves=self.moves(walk, batch, x_0),
-                    times=walk.times,
-                    uniforms=partial(self._looks, batch),
-                    choices=batch.choices(walk.steps - 1),
-                )
-                outcome = GUIDES[guide.method].run(guide, task, oracle)
-                best = best_of(outcome.rewards, guide.particles)
-                made.update(zip(chosen.tolist(), to_graphs(outcome.x[best]), strict=True))
-                outcomes.append(outcome)
-        steering = summarise(guide, walk.times, outcomes, oracle.asked, oracle.calls)
-        return [made[i] for i in range(n)], steering
+    def moves(self, walk: Walk, crowd: Crowd, x_0: State, first: int = 0) -> list[Step]:
+        """The steps of a walk from x_0 = ``start(crowd, first)``, with the random numbers of these
+        molecules from step ``first`` on."""
 
-    def moves(self, walk: Walk, crowd: Crowd, x_0: State) -> list[Step]:
-        """The steps of a walk, with the random numbers of these molecules."""
-        return walk.moves(x_0, partial(self.start, crowd), partial(self.uniforms, crowd))
+        def noise(k: int) -> State:
+            return self.start(crowd, first + k)
+
+        def uniforms(k: int, purpose: int) -> list[Fields]:
+            return self.uniforms(crowd, first + k, purpose)
+
+        return walk.moves(x_0, noise, uniforms)
 
     def uniforms(self, crowd: Crowd, step: int, purpose: int, count: int = 1) -> list[Fields]:
         """The uniform numbers of ``crowd.uniforms``, where the model is."""
@@ -175,9 +155,6 @@ class Generator:
             {name: value.to(self.device) for name, value in fields.items()}
             for fields in crowd.uniforms(step, purpose, count)
         ]
-
-    def _looks(self, crowd: Crowd, step: int, count: int) -> list[Fields]:
-        return self.uniforms(crowd, step, LOOKS, count)
 
     def trajectory(
         self, n: int, walk: Walk, seed: int = 0, plan: Plan | None = None
@@ -189,7 +166,7 @@ class Generator:
         """
         require_positive(n=n)
         crowd, states = self.crowd(range(n), seed, plan), []
-        posterior = self._posterior(crowd)
+        posterior = self.posterior_of(crowd)
         with torch.inference_mode():
             walks = self._walks(walk, crowd, batch_size=n)
             for chosen, time_, by_size in progress(walks, "following", walk.steps + 1, "states"):
@@ -215,11 +192,12 @@ class Generator:
             raise InputError(
                 f"temperature={temperature}: guidance={guide.method} draws the last step itself"
             )
-        draws = temperature != 0 or (guide is not None and GUIDES[guide.method].draws > 0)
-        if draws and self.spec.loss == "mse":
+        kind = None if guide is None else GUIDES[guide.method]
+        needed = temperature != 0 or (kind is not None and (kind.draws > 0 or kind.fitted))
+        if needed and self.spec.loss == "mse":
             raise InputError(
                 "this model was trained with flow.loss=mse and has no probabilities to draw by: "
-                "temperature=0 is needed, and no guidance=draws or gradient"
+                "temperature=0 is needed, and no guidance=draws, gradient or surrogate"
             )
         return plan_walk(steps, method, noise, temperature, times, self.spec.flow_map)
 
@@ -254,7 +232,7 @@ class Generator:
         blank = crowd.blank()
         return prior(blank, crowd.normal(step), self.spec.prior_scale).to(self.device)
 
-    def _posterior(self, crowd: Crowd) -> Posterior:
+    def posterior_of(self, crowd: Crowd) -> Posterior:
         """mu_{s,t}, without the classes that the crowd's constraints rule out."""
         if crowd.plan is None:
             return self.posterior
@@ -269,7 +247,7 @@ class Generator:
             batch = crowd[chosen]
             x_0 = self.start(batch)
             moves = self.moves(walk, batch, x_0)
-            for t, x in trajectory(moves, self._posterior(batch), x_0, walk.times):
+            for t, x in trajectory(moves, self.posterior_of(batch), x_0, walk.times):
                 yield chosen, t, x
 
 

@@ -7,7 +7,7 @@ nothing else of chemistry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molflow.flow.flow_map import Counted, Posterior
-from molflow.flow.guidance import Gradient, Reward, best_draw, guided
+from molflow.flow.guidance import (
+    Gradient,
+    Record,
+    Reward,
+    Value,
+    best_draw,
+    guided,
+    uphill,
+    value_gradient,
+)
 from molflow.flow.particles import Selection, Trace, particles
 from molflow.flow.samplers import Step, decoded, sample
+from molflow.flow.search import Course, search
 from molflow.flow.state import Fields, State
 
 if TYPE_CHECKING:
@@ -32,10 +42,11 @@ class Guide:
 
     method: a name of ``build.GUIDES``. scorer: of molecules. particles: of each molecule, of which
     the best is kept. draws: finished molecules that are drawn and scored to find a direction
-    ("gradient", at every step) or a better end ("draws", at the last). strength: of "gradient" in
-    lengths of a step, of "particles" the inverse temperature of the score. entropy_floor: nats a
-    variable; below it the look-ahead is the posterior, not the jump. invalid: the score of what is
-    no molecule.
+    ("gradient", at every step) or a better end ("draws", at the last). strength: of "gradient" and
+    "surrogate" in lengths of a step, of "particles" the inverse temperature of the score.
+    entropy_floor: nats a variable; below it the look-ahead is the posterior, not the jump. invalid:
+    the score of what is no molecule. generations: of "search", each with ``particles`` walks.
+    restart: the time to which it noises the best so far, from 0 to below 1.
     """
 
     method: str
@@ -45,13 +56,17 @@ class Guide:
     strength: float
     entropy_floor: float = 0.02
     invalid: float = 0.0
+    generations: int = 1
+    restart: float = 0.5
 
 
 @dataclass(frozen=True)
 class Task:
     """What a guide walks with: B = G * particles states and the random numbers of its choices.
 
-    uniforms: (step, count) -> count times field -> (B, D, K). choices: (steps - 1, G).
+    uniforms: (step, count) -> count times field -> (B, D, K). choices: (steps - 1, G). again: the
+    number of a generation, from 1 -> another x_0 and moves with noise of their own. value: the
+    surrogate, where the guide has one.
     """
 
     mu: Posterior
@@ -60,11 +75,13 @@ class Task:
     times: Sequence[float]
     uniforms: Callable[[int, int], list[Fields]]
     choices: Tensor
+    again: Callable[[int], tuple[State, Sequence[Step]]]
+    value: Value | None = None
 
 
 @dataclass(frozen=True)
 class Glance:
-    """One look ahead of "gradient": (B,) entropies of mu_{t,1}, and where it was wide enough."""
+    """One look ahead of a gradient: (B,) entropies of mu_{t,1}, and where it was wide enough."""
 
     time: float
     entropy: Tensor
@@ -73,13 +90,18 @@ class Glance:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a walk ended: states (B), their rewards (B,), network evaluations per particle."""
+    """Where a walk ended: states (B), their rewards (B,), network evaluations per particle.
+
+    history: (generations, G) best rewards of "search". predicted: (B,) by the surrogate.
+    """
 
     x: State
     rewards: Tensor
     evaluations: float
     trace: Trace | None = None
     glances: tuple[Glance, ...] = ()
+    history: Tensor | None = None
+    predicted: Tensor | None = None
 
 
 def by_selection(guide: Guide, task: Task, reward: Reward) -> Outcome:
@@ -99,14 +121,8 @@ def by_draws(guide: Guide, task: Task, reward: Reward) -> Outcome:
 
 def by_gradient(guide: Guide, task: Task, reward: Reward) -> Outcome:
     """Every step is bent by the score-function gradient of the look-ahead."""
-    mu, glances, backward = Counted(task.mu), [], 0
 
-    def bent(k: int, move: Step) -> Step:
-        def record(s: Tensor, found: Gradient) -> None:
-            nonlocal backward
-            backward += found.evaluations - found.ahead.evaluations
-            glances.append(Glance(task.times[k - 1], found.ahead.entropy, found.ahead.jumped))
-
+    def bend(k: int, move: Step, record: Record) -> Step:
         def step(mu: Posterior, x: State, s: Tensor, t: Tensor) -> State:
             uniforms = task.uniforms(k, guide.draws)
             toward = guided(move, reward, guide.strength, uniforms, guide.entropy_floor, record)
@@ -114,7 +130,37 @@ def by_gradient(guide: Guide, task: Task, reward: Reward) -> Outcome:
 
         return step
 
-    moves = [bent(k, move) for k, move in enumerate(task.moves, 1)]
+    return _bent(task, bend, reward)
+
+
+def by_surrogate(guide: Guide, task: Task, reward: Reward) -> Outcome:
+    """Every step is bent by the gradient of a surrogate; the best of the walks is kept."""
+    value = task.value
+    assert value is not None
+
+    def ascent(mu: Posterior, x: State, t: Tensor) -> Gradient:
+        return value_gradient(mu, x, t, value, guide.entropy_floor)
+
+    def bend(k: int, move: Step, record: Record) -> Step:
+        return uphill(move, ascent, guide.strength, record)
+
+    found = _bent(task, bend, reward)
+    return replace(found, predicted=value(decoded(found.x)))
+
+
+def _bent(task: Task, bend: Callable[[int, Step, Record], Step], reward: Reward) -> Outcome:
+    """The end of a walk of which step k = 1, 2, ... is bent, and tells its look ahead."""
+    mu, backward = Counted(task.mu), 0
+    glances: list[Glance] = []
+
+    def record(s: Tensor, found: Gradient) -> None:
+        nonlocal backward
+        backward += found.evaluations - found.ahead.evaluations
+        # A step looks once or, at strength 0, never.
+        time = task.times[len(glances)]
+        glances.append(Glance(time, found.ahead.entropy, found.ahead.jumped))
+
+    moves = [bend(k, move, record) for k, move in enumerate(task.moves, 1)]
     x = sample(moves, mu, task.x_0, task.times)
     return Outcome(x, reward(decoded(x)), mu.asked + backward, glances=tuple(glances))
 
@@ -126,6 +172,24 @@ def by_particles(guide: Guide, task: Task, reward: Reward) -> Outcome:
     return Outcome(found.x, found.rewards, found.evaluations, found.trace)
 
 
+def by_search(guide: Guide, task: Task, reward: Reward) -> Outcome:
+    """Unguided walks first; then again and again walks from the best so far, noised."""
+    found = search(task.mu, _courses(guide, task), reward, guide.particles)
+    # An outcome has a row for every walk: here all those of a molecule are its best.
+    rows = torch.arange(len(found.rewards)).repeat_interleave(guide.particles)
+    return Outcome(found.x[rows], found.rewards[rows], found.evaluations, history=found.history)
+
+
+def _courses(guide: Guide, task: Task) -> Iterator[Course]:
+    """The walk, and for each later generation what of it is left after ``restart``."""
+    yield Course(task.x_0, task.moves, task.times)
+    left = [k for k, time in enumerate(task.times) if time > guide.restart]
+    for generation in range(1, guide.generations):
+        x_0, moves = task.again(generation)
+        times = (guide.restart, *(task.times[k] for k in left))
+        yield Course(x_0, [moves[k - 1] for k in left], times)
+
+
 @dataclass(frozen=True)
 class Steering:
     """What guidance cost and how it went, over all molecules.
@@ -134,7 +198,9 @@ class Steering:
     judged, per molecule wanted. calls: of the scorer, in all; a molecule that came before, and one
     that is invalid, cost none. sizes: (K, G) effective sample sizes at ``times``, resampled:
     (K, G), ancestors: (K, G), of "particles". entropy: time -> (mean nats, share of looks by the
-    jump), of "gradient".
+    jump), of "gradient" and "surrogate". history: (generations, G) best rewards after each, of
+    "search". fit: accuracy and cost of the fit of "surrogate", see ``summary.steering_numbers``;
+    claims: (G, 2), what it says of every molecule that is kept, and what that is worth.
     """
 
     guide: Guide
@@ -146,6 +212,9 @@ class Steering:
     resampled: NDArray[np.bool_] | None = None
     ancestors: NDArray[np.int64] | None = None
     entropy: Mapping[float, tuple[float, float]] = field(default_factory=dict)
+    history: NDArray[np.float64] | None = None
+    fit: Mapping[str, float] = field(default_factory=dict)
+    claims: NDArray[np.float64] | None = None
 
 
 def summarise(
@@ -166,7 +235,10 @@ def summarise(
         )
         for time, group in glances.items()
     }
-    steering = Steering(guide, spent / molecules, looks / molecules, calls, entropy=entropy)
+    histories = [outcome.history for outcome in outcomes if outcome.history is not None]
+    history = torch.cat(histories, 1).double().cpu().numpy() if histories else None
+    costs = spent / molecules, looks / molecules, calls
+    steering = Steering(guide, *costs, entropy=entropy, history=history)
     traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
     if not traces:
         return steering

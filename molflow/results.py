@@ -18,6 +18,9 @@ from molflow.scores import SCORE, has_score
 from molflow.summary import Result, Run, steering_by_time, steering_numbers
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from molflow.chem.aggregation import Scored
     from molflow.generator import Generator
     from molflow.guides import Steering
@@ -64,7 +67,7 @@ def write_molecules(folder: Path, result: Result) -> None:
     run, samples = result.run, result.run.samples
     with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result.scorer)))
+        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result)))
         for i, one in enumerate(samples):
             valid = one.mol is not None
             row = (i, one.smiles, valid, one.connected, one.fragments, one.reason)
@@ -88,25 +91,32 @@ def held_cells(run: Run, index: int) -> tuple[object, ...]:
     return run.samples.kept[index], run.substructure[index]
 
 
-def score_columns(scorer: Remembered | None) -> tuple[str, ...]:
-    """The score, the value and desirability of each part, and why there is no score."""
-    if scorer is None:
+def score_columns(result: Result) -> tuple[str, ...]:
+    """The score, the value and desirability of each part, why there is no score; and what a
+    surrogate says."""
+    if result.scorer is None:
         return ()
-    parts = (column for name in scorer.parts for column in (name, f"{name} desirability"))
-    return SCORE, *parts, "error"
+    parts = (column for name in result.scorer.parts for column in (name, f"{name} desirability"))
+    return SCORE, *parts, "error", *(() if _claims(result) is None else ("surrogate",))
 
 
 def score_cells(result: Result, index: int) -> tuple[object, ...]:
     """Empty where there is no number."""
     if result.scorer is None:
         return ()
-    scored, parts = result.run.scores[index], result.scorer.parts
+    scored, parts, claims = result.run.scores[index], result.scorer.parts, _claims(result)
+    said = () if claims is None else (float(claims[index, 0]),)
     if scored is None:
-        return ("",) * (2 + 2 * len(parts))
+        return (*("",) * (2 + 2 * len(parts)), *said)
     pairs = zip(scored.values, scored.desirabilities, strict=True) if parts else ()
     cells = (cell for pair in pairs for cell in pair)
     total = scored.total if has_score(scored) else None
-    return total, *(None if cell != cell else cell for cell in cells), scored.error
+    return total, *(None if cell != cell else cell for cell in cells), scored.error, *said
+
+
+def _claims(result: Result) -> NDArray[np.float64] | None:
+    steering = result.run.samples.steering
+    return None if steering is None else steering.claims
 
 
 def write_sdf(path: Path, run: Run) -> None:
@@ -202,11 +212,11 @@ def _reached(run: Run, metrics: dict[str, float]) -> dict[str, Any]:
 
 def _guidance(scorer: Remembered, steering: Steering) -> dict[str, Any]:
     guide = steering.guide
-    names = ("method", "particles", "draws", "strength", "entropy_floor", "invalid")
+    own = ("method", "particles", "draws", "strength", "entropy_floor", "invalid")
     return {
         "objective": scorer.describe(),
-        **{name: getattr(guide, name) for name in names},
-        **steering_numbers(steering),
+        **{name: getattr(guide, name) for name in (*own, "generations", "restart")},
+        **for_json(steering_numbers(steering)),
         "by_time": steering_by_time(steering),
         "scored_molecules": len(scorer.known),
         "errors": dict(scorer.errors().most_common()),

@@ -99,7 +99,9 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
             "learned to build on one"
         )
     jumps = task.walk.method in ("flow_map", "renoised")
-    if not spec.flow_map and (jumps or (guide is not None and guide.method == "gradient")):
+    if not spec.flow_map and (
+        jumps or (guide is not None and guide.method in ("gradient", "surrogate"))
+    ):
         found.append(
             "has learned no flow map (flow.distill=none): where a state will land is a guess"
         )
@@ -122,11 +124,14 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
 
 
 def carry_out(task: SampleTask, guide: Guide | None) -> Result:
-    """Samples, scores and measures."""
+    """Samples, scores and measures. InputError where a fit needs molecules that are not here."""
+    from molflow.build import GUIDES
     from molflow.scores import Remembered
     from molflow.summary import Result, Run, measure
 
     training, obstacle = training_smiles(task.generator.spec)
+    if training is None and guide is not None and GUIDES[guide.method].fitted:
+        raise InputError(f"guidance={guide.method}: {obstacle}")
     known = None if training is None else frozenset(training)
     if guide is None:
         run = Run(task.run(None))

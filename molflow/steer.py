@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from molflow.chem.scoring import Scorer
     from molflow.config import GuidanceConfig
 
-PARTICLES, DRAWS = 16, 16
+PARTICLES, DRAWS, RESTART = 16, 16, 0.4
 NEEDED = "give the score of what is no molecule, below every true score"
 INVALID = -0.01
 """What is no molecule is worth just less than a molecule without any merit."""
@@ -33,15 +33,19 @@ def guide(
     strength: float | None = None,
     entropy_floor: float = 0.02,
     invalid: float | None = None,
+    generations: int | None = None,
+    restart: float | None = None,
 ) -> Guide:
     """A guide for ``Generator.sample``.
 
     method: a name of ``build.GUIDES``. objective: text such as "qed:max,sa:<3", an
     ``chem.objective.Objective``, or a ``chem.scoring.ScoreFile``. particles: walks of each
-    molecule, of which the best is kept (16 for "best_of" and "particles", 1 for the others). draws:
-    molecules that "draws" and "gradient" look at (16). strength: of "gradient" and "particles",
-    each with its own default. entropy_floor: see ``guides.Guide``. invalid: the score of what is no
-    molecule; INVALID for an objective, needed for a ``ScoreFile``, whose scores may have any range.
+    molecule, of which the best is kept (16 for "best_of", "particles" and every generation of
+    "search", 1 for the others). draws: molecules that "draws" and "gradient" look at (16).
+    strength: of "gradient", "surrogate" and "particles", each with its own default. entropy_floor:
+    see ``guides.Guide``. invalid: the score of what is no molecule; INVALID for an objective,
+    needed for a ``ScoreFile``, whose scores may have any range. generations (4) and restart (0.4, a
+    time from 0 to below 1): of "search".
     InputError names an argument out of its range.
     """
     if method not in GUIDES:
@@ -49,19 +53,33 @@ def guide(
     kind = GUIDES[method]
     _require_meaning(method, draws=None if kind.draws else draws)
     _require_meaning(method, strength=strength if kind.strength is None else None)
+    if not kind.generations:
+        _require_meaning(method, generations=generations, restart=restart)
     if particles is None:
         particles = PARTICLES if kind.particles else 1
     draws = DRAWS if draws is None else draws
-    require_positive(particles=particles, draws=draws)
+    generations = (kind.generations or 1) if generations is None else generations
+    require_positive(particles=particles, draws=draws, generations=generations)
     if draws < kind.draws:
         raise InputError(f"draws={draws}: guidance={method} compares at least {kind.draws}")
     strength = (kind.strength or 0.0) if strength is None else strength
     for name, value in (("strength", strength), ("entropy_floor", entropy_floor)):
         if not isinstance(value, Real) or not 0 <= value < math.inf:
             raise InputError(f"{name}={value!r}: a number of at least 0")
+    restart = RESTART if restart is None else restart
+    if not isinstance(restart, Real) or not 0 <= restart < 1:
+        raise InputError(f"restart={restart!r}: a time from 0 to below 1")
     scorer = parse_objective(objective) if isinstance(objective, str) else objective
     return Guide(
-        method, scorer, particles, draws, strength, entropy_floor, _invalid(invalid, scorer)
+        method=method,
+        scorer=scorer,
+        particles=particles,
+        draws=draws,
+        strength=strength,
+        entropy_floor=entropy_floor,
+        invalid=_invalid(invalid, scorer),
+        generations=generations,
+        restart=restart,
     )
 
 
@@ -88,7 +106,7 @@ def configured_guide(config: GuidanceConfig) -> Guide | None:
     }
     given = [name for name, value in sources.items() if value is not None]
     if config.method == "none":
-        for name in ("particles", "draws", "strength", "invalid"):
+        for name in ("particles", "draws", "strength", "invalid", "generations", "restart"):
             given += [f"guidance.{name}"] if getattr(config, name) is not None else []
         if given:
             names = ", ".join(GUIDES)
@@ -106,6 +124,8 @@ def configured_guide(config: GuidanceConfig) -> Guide | None:
         strength=config.strength,
         entropy_floor=config.entropy_floor,
         invalid=config.invalid,
+        generations=config.generations,
+        restart=config.restart,
     )
 
 

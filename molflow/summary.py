@@ -164,6 +164,10 @@ def steering_numbers(steering: Steering) -> dict[str, float]:
     looks: molecules judged on the way. ess: effective sample size, over the times too. resamplings:
     of the particles of each molecule. ancestors: distinct ones at the end. entropy: of the
     look-ahead, nats a variable, and jumped: the share of looks by mu_{t,1}, both over the times.
+    first, gained: the best reward of the first generation, and what the others added. predicted,
+    gap: what the surrogate says of the molecules that are kept, and by how much more than is true;
+    r2, spearman: how it agrees with the score on soft held-out molecules, of every component too
+    where there are several; fit_calls: of the score, for its fit, apart from calls.
     """
     numbers = {"looks": steering.looks, "calls": float(steering.calls)}
     times = steering_by_time(steering)
@@ -174,6 +178,12 @@ def steering_numbers(steering: Steering) -> dict[str, float]:
     if steering.entropy:
         numbers["entropy"] = mean([row["entropy"] for row in times])
         numbers["jumped"] = mean([row["jumped"] for row in times])
+    if steering.history is not None:
+        best = steering.history.mean(1)
+        numbers["first"], numbers["gained"] = float(best[0]), float(best[-1] - best[0])
+    if steering.claims is not None:
+        said, true = steering.claims.mean(0).tolist()
+        numbers |= {**steering.fit, "predicted": said, "gap": said - true}
     return numbers
 
 

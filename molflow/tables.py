@@ -77,7 +77,16 @@ def _steering(result: Result) -> None:
         "ancestors": f"distinct ancestors of {guide.particles} particles, mean",
         "entropy": "entropy of the look-ahead, nats a variable",
         "jumped": "share of looks by the jump",
+        "first": "best score of the first generation, mean",
+        "gained": "added by the other generations, mean",
+        "fit_calls": "calls of the score to fit the surrogate, once, apart from those above",
+        "r2": "R^2 of the surrogate with the score, soft held-out molecules",
+        "spearman": "their rank correlation",
+        "predicted": "score of what came out by the surrogate, mean",
+        "gap": "by how much that exceeds the true one, what is invalid included",
     }
+    for part in result.scorer.parts if result.scorer is not None else ():
+        words |= {f"r2_{part}": f"R^2 for {part}", f"spearman_{part}": f"rank correlation, {part}"}
     rows = [(words[name], value) for name, value in numbers.items()]
     table(f"guidance by {guide.method}", ("what it took", "value"), rows)
 

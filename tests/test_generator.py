@@ -349,7 +349,8 @@ def test_a_trajectory_keeps_the_constraint_in_its_posterior_too(generator):
 def test_a_posterior_that_is_no_distribution_is_not_drawn_from(generator):
     regression = replace(generator, spec=replace(generator.spec, loss="mse"))
     assert len(regression.sample(2, steps=2, guide=guide("best_of", "qed:max", particles=2))) == 2
-    for arguments in ({"temperature": 1.0}, {"guide": guide("gradient", "qed:max")}):
+    guides = [{"guide": guide(method, "qed:max")} for method in ("gradient", "surrogate")]
+    for arguments in ({"temperature": 1.0}, *guides):
         with pytest.raises(InputError, match=r"trained with flow\.loss=mse and has no probabil"):
             regression.sample(2, steps=2, **arguments)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from molflow import surrogate
 from molflow.build import GUIDES
 from molflow.checkpoint import save_model
 from molflow.errors import InputError
@@ -68,7 +69,9 @@ def checkpoint(tmp_path_factory, molecule_file, tiny_spec, fresh, perturbed) -> 
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A cache of the test's own, and fits of few steps."""
     monkeypatch.setenv("MOLFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(surrogate, "STEPS", 3)
 
 
 @pytest.fixture
@@ -111,7 +114,7 @@ def row(way: str, reward: float, error: float = 0.01, **changes: Any) -> dict[st
         "walk": "flow_map",
         "steps": 1,
         "budget": 16,
-        "settings": {"particles": 1, "draws": 14},
+        "settings": {"particles": 1, "draws": 14, "generations": 1},
         "reward": reward,
         "reward_error": error,
         "vu": 0.9,
@@ -129,7 +132,8 @@ def claim_of(way: str, *rows: dict[str, Any]) -> dict[str, Any]:
 # Budgets
 
 
-def test_best_of_spends_a_budget_on_walks_whatever_their_steps():
+def test_best_of_and_a_surrogate_spend_a_budget_on_walks_whatever_their_steps():
+    assert settings("surrogate", 16, 4) == (Settings(16),)
     assert settings("best_of", 16, 1) == settings("best_of", 16, 8) == (Settings(16),)
 
 
@@ -147,6 +151,12 @@ def test_draws_look_at_both_ends_too_and_divide_the_budget_among_walks():
 def test_a_gradient_looks_at_two_draws_or_more_at_every_step_and_at_the_end():
     assert settings("gradient", 64, 4) == (Settings(1, 15), Settings(4, 3))
     assert settings("gradient", 16, 8) == ()
+
+
+def test_a_search_divides_the_budget_among_generations_whatever_its_steps():
+    assert settings("search", 16, 4) == (Settings(4, 0, 4), Settings(2, 0, 8))
+    assert settings("search", 4, 1) == (Settings(1, 0, 4),)
+    assert settings("search", 1, 1) == ()
 
 
 @pytest.mark.parametrize("method", GUIDES)
@@ -435,7 +445,7 @@ def test_a_run_writes_record_and_picture_and_says_first_what_it_takes(checkpoint
         assert picture.width > 600
     assert result["objectives"] == {"qed": "qed:max", "logp0": "logp:0±0.5"}
     assert len(result["model"]["sha256"]) == 64
-    assert {claim["way"] for claim in result["claims"]} <= {"draws", "gradient", "particles"}
+    assert {claim["way"] for claim in result["claims"]} <= set(GUIDES) - {"best_of"}
     assert str(tmp_path) not in json.dumps(result)
     assert str(checkpoint.parent) not in json.dumps(result)
 
@@ -475,7 +485,7 @@ def test_a_file_that_is_no_result_is_named(tmp_path):
     ("argument", "message"),
     [
         ("tasks=luck", "tasks='luck': any of qed, logp0, logp2, logp-2, sa, tpsa60, qed_sa, "),
-        ("methods=luck", "methods='luck': any of best_of, draws, gradient, particles"),
+        ("methods=luck", "methods='luck': any of best_of, draws, gradient, particles, "),
         ("methods=gradient:much", "methods='gradient:much': a number follows the colon"),
         ("methods=best_of:2", "strength=2.0: guidance=best_of has no strength"),
         ("budgets=0", "budgets='0': integers from 1 to 10,000, separated by commas"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
@@ -11,17 +11,21 @@ from rdkit import Chem
 from torch import Tensor, nn
 
 from molflow import generator as generator_module
+from molflow import guided
 from molflow.build import GUIDES, build_network
 from molflow.checkpoint import ModelSpec
 from molflow.chem.aggregation import Scored
 from molflow.chem.constraints import Constraint
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
-from molflow.flow.flow_map import flow_map
+from molflow.flow.flow_map import Posterior, flow_map
+from molflow.flow.samplers import Step
 from molflow.flow.state import Fields, State
 from molflow.generator import Generator, Samples
 from molflow.guides import Guide, Task
+from molflow.noise import Crowd
 from molflow.steer import guide
+from molflow.surrogate import Surrogate
 
 STEPS = 3
 USUAL = {
@@ -29,6 +33,8 @@ USUAL = {
     "draws": {"particles": 2, "draws": 3},
     "gradient": {"particles": 2, "draws": 3, "strength": 2.0, "entropy_floor": 0.0},
     "particles": {"particles": 4, "strength": 20.0},
+    "search": {"particles": 2, "generations": 3, "restart": 0.4},
+    "surrogate": {"particles": 2, "strength": 2.0, "entropy_floor": 0.0},
 }
 """A guide of every kind that changes molecules."""
 
@@ -105,6 +111,21 @@ def generator(perturbed) -> Generator:
     return Generator(Lively(perturbed(net)), spec)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def oxygen_surrogate() -> Iterator[None]:
+    """In place of a fit the expected share of oxygen among the atoms."""
+
+    class Share(Surrogate):
+        def __call__(self, x: State) -> Tensor:
+            atoms = x.exists["atoms"].sum(1)
+            return x.values["atoms"][..., 2].double().sum(1) / atoms
+
+    made = Share(None, {"total": (0.9, 0.8), "worth": (0.7, 0.6)}, 11)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generator_module, "surrogate_for", lambda generator, guide: made)
+        yield
+
+
 def graphs_of(samples: Samples) -> list[tuple[list[int], list[int]]]:
     return [(graph.atoms.tolist(), graph.pairs.tolist()) for graph in samples.graphs]
 
@@ -120,7 +141,7 @@ def usual(name: str, **changes: object) -> Guide:
 
 
 @pytest.fixture(scope="module")
-def nine(generator) -> dict[str, list[tuple[list[int], list[int]]]]:
+def nine(generator, oxygen_surrogate) -> dict[str, list[tuple[list[int], list[int]]]]:
     """Nine molecules by every guide, made together, and by none."""
     made = {name: generator.sample(9, STEPS, guide=usual(name)) for name in GUIDES}
     free = generator.sample(9, STEPS)
@@ -172,7 +193,9 @@ def test_no_more_particles_than_the_batch_size_are_walked_at_once(generator, bat
 
 AT_REST = [
     ("best_of", {"particles": 1}, "auto"),
+    ("search", {"particles": 1, "generations": 1}, "auto"),
     ("gradient", {"particles": 1, "strength": 0.0}, "auto"),
+    ("surrogate", {"particles": 1, "strength": 0.0}, "auto"),
     ("particles", {"particles": 1, "strength": 0.0}, "renoised"),
     ("particles", {"particles": 1}, "renoised"),
 ]
@@ -195,9 +218,7 @@ def test_a_guide_at_rest_makes_the_unguided_molecules(generator, name, changes, 
     ],
 )
 def test_the_first_particle_is_the_unguided_molecule(generator, name, changes, method, monkeypatch):
-    monkeypatch.setattr(
-        generator_module, "best_of", lambda rewards, m: torch.arange(0, len(rewards), m)
-    )
+    monkeypatch.setattr(guided, "best_of", lambda rewards, m: torch.arange(0, len(rewards), m))
     made = generator.sample(9, STEPS, guide=usual(name, **changes))
     assert graphs_of(made) == graphs_of(generator.sample(9, STEPS, method))
 
@@ -210,6 +231,86 @@ def test_more_particles_never_end_at_a_lower_score(generator):
     )
     assert all(a <= b <= c for a, b, c in zip(free, two, five, strict=True))
     assert sum(free) < sum(two) < sum(five)
+
+
+@pytest.mark.parametrize("method", ["auto", "renoised"])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_first_generation_is_the_best_of_as_many_walks(generator, method, temperature):
+    first, best = (
+        generator.sample(9, STEPS, method, guide=usual(name, **one), temperature=temperature)
+        for name, one in (("search", {"generations": 1}), ("best_of", {"particles": 2}))
+    )
+    assert graphs_of(first) == graphs_of(best)
+    assert first.evaluations == best.evaluations == 2 * STEPS
+
+
+@pytest.mark.parametrize("method", ["auto", "renoised"])
+def test_more_generations_never_end_at_a_lower_score(generator, method):
+    one, two, four = (
+        rewards_of(generator.sample(20, STEPS, method, guide=usual("search", generations=g)))
+        for g in (1, 2, 4)
+    )
+    assert all(a <= b <= c for a, b, c in zip(one, two, four, strict=True))
+    assert sum(one) < sum(two) < sum(four)
+
+
+def test_no_two_generations_share_noise_or_draws(generator, monkeypatch):
+    asked, drawn = [], []
+    start, uniforms = Generator.start, Crowd.uniforms
+
+    def watched(self: Generator, crowd: Crowd, step: int = 0) -> State:
+        asked.append(step)
+        return start(self, crowd, step)
+
+    def counted(self: Crowd, step: int, purpose: int, count: int = 1) -> list[Fields]:
+        drawn.append(step)
+        return uniforms(self, step, purpose, count)
+
+    monkeypatch.setattr(Generator, "start", watched)
+    monkeypatch.setattr(Crowd, "uniforms", counted)
+    generator.sample(
+        2, STEPS, "renoised", guide=usual("search", restart=0.0), temperature=1.0, batch_size=4
+    )
+    assert len(asked) == len(set(asked)) == 3 * STEPS
+    assert len(drawn) == len(set(drawn)) == 3
+
+
+def test_a_later_generation_makes_those_moves_that_end_after_its_restart():
+    made = []
+
+    def move(generation: int, k: int) -> Step:
+        def step(mu: Posterior, x: State, s: Tensor, t: Tensor) -> State:
+            made.append((generation, k, round(s[0].item(), 3), round(t[0].item(), 3)))
+            return flow_map(mu, x, s, t)
+
+        return step
+
+    exists = {"tokens": torch.ones(1, 3, dtype=torch.bool)}
+    x_0 = State({"tokens": torch.ones(1, 3, 2)}, exists, {"tokens": ~exists["tokens"]})
+    task = Task(
+        mu=lambda x, s, t: x.softmax(),
+        x_0=x_0,
+        moves=[move(0, k) for k in (1, 2, 3)],
+        times=(0.0, 0.3, 0.6, 1.0),
+        uniforms=lambda step, count: [],
+        choices=torch.zeros(2, 1),
+        again=lambda number: (x_0, [move(number, k) for k in (1, 2, 3)]),
+    )
+    kind = usual("search", particles=1, generations=3, restart=0.3)
+    GUIDES["search"].run(kind, task, lambda x: x.values["tokens"][:, 0, 0])
+    assert made == [
+        *((0, 1, 0.0, 0.3), (0, 2, 0.3, 0.6), (0, 3, 0.6, 1.0)),
+        *((1, 2, 0.3, 0.6), (1, 3, 0.6, 1.0), (2, 2, 0.3, 0.6), (2, 3, 0.6, 1.0)),
+    ]
+
+
+def test_every_generation_has_its_best_scores_a_molecule(generator):
+    made = generator.sample(7, STEPS, guide=usual("search"), batch_size=4)
+    assert made.steering.history.shape == (3, 7)
+    assert sorted(made.steering.history[-1]) == sorted(
+        max(found, -0.01) if reason is None else -0.01
+        for found, reason in zip(rewards_of(made), made.reasons, strict=True)
+    )
 
 
 def test_draws_never_score_lower_than_one_unguided_step(generator):
@@ -225,6 +326,32 @@ def test_a_gradient_walks_toward_what_scores_high(generator):
     strong = guide("gradient", Oxygens(), draws=8, strength=2.0, entropy_floor=0.0)
     guided = generator.sample(60, 2, guide=strong)
     assert shares(guided) > shares(generator.sample(60, 2)) + 0.05
+
+
+def test_a_surrogate_is_climbed(generator):
+    free = generator.sample(60, 2)
+    assert shares(generator.sample(60, 2, guide=usual("surrogate"))) > shares(free) + 0.05
+
+
+def test_what_a_surrogate_says_of_the_walks_that_are_kept_stands_beside_their_worth(generator):
+    made = generator.sample(9, 2, guide=usual("surrogate", particles=3), batch_size=6)
+    claims = made.steering.claims
+    said = [float((graph.atoms == 2).mean()) for graph in made.graphs]
+    assert claims[:, 0] == pytest.approx(said)
+    pairs = zip(rewards_of(made), made.reasons, strict=True)
+    assert claims[:, 1] == pytest.approx([x if reason is None else -0.01 for x, reason in pairs])
+
+
+def test_the_accuracy_and_the_cost_of_a_fit_are_told(generator):
+    assert generator.sample(2, 2, guide=usual("surrogate")).steering.fit == {
+        "fit_calls": 11.0,
+        "r2": 0.9,
+        "spearman": 0.8,
+        "r2_worth": 0.7,
+        "spearman_worth": 0.6,
+    }
+    free = generator.sample(2, 2, guide=usual("gradient")).steering
+    assert (free.fit, free.claims) == ({}, None)
 
 
 def shares(samples: Samples) -> float:
@@ -253,6 +380,13 @@ def test_particles_are_resampled_toward_what_scores_high(generator):
         ("gradient", {"strength": 0.0}, 2 * 3, 2),
         # The look ahead is the step itself.
         ("particles", {}, 4 * 3, 4 * 3),
+        # Each step: itself, the look ahead and back; the end.
+        ("surrogate", {}, 2 * 3 * (1 + 2), 2),
+        ("surrogate", {"entropy_floor": 9.0}, 2 * 3 * (1 + 4), 2),
+        ("surrogate", {"strength": 0.0}, 2 * 3, 2),
+        # All steps, then twice those that end after 0.4; every end.
+        ("search", {}, 2 * (3 + 2 * 2), 2 * 3),
+        ("search", {"restart": 0.7}, 2 * (3 + 2 * 1), 2 * 3),
     ],
 )
 def test_evaluations_looks_and_calls_are_those_that_happened(
@@ -340,7 +474,7 @@ def test_a_walk_that_does_not_suit_the_guide_is_refused(generator, name, argumen
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("name", ["best_of", "gradient", "particles"])
+@pytest.mark.parametrize("name", ["best_of", "gradient", "particles", "search", "surrogate"])
 def test_a_temperature_is_kept_under_guidance(generator, nine, name):
     warm, apart = (
         graphs_of(generator.sample(9, STEPS, guide=usual(name), temperature=1.0, batch_size=size))
@@ -365,6 +499,7 @@ def test_a_gradient_asks_for_fresh_numbers_at_every_step_and_tells_the_times_as_
         times=(0.0, 0.1, 1.0),
         uniforms=uniforms,
         choices=torch.zeros(1, 2),
+        again=lambda number: (x_0, []),
     )
     kind = usual("gradient", particles=1)
     outcome = GUIDES["gradient"].run(kind, task, lambda x: x.values["tokens"][:, 0, 0])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 from rdkit import Chem
+from torch import Tensor
 
+from molflow import generator as generator_module
+from molflow import sample as sample_module
 from molflow.checkpoint import save_model
 from molflow.chem.aggregation import Scored
 from molflow.chem.molecule import check_many, read_smiles, to_graph
@@ -18,10 +22,12 @@ from molflow.chem.objective import Objective, parse_objective
 from molflow.chem.scoring import ScoreFile
 from molflow.config import load_config
 from molflow.errors import InputError
+from molflow.flow.state import State
 from molflow.generator import Generator
 from molflow.guides import Guide
 from molflow.sample import SampleTask, carry_out, main
 from molflow.samples import Samples
+from molflow.surrogate import Surrogate
 from molflow.walk import Walk
 
 OBJECTIVE = "logp:-0.5±0.5,tpsa:<30*2"
@@ -159,6 +165,37 @@ def test_the_tables_show_before_after_and_what_it_took(checkpoint, tmp_path, cap
     for words in ("molecules judged on the way", "calls of the score", "share of looks by the"):
         assert words in shown
     assert "with report.html" in shown
+
+
+class Half(Surrogate):
+    """A surrogate that says 0.5 of everything and could not be tried."""
+
+    def __call__(self, x: State) -> Tensor:
+        return 0.5 + 0 * x.values["atoms"].sum((1, 2))
+
+
+def test_what_a_surrogate_says_stands_beside_every_score_and_its_accuracy_in_the_record(
+    checkpoint, tmp_path, monkeypatch, capsys
+):
+    half = Half(None, {"total": (math.nan, math.nan)}, 7)
+    monkeypatch.setattr(generator_module, "surrogate_for", lambda generator, guide: half)
+    monkeypatch.setattr(sample_module, "training_smiles", lambda spec: (["C"], ""))
+    run(checkpoint, tmp_path, "guidance=surrogate", "guidance.objective=qed:max")
+    table, numbers = rows(tmp_path), record(tmp_path)["guidance"]
+    assert [row["surrogate"] for row in table] == ["0.5"] * 30
+    true = sum(float(row["score"]) if strict(row) else -0.01 for row in table) / 30
+    assert (numbers["predicted"], numbers["gap"]) == (0.5, pytest.approx(0.5 - true))
+    assert (numbers["fit_calls"], numbers["r2"], numbers["spearman"]) == (7, None, None)
+    assert "by how much that exceeds the true one" in capsys.readouterr().out
+
+
+def test_a_surrogate_without_its_training_molecules_is_refused_before_the_sampling(
+    checkpoint, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sample_module, "training_smiles", lambda spec: (None, "no training set"))
+    monkeypatch.setattr(Generator, "sample", None)
+    with pytest.raises(InputError, match="guidance=surrogate: no training set"):
+        run(checkpoint, tmp_path, "guidance=surrogate", "guidance.objective=qed:max")
 
 
 class Atoms:

@@ -28,12 +28,21 @@ UNSTARTED = object.__new__(ScoreFile)
         ("draws", 1, 16, 0.0),
         ("gradient", 1, 16, 0.3),
         ("particles", 16, 16, 20.0),
+        ("search", 16, 16, 0.0),
+        ("surrogate", 1, 16, 0.3),
     ],
 )
 def test_every_guide_has_usual_values(method, particles, draws, strength):
     made = guide(method, "qed:max")
     assert (made.particles, made.draws, made.strength) == (particles, draws, strength)
     assert (made.method, made.entropy_floor, made.invalid) == (method, 0.02, -0.01)
+
+
+def test_a_search_has_usual_generations_and_the_others_one():
+    assert [guide(method, "qed:max").generations for method in GUIDES] == [1, 1, 1, 1, 4, 1]
+    assert guide("search", "qed:max").restart == 0.4
+    made = guide("search", "qed:max", generations=7, restart=0.0)
+    assert (made.generations, made.restart) == (7, 0.0)
 
 
 def test_what_is_given_is_taken():
@@ -62,11 +71,17 @@ def test_own_scores_need_the_score_of_what_is_no_molecule():
 @pytest.mark.parametrize(
     ("method", "wrong", "message"),
     [
-        ("push", {}, "guidance='push': one of best_of, draws, gradient, particles"),
+        ("push", {}, f"guidance='push': one of {', '.join(GUIDES)}"),
         ("best_of", {"draws": 4}, "draws=4: guidance=best_of has no draws"),
         ("particles", {"draws": 4}, "draws=4: guidance=particles has no draws"),
         ("best_of", {"strength": 1.0}, "strength=1.0: guidance=best_of has no strength"),
         ("draws", {"strength": 0.0}, "strength=0.0: guidance=draws has no strength"),
+        ("search", {"draws": 4}, "draws=4: guidance=search has no draws"),
+        ("best_of", {"generations": 4}, "generations=4: guidance=best_of has no generations"),
+        ("draws", {"restart": 0.5}, "restart=0.5: guidance=draws has no restart"),
+        ("search", {"generations": 0}, "generations=0: at least 1"),
+        ("search", {"restart": 1}, "restart=1: a time from 0 to below 1"),
+        ("search", {"restart": float("nan")}, "restart=nan: a time from 0 to below 1"),
         ("best_of", {"particles": 0}, "particles=0: at least 1"),
         ("best_of", {"particles": 1.5}, "particles=1.5: a whole number is needed"),
         ("draws", {"draws": 0}, "draws=0: at least 1"),
@@ -101,6 +116,11 @@ def test_a_configuration_gives_every_number():
     )
     expected = guide("gradient", "qed:max", draws=4, strength=0.7, entropy_floor=0.3)
     assert configured_guide(config) == expected
+
+
+def test_a_configuration_gives_the_numbers_of_a_search():
+    config = GuidanceConfig(method="search", objective="qed:max", generations=3, restart=0.2)
+    assert configured_guide(config) == guide("search", "qed:max", generations=3, restart=0.2)
 
 
 def test_a_configuration_names_the_mean_of_its_objective():
@@ -139,6 +159,8 @@ ALL = "guidance.objective, guidance.components, guidance.score"
                 "draws": 4,
                 "strength": 1.0,
                 "invalid": 0.0,
+                "generations": 2,
+                "restart": 0.5,
             }.items()
         ),
     ],

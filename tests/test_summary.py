@@ -146,6 +146,12 @@ def test_a_gradient_reports_its_entropy_and_the_share_of_jumps():
     assert steering_by_time(steering)[1] == {"time": 0.5, "entropy": 0.1, "jumped": 0.5}
 
 
+def test_a_search_reports_what_its_later_generations_added():
+    history = np.array([[0.2, 0.4], [0.2, 0.5], [0.6, 0.5]])
+    numbers = steering_numbers(Steering(GUIDE, 12.0, 12.0, 9, history=history))
+    assert (numbers["first"], numbers["gained"]) == (pytest.approx(0.3), pytest.approx(0.25))
+
+
 def test_best_of_has_costs_alone():
     assert steering_numbers(Steering(GUIDE, 4.0, 4.0, 3)) == {"looks": 4.0, "calls": 3.0}
 

@@ -26,6 +26,9 @@ from molflow.flow.state import Fields, State
 Reward = Callable[[State], Tensor]
 """A clean one-hot state of B examples -> (B,) finite scores, larger is better."""
 
+Value = Callable[[State], Tensor]
+"""A state on the simplex of B examples -> (B,), differentiable: a surrogate of a reward."""
+
 
 @dataclass(frozen=True)
 class LookAhead:
@@ -48,10 +51,10 @@ class LookAhead:
 
 @dataclass(frozen=True)
 class Gradient:
-    """An estimate of grad_x E[r(x_1)], x_1 ~ ahead.mu.
+    """An estimate of grad_x E[r(x_1)], x_1 ~ ahead.mu; or grad_x v(ahead.mu) of a surrogate v.
 
     slope: the gradient at x, 0 off the free variables. ahead: what was drawn from, detached.
-    rewards: (K, B) of the draws.
+    rewards: (K, B) of the draws; or v, (1, B).
     """
 
     slope: State
@@ -109,11 +112,24 @@ def score_gradient(
         draws = [draw(frozen.mu, uniform) for uniform in uniforms]
         rewards = torch.stack([reward(x_1).to(ahead.entropy) for x_1 in draws])
         logs = torch.stack([_log_probability(ahead.mu, x_1) for x_1 in draws])
-        total = (_advantages(rewards) * logs).sum() / len(draws)
-        leaves = list(start.values.values())
-        slopes = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
-    slope = x.with_values(dict(zip(start.values, slopes, strict=True))).on_free()
+        slope = _slope((_advantages(rewards) * logs).sum() / len(draws), start)
     return Gradient(slope, frozen, rewards)
+
+
+def value_gradient(mu: Posterior, x: State, t: Tensor, value: Value, floor: float) -> Gradient:
+    """grad_x v(mu(x)) through the look-ahead mu from x at t (``look_ahead``, with its ``floor``).
+
+    It climbs v, not the rewards that v was fitted to: judge what comes out by those. Its
+    ``rewards`` are v(mu), (1, B). Works under ``torch.no_grad``, not under
+    ``torch.inference_mode``. Cost: as ``Gradient.evaluations`` says, v forth and back; no reward.
+    """
+    with torch.enable_grad():
+        start = x.map(lambda v: v.detach().requires_grad_())
+        ahead = look_ahead(mu, start, t, floor)
+        values = value(ahead.mu)
+        slope = _slope(values.sum(), start)
+    frozen = LookAhead(ahead.mu.map(Tensor.detach), ahead.entropy, ahead.jumped)
+    return Gradient(slope, frozen, values.detach()[None])
 
 
 def uphill(step: Step, ascent: Ascent, strength: float, record: Record | None = None) -> Step:
@@ -188,6 +204,13 @@ def best_draw(
         return step(lambda x, s, t: best(mu(x, s, t).where_free(x)), x_s, s, t)
 
     return toward_best
+
+
+def _slope(total: Tensor, x: State) -> State:
+    """The gradient of ``total`` at x, 0 off the free variables."""
+    leaves = list(x.values.values())
+    slopes = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+    return x.with_values(dict(zip(x.values, slopes, strict=True))).on_free()
 
 
 def _advantages(rewards: Tensor) -> Tensor:

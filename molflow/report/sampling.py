@@ -38,6 +38,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "ancestors": ("distinct ancestors", "at the end, mean"),
     "entropy": ("entropy of the look-ahead", "nats a variable"),
     "jumped": ("looks by the jump", "share of all"),
+    "first": ("best score of the first generation", "mean, what is invalid included"),
+    "gained": ("added by later generations", "mean"),
+    "fit_calls": ("calls of the score for the surrogate's fit", "once, apart from those above"),
+    "r2": ("R\u00b2 of the surrogate", "with the score, on soft held-out molecules"),
+    "spearman": ("rank correlation of the surrogate", "the same"),
+    "predicted": ("score by the surrogate", "of what came out, mean"),
+    "gap": ("surrogate above the true score", "mean, what is invalid included"),
 }
 """Name of a number (see ``summary``) -> its words and its definition."""
 SHARES = frozenset(
@@ -123,6 +130,7 @@ def _guided(result: Result) -> list[str]:
         return []
     guide, failed = steering.guide, scorer.errors().total()
     walks = "1 walk" if guide.particles == 1 else f"the best of {guide.particles} walks"
+    walks += f" in {guide.generations} generations" if guide.generations > 1 else ""
     words = [
         f"Guided by {guide.method}, {walks} a molecule; the unguided control has the same seed, "
         "sizes, steps and constraints."

@@ -16,6 +16,7 @@ from molflow.flow.guidance import (
     look_ahead,
     score_gradient,
     uphill,
+    value_gradient,
 )
 from molflow.flow.interpolant import prior
 from molflow.flow.samplers import Step, decoded, draw, renoised, sample
@@ -496,3 +497,36 @@ def test_the_best_draw_holds_given_variables_and_padding(random_states, uniform_
             assert torch.equal(state.values[name][~free], x.values[name][~free])
         for state in seen:
             assert set(state.values[name][free].flatten().tolist()) == {0, 1}
+
+
+# A surrogate.
+
+
+def test_the_gradient_of_a_value_is_that_through_the_look_ahead(x):
+    weights = torch.arange(3, dtype=torch.float64).square()
+
+    def value(mu: State) -> Tensor:
+        return (mu.values["a"] * weights).sum((1, 2))
+
+    for floor, end in ((0.0, 1.0), (9.0, 0.25)):
+        mu, asked = counted(smooth)
+        found = value_gradient(mu, x, at(0.25, x), value, floor)
+        scale = 0.5 + 0.25 + end
+        soft = (x.values["a"] * scale).softmax(-1)
+        slope = scale * soft * (weights - (soft * weights).sum(-1, keepdim=True))
+        assert torch.allclose(found.slope.values["a"], slope, rtol=0, atol=1e-12)
+        assert torch.allclose(found.rewards, (soft * weights).sum((1, 2))[None])
+        assert found.evaluations == 2 * len(asked)
+        assert not found.ahead.mu.values["a"].requires_grad
+
+
+def test_a_value_that_ignores_the_state_has_no_gradient(x):
+    found = value_gradient(smooth, x, at(0.5, x), lambda mu: mu.values["a"].sum((1, 2)) * 0, 0.0)
+    assert (found.slope.values["a"] == 0).all()
+
+
+def test_a_value_is_not_climbed_on_given_variables(x):
+    held = x.hold({"a": torch.tensor([[True, False]]).expand(len(x), 2)})
+    found = value_gradient(smooth, held, at(0.5, x), lambda mu: mu.values["a"][..., 0].sum(1), 0.0)
+    assert (found.slope.values["a"][:, 0] == 0).all()
+    assert (found.slope.values["a"][:, 1] != 0).all()
