@@ -162,6 +162,9 @@ class GuidanceConfig:
     restart: float | None = key(
         None, "time to which search noises the best so far; null is as usual", within=FRACTION
     )
+    max_calls: int | None = key(
+        None, "of the score while guiding; what comes later is worth invalid", within=COUNT
+    )
 
 
 @dataclass(frozen=True)

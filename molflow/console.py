@@ -40,19 +40,30 @@ def progress(
     units too. The bar leaves with the loop, also when the loop ends early or by an error.
     """
     total = total if total is not None else length_hint(iterable) or None
+    with meter(description, total, unit) as advance:
+        for item in iterable:
+            yield item
+            advance(weight(item))
+
+
+@contextmanager
+def meter(description: str, total: int | None, unit: str) -> Iterator[Callable[[float], None]]:
+    """`progress` for what is no loop: a function that is told how many more units are done."""
     terminal = sys.stderr.isatty()
     report: _Report = (_Bar if terminal else _Lines)(description, total, unit)
     start = time.monotonic()
-    due = start + (QUIET_SECONDS if terminal else LINE_SECONDS)
-    done = 0.0
+    due, done = start + (QUIET_SECONDS if terminal else LINE_SECONDS), 0.0
+
+    def advance(units: float) -> None:
+        nonlocal due, done
+        done += units
+        now = time.monotonic()
+        if now >= due:
+            report.show(done, now - start)
+            due = now + report.interval
+
     try:
-        for item in iterable:
-            yield item
-            done += weight(item)
-            now = time.monotonic()
-            if now >= due:
-                report.show(done, now - start)
-                due = now + report.interval
+        yield advance
     finally:
         report.close()
 

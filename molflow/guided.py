@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from molflow.build import GUIDES
-from molflow.console import progress
+from molflow.console import meter
 from molflow.flow.particles import best_of
 from molflow.graph.state import to_graphs
-from molflow.guides import Guide, Steering, Task, summarise
+from molflow.guides import Guide, Steering, Task, steps_taken, summarise
 from molflow.noise import LOOKS, Crowd
 from molflow.oracle import Oracle
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from molflow.flow.flow_map import Posterior
     from molflow.flow.samplers import Step
     from molflow.flow.state import Fields, State
     from molflow.generator import Generator
@@ -38,13 +43,14 @@ def guided_walk(
     What the fit of the surrogate asked the scorer is not among its calls.
     """
     crowd = replace(crowd, particles=guide.particles)
-    oracle = Oracle(guide.scorer, generator.spec.vocabulary, guide.invalid)
+    oracle = Oracle(guide.scorer, generator.spec.vocabulary, guide.invalid, _cap(guide, surrogate))
     made: dict[int, Graph] = {}
     claims: dict[int, tuple[float, float]] = {}
     outcomes, n = [], len(crowd.molecules)
-    with torch.no_grad():
-        for chosen in progress(crowd.batches(batch_size), "sampling", n, "molecules", weight=len):
-            task = _task(generator, walk, crowd[chosen], surrogate)
+    with torch.no_grad(), meter("sampling", n, "molecules") as advance:
+        for chosen in crowd.batches(batch_size):
+            done = partial(advance, len(chosen) / steps_taken(guide, walk.times))
+            task = _task(generator, walk, crowd[chosen], surrogate, done)
             outcome = GUIDES[guide.method].run(guide, task, oracle)
             best = best_of(outcome.rewards, guide.particles)
             made.update(zip(chosen.tolist(), to_graphs(outcome.x[best]), strict=True))
@@ -53,21 +59,35 @@ def guided_walk(
                 claims.update(zip(chosen.tolist(), zip(*pairs, strict=True), strict=True))
             outcomes.append(outcome)
     steering = summarise(guide, walk.times, outcomes, oracle.asked, oracle.calls)
+    steering = replace(steering, unasked=len(oracle.unasked))
     if surrogate is not None:
         told = np.array([claims[i] for i in range(n)])
         steering = replace(steering, fit=surrogate.numbers(), claims=told)
     return [made[i] for i in range(n)], steering
 
 
-def _task(generator: Generator, walk: Walk, batch: Crowd, surrogate: Surrogate | None) -> Task:
-    """What a guide walks with: the particles of a batch of molecules."""
+def _cap(guide: Guide, surrogate: Surrogate | None) -> int | None:
+    """Calls of the scorer that a fit leaves, kept or not: a cap means the same every time."""
+    if guide.max_calls is None or surrogate is None:
+        return guide.max_calls
+    return guide.max_calls - surrogate.calls
+
+
+def _task(
+    generator: Generator,
+    walk: Walk,
+    batch: Crowd,
+    surrogate: Surrogate | None,
+    done: Callable[[], None],
+) -> Task:
+    """What a guide walks with: the particles of a batch. done: called after every step of them."""
 
     def course(number: int = 0) -> tuple[State, list[Step]]:
         # A walk begins with the noise of step 0, renews it by steps up to the last but one, and
         # draws its end by the last: so far apart, no two walks share a stream.
         first = number * (walk.steps + 1)
         x_0 = generator.start(batch, first)
-        return x_0, generator.moves(walk, batch, x_0, first)
+        return x_0, [_told(move, done) for move in generator.moves(walk, batch, x_0, first)]
 
     def uniforms(step: int, count: int) -> list[Fields]:
         return generator.uniforms(batch, step, LOOKS, count)
@@ -83,3 +103,12 @@ def _task(generator: Generator, walk: Walk, batch: Crowd, surrogate: Surrogate |
         again=course,
         value=surrogate,
     )
+
+
+def _told(move: Step, done: Callable[[], None]) -> Step:
+    def step(mu: Posterior, x: State, s: Tensor, t: Tensor) -> State:
+        x_t = move(mu, x, s, t)
+        done()
+        return x_t
+
+    return step

@@ -46,7 +46,8 @@ class Guide:
     "surrogate" in lengths of a step, of "particles" the inverse temperature of the score.
     entropy_floor: nats a variable; below it the look-ahead is the posterior, not the jump. invalid:
     the score of what is no molecule. generations: of "search", each with ``particles`` walks.
-    restart: the time to which it noises the best so far, from 0 to below 1.
+    restart: the time to which it noises the best so far, from 0 to below 1. max_calls: of the
+    scorer, in all, the fit of a surrogate included; None is no cap.
     """
 
     method: str
@@ -58,6 +59,7 @@ class Guide:
     invalid: float = 0.0
     generations: int = 1
     restart: float = 0.5
+    max_calls: int | None = None
 
 
 @dataclass(frozen=True)
@@ -183,11 +185,21 @@ def by_search(guide: Guide, task: Task, reward: Reward) -> Outcome:
 def _courses(guide: Guide, task: Task) -> Iterator[Course]:
     """The walk, and for each later generation what of it is left after ``restart``."""
     yield Course(task.x_0, task.moves, task.times)
-    left = [k for k, time in enumerate(task.times) if time > guide.restart]
+    left = _left(guide, task.times)
     for generation in range(1, guide.generations):
         x_0, moves = task.again(generation)
         times = (guide.restart, *(task.times[k] for k in left))
         yield Course(x_0, [moves[k - 1] for k in left], times)
+
+
+def _left(guide: Guide, times: Sequence[float]) -> list[int]:
+    """Which times a later generation goes to."""
+    return [k for k, time in enumerate(times) if time > guide.restart]
+
+
+def steps_taken(guide: Guide, times: Sequence[float]) -> int:
+    """Steps of a particle, over all generations."""
+    return len(times) - 1 + (guide.generations - 1) * len(_left(guide, times))
 
 
 @dataclass(frozen=True)
@@ -199,7 +211,8 @@ class Steering:
     that is invalid, cost none. sizes: (K, G) effective sample sizes at ``times``, resampled:
     (K, G), ancestors: (K, G), of "particles". entropy: time -> (mean nats, share of looks by the
     jump), of "gradient" and "surrogate". history: (generations, G) best rewards after each, of
-    "search". fit: accuracy and cost of the fit of "surrogate", see ``summary.steering_numbers``;
+    "search". unasked: distinct molecules that the scorer was not asked about, at ``max_calls``.
+    fit: accuracy and cost of the fit of "surrogate", see ``summary.steering_numbers``;
     claims: (G, 2), what it says of every molecule that is kept, and what that is worth.
     """
 
@@ -213,6 +226,7 @@ class Steering:
     ancestors: NDArray[np.int64] | None = None
     entropy: Mapping[float, tuple[float, float]] = field(default_factory=dict)
     history: NDArray[np.float64] | None = None
+    unasked: int = 0
     fit: Mapping[str, float] = field(default_factory=dict)
     claims: NDArray[np.float64] | None = None
 

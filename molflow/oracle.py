@@ -27,16 +27,24 @@ class Oracle:
     What is not strictly valid, and what the scorer has no score for, is worth ``invalid``. The
     scorer gets a molecule with its atoms in the order of its canonical SMILES, whatever the graph.
     asked: states that were judged. calls: molecules that the scorer was asked about; a molecule
-    that comes again, as any graph, costs none.
+    that comes again, as any graph, costs none. At ``max_calls`` the scorer is asked no more: what
+    it does not know is worth ``invalid``, and is among ``unasked``, by canonical SMILES.
     """
 
-    def __init__(self, scorer: Scorer, vocabulary: Vocabulary, invalid: float = 0.0) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        vocabulary: Vocabulary,
+        invalid: float = 0.0,
+        max_calls: int | None = None,
+    ) -> None:
         if not math.isfinite(invalid):
             raise InputError(f"guidance.invalid={invalid}: a finite number is needed")
         self.scores = scorer if isinstance(scorer, Remembered) else Remembered(scorer)
         self.known_before = len(self.scores.known)
-        self.vocabulary, self.invalid = vocabulary, invalid
+        self.vocabulary, self.invalid, self.max_calls = vocabulary, invalid, max_calls
         self.asked = 0
+        self.unasked: set[str] = set()
         self.of_graph: dict[bytes, float] = {}
 
     @property
@@ -58,9 +66,14 @@ class Oracle:
         return torch.tensor([self.of_graph[key] for key in keys], dtype=torch.float64)
 
     def judge(self, checked: Sequence[Checked]) -> list[Scored | None]:
-        """The scores of what is strictly valid, None for the rest."""
-        self.scores.ask([one.strict for one in checked])
-        return [None if one.strict is None else self.scores.known[one.strict] for one in checked]
+        """The scores of what is strictly valid, None for the rest and for what is not asked."""
+        strict = [one.strict for one in checked if one.strict is not None]
+        new = [one for one in dict.fromkeys(strict) if one not in self.scores.known]
+        room = len(new) if self.max_calls is None else max(self.max_calls - self.calls, 0)
+        self.unasked.update(new[room:])
+        self.scores.ask(new[:room])
+        known = self.scores.known
+        return [None if one.strict is None else known.get(one.strict) for one in checked]
 
     def reward(self, scored: Scored | None) -> float:
         """What a molecule is worth to guidance: a finite number."""

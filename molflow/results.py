@@ -215,7 +215,7 @@ def _guidance(scorer: Remembered, steering: Steering) -> dict[str, Any]:
     own = ("method", "particles", "draws", "strength", "entropy_floor", "invalid")
     return {
         "objective": scorer.describe(),
-        **{name: getattr(guide, name) for name in (*own, "generations", "restart")},
+        **{name: getattr(guide, name) for name in (*own, "generations", "restart", "max_calls")},
         **for_json(steering_numbers(steering)),
         "by_time": steering_by_time(steering),
         "scored_molecules": len(scorer.known),

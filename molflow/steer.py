@@ -12,6 +12,7 @@ from molflow.chem.objective import parse_objective, read_objective
 from molflow.chem.scoring import ScoreFile, open_score
 from molflow.errors import InputError
 from molflow.guides import Guide
+from molflow.surrogate import FIT_CALLS
 from molflow.walk import require_positive
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PARTICLES, DRAWS, RESTART = 16, 16, 0.4
 NEEDED = "give the score of what is no molecule, below every true score"
+OF_A_METHOD = ("particles", "draws", "strength", "invalid", "generations", "restart", "max_calls")
 INVALID = -0.01
 """What is no molecule is worth just less than a molecule without any merit."""
 
@@ -35,6 +37,7 @@ def guide(
     invalid: float | None = None,
     generations: int | None = None,
     restart: float | None = None,
+    max_calls: int | None = None,
 ) -> Guide:
     """A guide for ``Generator.sample``.
 
@@ -45,7 +48,9 @@ def guide(
     strength: of "gradient", "surrogate" and "particles", each with its own default. entropy_floor:
     see ``guides.Guide``. invalid: the score of what is no molecule; INVALID for an objective,
     needed for a ``ScoreFile``, whose scores may have any range. generations (4) and restart (0.4, a
-    time from 0 to below 1): of "search".
+    time from 0 to below 1): of "search". max_calls: of the scorer by guidance, a surrogate's fit
+    included: then it is asked no more, and what it does not know is worth ``invalid``; which
+    molecules that are depends on the batches. None is no cap.
     InputError names an argument out of its range.
     """
     if method not in GUIDES:
@@ -69,6 +74,8 @@ def guide(
     restart = RESTART if restart is None else restart
     if not isinstance(restart, Real) or not 0 <= restart < 1:
         raise InputError(f"restart={restart!r}: a time from 0 to below 1")
+    if max_calls is not None:
+        _require_calls(method, max_calls)
     scorer = parse_objective(objective) if isinstance(objective, str) else objective
     return Guide(
         method=method,
@@ -80,6 +87,7 @@ def guide(
         invalid=_invalid(invalid, scorer),
         generations=generations,
         restart=restart,
+        max_calls=max_calls,
     )
 
 
@@ -87,6 +95,14 @@ def _require_meaning(method: str, **given: float | None) -> None:
     for name, value in given.items():
         if value is not None:
             raise InputError(f"{name}={value}: guidance={method} has no {name}")
+
+
+def _require_calls(method: str, max_calls: int) -> None:
+    require_positive(max_calls=max_calls)
+    if GUIDES[method].fitted and max_calls < FIT_CALLS:
+        raise InputError(
+            f"max_calls={max_calls}: guidance={method} may take {FIT_CALLS:,} to be fitted"
+        )
 
 
 def _invalid(invalid: float | None, scorer: Scorer) -> float:
@@ -106,7 +122,7 @@ def configured_guide(config: GuidanceConfig) -> Guide | None:
     }
     given = [name for name, value in sources.items() if value is not None]
     if config.method == "none":
-        for name in ("particles", "draws", "strength", "invalid", "generations", "restart"):
+        for name in OF_A_METHOD:
             given += [f"guidance.{name}"] if getattr(config, name) is not None else []
         if given:
             names = ", ".join(GUIDES)
@@ -126,6 +142,7 @@ def configured_guide(config: GuidanceConfig) -> Guide | None:
         invalid=config.invalid,
         generations=config.generations,
         restart=config.restart,
+        max_calls=config.max_calls,
     )
 
 

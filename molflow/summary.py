@@ -161,7 +161,8 @@ def mean(values: Sequence[float]) -> float:
 def steering_numbers(steering: Steering) -> dict[str, float]:
     """What guidance cost and how it went: means over the molecules, calls of the score in all.
 
-    looks: molecules judged on the way. ess: effective sample size, over the times too. resamplings:
+    looks: molecules judged on the way. unasked: distinct molecules that the score was not asked
+    about, where its calls are capped. ess: effective sample size, over the times too. resamplings:
     of the particles of each molecule. ancestors: distinct ones at the end. entropy: of the
     look-ahead, nats a variable, and jumped: the share of looks by mu_{t,1}, both over the times.
     first, gained: the best reward of the first generation, and what the others added. predicted,
@@ -170,6 +171,8 @@ def steering_numbers(steering: Steering) -> dict[str, float]:
     where there are several; fit_calls: of the score, for its fit, apart from calls.
     """
     numbers = {"looks": steering.looks, "calls": float(steering.calls)}
+    if steering.guide.max_calls is not None:
+        numbers["unasked"] = float(steering.unasked)
     times = steering_by_time(steering)
     if steering.ancestors is not None:
         numbers["ess"] = mean([row["ess"] for row in times])

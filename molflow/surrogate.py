@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 MOLECULES, HELD_OUT = 8_000, 1_000
 """Of the training and of the validation split that a surrogate is fitted to and tried on."""
+FIT_CALLS = MOLECULES + HELD_OUT
+"""Calls of the scorer at most for a fit."""
 STEPS, BATCH, RATE = 1_500, 256, 6e-3
 SEED = 0
 

@@ -72,6 +72,7 @@ def _steering(result: Result) -> None:
     words = {
         "looks": "molecules judged on the way, per molecule",
         "calls": "calls of the score, in all",
+        "unasked": "molecules not asked about, beyond guidance.max_calls",
         "ess": f"effective particles of {guide.particles}, mean",
         "resamplings": "resamplings, per molecule",
         "ancestors": f"distinct ancestors of {guide.particles} particles, mean",
@@ -89,6 +90,12 @@ def _steering(result: Result) -> None:
         words |= {f"r2_{part}": f"R^2 for {part}", f"spearman_{part}": f"rank correlation, {part}"}
     rows = [(words[name], value) for name, value in numbers.items()]
     table(f"guidance by {guide.method}", ("what it took", "value"), rows)
+    if steering.unasked:
+        print(
+            f"guidance.max_calls={guide.max_calls} was reached: {steering.unasked:,} distinct "
+            f"molecules were not asked about, and worth {guide.invalid:.4g} while guiding; the "
+            "metrics score all that came out"
+        )
 
 
 def _errors(scorer: Remembered) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from rdkit import Chem
 from torch import Tensor, nn
 
 from molflow import generator as generator_module
-from molflow import guided
+from molflow import guided, steer
 from molflow.build import GUIDES, build_network
 from molflow.checkpoint import ModelSpec
 from molflow.chem.aggregation import Scored
@@ -407,6 +408,42 @@ def test_evaluations_looks_and_calls_are_those_that_happened(
     assert sum(passes) == n * evaluations
     assert made.steering.looks == looks
     assert made.steering.calls == len(scorer.asked) == len(set(scorer.asked)) > 1
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_every_step_of_a_guide_advances_the_bar_until_all_molecules_are_done(
+    generator, name, monkeypatch
+):
+    told: list[float] = []
+
+    @contextmanager
+    def meter(description: str, total: int, unit: str) -> Iterator[Callable[[float], None]]:
+        assert (total, unit) == (7, "molecules")
+        yield told.append
+
+    monkeypatch.setattr(guided, "meter", meter)
+    generator.sample(7, STEPS, guide=usual(name))
+    # Of the times 0, 1/3, 2/3 and 1 two lie after 0.4: the steps of each later generation.
+    assert len(told) == (STEPS + 2 * 2 if name == "search" else STEPS)
+    assert sum(told) == pytest.approx(7)
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_at_the_cap_no_more_molecules_are_asked_and_that_is_told(generator, name, monkeypatch):
+    monkeypatch.setattr(steer, "FIT_CALLS", 11)
+    scorer = Recorder()
+    kind = guide(name, scorer, **USUAL[name], max_calls=16)
+    made = generator.sample(20, STEPS, guide=kind)
+    # The fit of the surrogate took 11 of them.
+    left = 5 if name == "surrogate" else 16
+    assert len(scorer.asked) == made.steering.calls == left
+    assert made.steering.unasked > 0
+
+
+def test_a_cap_that_is_not_reached_changes_nothing(generator, nine):
+    made = generator.sample(9, STEPS, guide=usual("search", max_calls=10_000))
+    assert graphs_of(made) == nine["search"]
+    assert made.steering.unasked == 0
 
 
 def test_particles_that_renew_part_of_the_noise_look_ahead_apart_from_the_step(generator):

@@ -19,6 +19,7 @@ from molflow.flow.state import State
 from molflow.graph.graph import Graph, pair_count
 from molflow.graph.state import clean_state
 from molflow.oracle import Oracle
+from molflow.scores import Remembered
 
 VOCABULARY = Vocabulary(("C", "N", "O"))
 N = 4
@@ -144,3 +145,21 @@ def test_a_graph_that_comes_again_is_not_built_again(monkeypatch):
     oracle(state(graph("CCO"), graph("CCO"), graph("CCO", [2, 1, 0]), APART))
     oracle(state(APART, graph("CCO")))
     assert len(built) == 3
+
+
+def test_at_the_cap_what_is_known_keeps_its_score_and_the_rest_is_worth_invalid_and_not_asked():
+    scorer = Recorder()
+    oracle = Oracle(scorer, VOCABULARY, invalid=-1.0, max_calls=2)
+    three = state(graph("CCO"), graph("CN"), graph("CCC"))
+    assert oracle(three).tolist() == [3, 2, -1]
+    assert oracle(state(graph("NCC"), graph("CCO", [2, 1, 0]), APART)).tolist() == [-1, 3, -1]
+    assert scorer.asked == ["CCO", "CN"]
+    assert (oracle.asked, oracle.calls, oracle.unasked) == (6, 2, {"CCC", "CCN"})
+
+
+def test_calls_before_the_oracle_are_not_among_those_of_its_cap():
+    scores = Remembered(Recorder())
+    scores.ask(["CCO"])
+    oracle = Oracle(scores, VOCABULARY, max_calls=1)
+    assert oracle(state(graph("CCO"), graph("CN"), graph("CC"))).tolist() == [3, 2, 0]
+    assert (oracle.calls, oracle.unasked) == (1, {"CC"})

@@ -167,6 +167,21 @@ def test_the_tables_show_before_after_and_what_it_took(checkpoint, tmp_path, cap
     assert "with report.html" in shown
 
 
+def test_a_cap_that_is_reached_is_said_and_what_came_out_is_scored_all_the_same(
+    checkpoint, tmp_path, capsys
+):
+    capped = ("guidance=best_of", "guidance.objective=qed:max", "guidance.max_calls=2", PARTICLES)
+    run(checkpoint, tmp_path, *capped)
+    found = record(tmp_path)["guidance"]
+    assert (found["calls"], found["max_calls"]) == (2, 2)
+    assert found["unasked"] > 0
+    said = (
+        f"max_calls=2 was reached: {found['unasked']:.0f} distinct molecules were not asked about"
+    )
+    assert said in capsys.readouterr().out
+    assert all(row["score"] != "" for row in rows(tmp_path) if strict(row))
+
+
 class Half(Surrogate):
     """A surrogate that says 0.5 of everything and could not be tried."""
 

@@ -81,6 +81,12 @@ def test_own_scores_need_the_score_of_what_is_no_molecule():
         ("draws", {"restart": 0.5}, "restart=0.5: guidance=draws has no restart"),
         ("search", {"generations": 0}, "generations=0: at least 1"),
         ("search", {"restart": 1}, "restart=1: a time from 0 to below 1"),
+        ("best_of", {"max_calls": 0}, "max_calls=0: at least 1"),
+        (
+            "surrogate",
+            {"max_calls": 8999},
+            "max_calls=8999: guidance=surrogate may take 9,000 to be fitted",
+        ),
         ("search", {"restart": float("nan")}, "restart=nan: a time from 0 to below 1"),
         ("best_of", {"particles": 0}, "particles=0: at least 1"),
         ("best_of", {"particles": 1.5}, "particles=1.5: a whole number is needed"),
@@ -118,9 +124,14 @@ def test_a_configuration_gives_every_number():
     assert configured_guide(config) == expected
 
 
-def test_a_configuration_gives_the_numbers_of_a_search():
-    config = GuidanceConfig(method="search", objective="qed:max", generations=3, restart=0.2)
-    assert configured_guide(config) == guide("search", "qed:max", generations=3, restart=0.2)
+def test_a_configuration_gives_the_numbers_of_a_search_and_the_cap_of_the_calls():
+    numbers = {"generations": 3, "restart": 0.2, "max_calls": 50}
+    config = GuidanceConfig(method="search", objective="qed:max", **numbers)
+    assert configured_guide(config) == guide("search", "qed:max", **numbers)
+
+
+def test_a_surrogate_may_be_capped_at_what_its_fit_takes():
+    assert guide("surrogate", "qed:max", max_calls=9000).max_calls == 9000
 
 
 def test_a_configuration_names_the_mean_of_its_objective():
@@ -161,6 +172,7 @@ ALL = "guidance.objective, guidance.components, guidance.score"
                 "invalid": 0.0,
                 "generations": 2,
                 "restart": 0.5,
+                "max_calls": 9,
             }.items()
         ),
     ],

@@ -152,6 +152,12 @@ def test_a_search_reports_what_its_later_generations_added():
     assert (numbers["first"], numbers["gained"]) == (pytest.approx(0.3), pytest.approx(0.25))
 
 
+def test_what_was_not_asked_is_told_where_the_calls_are_capped():
+    capped = replace(GUIDE, max_calls=3)
+    assert steering_numbers(Steering(capped, 4.0, 4.0, 3, unasked=5))["unasked"] == 5
+    assert steering_numbers(Steering(capped, 4.0, 4.0, 2))["unasked"] == 0
+
+
 def test_best_of_has_costs_alone():
     assert steering_numbers(Steering(GUIDE, 4.0, 4.0, 3)) == {"looks": 4.0, "calls": 3.0}
 

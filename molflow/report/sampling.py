@@ -33,6 +33,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "evaluations": ("network evaluations", "per molecule"),
     "looks": ("molecules judged on the way", "per molecule"),
     "calls": ("calls of the score", "in all; none for a molecule that came before"),
+    "unasked": ("molecules not asked about", "beyond guidance.max_calls, worth guidance.invalid"),
     "ess": ("effective particles", "mean over molecules and times"),
     "resamplings": ("resamplings", "per molecule"),
     "ancestors": ("distinct ancestors", "at the end, mean"),
