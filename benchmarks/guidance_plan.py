@@ -69,8 +69,8 @@ def settings(method: str, budget: int, steps: int) -> tuple[Settings, ...]:
     surrogate: the same; what its fit asks for, once a task, is among the calls and in no budget.
     particles: budget // steps walks, each judged at every step. One walk has nothing to choose
     from, and in one step nothing is resampled: that would be best_of.
-    draws: M walks of WALKS, each judged at its draws, at the unguided end and at the end taken, so
-    that budget // M - 2 draws are left; at least 1.
+    draws: M walks of WALKS, each judged at its draws and at the unguided end, so that
+    budget // M - 1 draws are left; at least 1.
     gradient: M walks of WALKS, each judged at its draws at every step and at its end, so that
     (budget // M - 1) // steps draws are left; at least 2.
     search: so many generations as one of GENERATIONS of budget // generations walks, each judged at
@@ -85,7 +85,7 @@ def settings(method: str, budget: int, steps: int) -> tuple[Settings, ...]:
             split = [Settings(budget // g, generations=g) for g in GENERATIONS]
             return tuple(one for one in split if one.particles > 0)
         case "draws":
-            made = [Settings(m, budget // m - 2) for m in WALKS]
+            made = [Settings(m, budget // m - 1) for m in WALKS]
         case "gradient":
             made = [Settings(m, (budget // m - 1) // steps) for m in WALKS]
         case _:
@@ -99,7 +99,7 @@ def looks(method: str, made: Settings, steps: int) -> int:
         UNGUIDED: 0,
         "best_of": 1,
         "particles": steps,
-        "draws": made.draws + 2,
+        "draws": made.draws + 1,
         "gradient": made.draws * steps + 1,
         "search": made.generations,
         "surrogate": 1,

@@ -115,10 +115,12 @@ def by_selection(guide: Guide, task: Task, reward: Reward) -> Outcome:
 
 def by_draws(guide: Guide, task: Task, reward: Reward) -> Outcome:
     """Unguided until the last step, which goes to the best of several draws from its posterior."""
-    mu, last = Counted(task.mu), len(task.moves)
-    drawing = best_draw(task.moves[-1], reward, task.uniforms(last, guide.draws))
+    mu, uniforms = Counted(task.mu), task.uniforms(len(task.moves), guide.draws)
+    ends: list[Tensor] = []
+    drawing = best_draw(task.moves[-1], reward, uniforms, record=ends.append)
     x = sample([*task.moves[:-1], drawing], mu, task.x_0, task.times)
-    return Outcome(x, reward(decoded(x)), mu.asked)
+    (rewards,) = ends
+    return Outcome(x, rewards, mu.asked)
 
 
 def by_gradient(guide: Guide, task: Task, reward: Reward) -> Outcome:

@@ -114,7 +114,7 @@ def row(way: str, reward: float, error: float = 0.01, **changes: Any) -> dict[st
         "walk": "flow_map",
         "steps": 1,
         "budget": 16,
-        "settings": {"particles": 1, "draws": 14, "generations": 1},
+        "settings": {"particles": 1, "draws": 15, "generations": 1},
         "reward": reward,
         "reward_error": error,
         "vu": 0.9,
@@ -143,8 +143,8 @@ def test_particles_look_at_every_step_and_need_a_second_one_and_a_second_walk():
     assert settings("particles", 4, 4) == ()
 
 
-def test_draws_look_at_both_ends_too_and_divide_the_budget_among_walks():
-    assert settings("draws", 16, 4) == (Settings(1, 14), Settings(4, 2))
+def test_draws_look_at_the_unguided_end_too_and_divide_the_budget_among_walks():
+    assert settings("draws", 16, 4) == (Settings(1, 15), Settings(4, 3))
     assert settings("draws", 1, 1) == ()
 
 
@@ -178,7 +178,7 @@ def test_a_guide_that_the_benchmark_knows_no_budget_of_is_refused():
 
 
 def test_the_minutes_count_looks_and_evaluations_and_shared_walks_once():
-    draws = Cell("qed", "draws", "euler", 2, 16, Settings(4, 2), 0)
+    draws = Cell("qed", "draws", "euler", 2, 16, Settings(4, 3), 0)
     best_of = Cell("qed", "best_of", "heun", 2, 16, Settings(16), 0)
     assert seconds(draws, 1000) == pytest.approx(1000 * (8 * 4e-4 + 16 * 2.5e-4))
     assert seconds(best_of, 1000) == pytest.approx(1000 * 16 * 2.5e-4)
@@ -285,7 +285,7 @@ def test_molecules_of_other_sizes_than_unguided_ones_end_the_run(checkpoint):
 
 def test_a_guide_that_changes_sizes_ends_the_run(checkpoint, monkeypatch):
     monkeypatch.setattr(guidance_making, "draw_sizes", lambda *args: np.array([9] * 4))
-    cell = Cell("qed", "draws", "euler", 1, 4, Settings(1, 2), 0)
+    cell = Cell("qed", "draws", "euler", 1, 4, Settings(1, 3), 0)
     with pytest.raises(RuntimeError, match="sizes"):
         perform(cell, Protocol({"qed": "qed:max"}, 4), load(checkpoint, "cpu"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import torch
@@ -20,10 +21,11 @@ from molflow.chem.constraints import Constraint
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
 from molflow.flow.flow_map import Posterior, flow_map
-from molflow.flow.samplers import Step
+from molflow.flow.guidance import Reward
+from molflow.flow.samplers import Step, decoded
 from molflow.flow.state import Fields, State
 from molflow.generator import Generator, Samples
-from molflow.guides import Guide, Task
+from molflow.guides import Guide, Outcome, Task
 from molflow.noise import Crowd
 from molflow.steer import guide
 from molflow.surrogate import Surrogate
@@ -323,6 +325,22 @@ def test_draws_never_score_lower_than_one_unguided_step(generator):
     assert sum(free) < sum(best)
 
 
+def test_the_end_of_draws_is_worth_what_was_told_of_it_without_being_judged_again(
+    generator, monkeypatch
+):
+    worths: list[Tensor] = []
+    run = GUIDES["draws"].run
+
+    def watched(kind: Guide, task: Task, reward: Reward) -> Outcome:
+        outcome = run(kind, task, reward)
+        worths.append(outcome.rewards - reward(decoded(outcome.x)))
+        return outcome
+
+    monkeypatch.setitem(GUIDES, "draws", replace(GUIDES["draws"], run=watched))
+    generator.sample(20, STEPS, guide=usual("draws"))
+    assert torch.equal(torch.cat(worths), torch.zeros(40, dtype=torch.float64))
+
+
 def test_a_gradient_walks_toward_what_scores_high(generator):
     strong = guide("gradient", Oxygens(), draws=8, strength=2.0, entropy_floor=0.0)
     guided = generator.sample(60, 2, guide=strong)
@@ -372,8 +390,8 @@ def test_particles_are_resampled_toward_what_scores_high(generator):
     [
         # Particles times: steps, and the end judged.
         ("best_of", {}, 3 * 3, 3),
-        # The last posterior's argmax, three draws of it, and the end.
-        ("draws", {}, 2 * 3, 2 * (1 + 3 + 1)),
+        # The last posterior's argmax and three draws of it, of which one is the end.
+        ("draws", {}, 2 * 3, 2 * (1 + 3)),
         # Each step: itself, the look ahead and back; three draws, and the end.
         ("gradient", {}, 2 * 3 * (1 + 2), 2 * (3 * 3 + 1)),
         # Looked at broadly everywhere: two posteriors, both of them back.

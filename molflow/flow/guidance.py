@@ -178,18 +178,25 @@ def guided(
 
 
 def best_draw(
-    step: Step, reward: Reward, uniforms: Sequence[Fields], temperature: float = 1.0
+    step: Step,
+    reward: Reward,
+    uniforms: Sequence[Fields],
+    temperature: float = 1.0,
+    record: Callable[[Tensor], None] | None = None,
 ) -> Step:
     """``step`` toward the best of K draws from its mu, or toward mu itself if none is better.
 
     Best by r(draw), against r(argmax mu): a step that reaches t = 1 by mu_{s,1} ends with a reward
-    no worse than unguided. uniforms, temperature: as of ``draw``; above 1 it flattens mu.
+    no worse than unguided. uniforms, temperature: as of ``draw``; above 1 it flattens mu. record:
+    told the rewards (B,) of what the step goes toward, which are those of where it ends if t = 1.
     Best-of-K inside one evaluation. Cost: the evaluations of the step; for each K + 1 rewards.
     """
 
     def best(mu: State) -> State:
         options = [mu, *(draw(mu, uniform, temperature) for uniform in uniforms)]
         rewards = torch.stack([reward(decoded(option)) for option in options])
+        if record is not None:
+            record(rewards.amax(0))
         # Of equal rewards the first: mu itself, or else the earliest draw.
         chosen = (rewards == rewards.amax(0)).long().argmax(0).to(mu.device)
         rows = torch.arange(len(mu), device=mu.device)

@@ -452,10 +452,12 @@ def some_entropy_halves(x: State, s: Tensor, t: Tensor) -> State:
 def test_the_best_draw_is_never_worse_than_the_step_and_the_best_of_what_was_drawn(x, uniform_like):
     uniforms = [uniform_like(x, seed) for seed in range(4)]
     s, t = at(0.0, x), at(1.0, x)
-    made = best_draw(flow_map, score, uniforms, 2.0)(smooth, x, s, t)
+    told: list[Tensor] = []
+    made = best_draw(flow_map, score, uniforms, 2.0, told.append)(smooth, x, s, t)
     mu = smooth(x, s, t)
     options = torch.stack([score(decoded(mu)), *(score(draw(mu, u, 2.0)) for u in uniforms)])
     assert torch.equal(score(decoded(made)), options.amax(0))
+    assert torch.equal(torch.stack(told), options.amax(0)[None])
     assert (options.amax(0) > options[0]).any()
 
 
