@@ -11,8 +11,10 @@ from torch import nn
 
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec
 from molflow.config import DatasetConfig, FlowConfig, TrainConfig
-from molflow.datasets import guacamol, moses, qm9, smiles_file, zinc250k
+from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
+from molflow.datasets.text import TextDataset
+from molflow.datasets.tokens import TokenDataset, tokenised
 from molflow.errors import InputError
 from molflow.flow.distillation import (
     ECLD_DERIVED,
@@ -41,6 +43,8 @@ from molflow.guides import (
     by_selection,
     by_surrogate,
 )
+from molflow.metrics.text import Reference
+from molflow.modality import Known
 from molflow.module import (
     Distillation,
     FlowModule,
@@ -50,6 +54,8 @@ from molflow.module import (
     Stream,
 )
 from molflow.schema import from_plain
+from molflow.sequence.transformer import SequenceTransformer
+from molflow.streams import GraphStream, TokenStream
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
 }
 PARENTAL = (
     "vocabulary",
-    "max_atoms",
+    "max_size",
     "width",
     "pair_width",
     "depth",
@@ -119,14 +125,32 @@ PARENTAL = (
 )
 """What a run must share with the model whose weights it starts from."""
 
-DATASETS: dict[str, Callable[[DatasetConfig], MoleculeDataset]] = {
-    "qm9": lambda c: qm9.load(_cache(c), c.split, c.vocabulary, c.seed, c.max_atoms),
+
+def _cache(config: DatasetConfig) -> Path | None:
+    return None if config.cache is None else Path(config.cache)
+
+
+def _qm9(c: DatasetConfig) -> MoleculeDataset:
+    return qm9.load(_cache(c), c.split, c.vocabulary, c.seed, c.max_atoms)
+
+
+def _smiles_file(c: DatasetConfig) -> MoleculeDataset:
+    return smiles_file.load(
+        c.path, _cache(c), c.smiles_column, c.max_atoms, c.vocabulary, seed=c.seed
+    )
+
+
+Dataset = MoleculeDataset | TokenDataset
+DATASETS: dict[str, Callable[[DatasetConfig], Dataset]] = {
+    "qm9": _qm9,
     "zinc250k": lambda c: zinc250k.load(c.path, _cache(c), c.vocabulary, c.seed, c.max_atoms),
     "moses": lambda c: moses.load(_cache(c), c.vocabulary, c.max_atoms),
     "guacamol": lambda c: guacamol.load(_cache(c), c.vocabulary, c.max_atoms),
-    "smiles_file": lambda c: smiles_file.load(
-        c.path, _cache(c), c.smiles_column, c.max_atoms, c.vocabulary, seed=c.seed
-    ),
+    "smiles_file": _smiles_file,
+    "qm9_smiles": lambda c: tokenised(c.name, _qm9(c), c.scheme),
+    "smiles_tokens": lambda c: tokenised(c.name, _smiles_file(c), c.scheme),
+    "text": lambda c: text.load(c.path, c.length),
+    "text8": lambda c: text.load_text8(c.path, _cache(c), c.length),
 }
 LOSSES: dict[str, Callable[..., dict[str, torch.Tensor]]] = {
     "cross_entropy": vfm_loss,
@@ -145,12 +169,12 @@ WITHOUT_DERIVATIVE = ("none", "psd")
 """What of ``flow.distill`` differentiates no network along time: the rest compiles slowly."""
 
 
-def build_dataset(config: DatasetConfig) -> MoleculeDataset:
-    """The molecules that ``config`` names, from the cache where it has them."""
+def build_dataset(config: DatasetConfig) -> Dataset:
+    """The molecules or texts that ``config`` names, from the cache where it has them."""
     return DATASETS[config.name](config)
 
 
-def dataset_of(spec: ModelSpec) -> MoleculeDataset:
+def dataset_of(spec: ModelSpec) -> Dataset:
     """The data that a model was trained on; InputError where they are gone or have changed."""
     dataset = build_dataset(from_plain(DatasetConfig, spec.dataset))
     law = tuple(float(p) for p in dataset.size_law())
@@ -159,17 +183,26 @@ def dataset_of(spec: ModelSpec) -> MoleculeDataset:
     return dataset
 
 
-def build_spec(config: TrainConfig, dataset: MoleculeDataset) -> ModelSpec:
+def known_of(dataset: Dataset) -> Known:
+    """What samples are compared with: the molecules of the training split, or its words and
+    n-grams."""
+    if isinstance(dataset, TextDataset):
+        return Reference.of(dataset.text("train"), dataset.ids("train"), dataset.vocabulary)
+    return frozenset(dataset.smiles("train"))
+
+
+def build_spec(config: TrainConfig, dataset: Dataset) -> ModelSpec:
     """What the trained model will carry beside its weights."""
+    of_graphs = isinstance(dataset, MoleculeDataset)
     return ModelSpec(
         vocabulary=dataset.vocabulary,
-        max_atoms=dataset.max_atoms,
+        max_size=dataset.max_size,
         size_law=tuple(float(p) for p in dataset.size_law()),
         width=config.model.width,
-        pair_width=config.model.pair_width,
+        pair_width=config.model.pair_width if of_graphs else None,
         depth=config.model.depth,
         heads=config.model.heads,
-        positions=config.dataset.order == "canonical",
+        positions=not of_graphs or config.dataset.order == "canonical",
         loss=config.flow.loss,
         prior_scale=config.flow.prior_scale,
         flow_map=config.flow.distill != "none",
@@ -178,17 +211,31 @@ def build_spec(config: TrainConfig, dataset: MoleculeDataset) -> ModelSpec:
     )
 
 
-def build_network(spec: ModelSpec) -> GraphTransformer:
+def build_network(spec: ModelSpec) -> nn.Module:
     """The untrained network of ``spec``."""
+    classes = spec.modality.classes
+    if spec.pair_width is None:
+        return SequenceTransformer(
+            classes["tokens"], spec.max_size, spec.width, spec.depth, spec.heads
+        )
     return GraphTransformer(
-        spec.classes,
-        spec.max_atoms,
+        (classes["atoms"], classes["pairs"]),
+        spec.max_size,
         spec.width,
         spec.pair_width,
         spec.depth,
         spec.heads,
         spec.positions,
     )
+
+
+def build_stream(
+    dataset: Dataset, batch_size: int, seed: int, shown: float = 0.0
+) -> GraphStream | TokenStream:
+    """The training batches of ``dataset``."""
+    if isinstance(dataset, MoleculeDataset):
+        return GraphStream(dataset, batch_size, seed, shown)
+    return TokenStream(dataset, batch_size, seed, shown)
 
 
 def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
@@ -228,7 +275,7 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
     loss = LOSSES[flow.loss]
     objective = Objective(
         loss=lambda output, x_1: loss(output, x_1, **smoothing),
-        weights={"atoms": 1.0, "pairs": flow.pair_weight},
+        weights={"atoms": 1.0, "pairs": flow.pair_weight, "tokens": 1.0},
         time_law=TIME_LAWS[flow.time_law](flow),
         prior_scale=flow.prior_scale,
         distillation=distillation,
@@ -243,7 +290,3 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
         ema_decay=trainer.ema_decay,
     )
     return FlowModule(net, stream, objective, optimisation, config.seed)
-
-
-def _cache(config: DatasetConfig) -> Path | None:
-    return None if config.cache is None else Path(config.cache)

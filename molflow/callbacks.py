@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,17 @@ import pytorch_lightning as pl
 import torch
 
 from molflow.checkpoint import ModelSpec, save_model
-from molflow.console import atomic_write, terminal
-from molflow.files import CHECKPOINT, PICTURE, SNAPSHOTS
+from molflow.console import terminal
+from molflow.files import CHECKPOINT, SNAPSHOTS
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples
+from molflow.modality import Known
 from molflow.module import FlowModule, draws
-from molflow.pictures import draw_molecules
+from molflow.pictures import show
 
 TRIAL_SAMPLE = 1000
 TRIAL_STEPS = 20
+SHOWN = 24
 FEW_STEPS = (1, 4)
 """Steps of the jumps that a trial of a flow map makes too."""
 
@@ -85,7 +87,7 @@ class Trial(pl.Callback):
         self,
         spec: ModelSpec,
         held_out: Sequence[State],
-        training: Collection[str],
+        training: Known,
         folder: Path,
         every: int,
     ) -> None:
@@ -106,19 +108,19 @@ class Trial(pl.Callback):
         metrics = made.metrics(self.training)
         values = {f"trial/{name}": value for name, value in metrics.items()}
         few = self.few_steps(generator, module.seed)
-        values |= {f"trial/strict_valid_{k}": value for k, value in few.items()}
+        first, *others = self.spec.modality.headlines
+        values |= {f"trial/{first}_{k}": value for k, value in few.items()}
         losses = self.held_out_losses(module)
         values |= losses
-        with atomic_write(self.folder / PICTURE) as path:
-            draw_molecules(made[:24], path)
+        shown = show(made[:SHOWN], self.folder)
         module.report(values)
         for logger in module.loggers:
-            if hasattr(logger, "log_image"):
-                logger.log_image("trial/molecules", [str(self.folder / PICTURE)])
+            if hasattr(logger, "log_image") and shown.suffix == ".png":
+                logger.log_image("trial/molecules", [str(shown)])
         print(
-            f"trial at step {module.global_step}: strict valid {metrics['strict_valid']:.1%}"
-            f"{''.join(f' ({k} step: {value:.1%})' for k, value in few.items())}, "
-            f"unique {metrics['unique']:.1%}, novel {metrics['novel']:.1%}, "
+            f"trial at step {module.global_step}: {first} {metrics[first]:.4g}"
+            f"{''.join(f' ({k} step: {value:.4g})' for k, value in few.items())}, "
+            f"{''.join(f'{name} {metrics[name]:.4g}, ' for name in others)}"
             f"held-out loss {losses.get('valid/loss', nan):.4f}",
             file=sys.stderr,
             flush=True,
@@ -126,11 +128,12 @@ class Trial(pl.Callback):
         return made
 
     def few_steps(self, generator: Generator, seed: int) -> dict[int, float]:
-        """Steps -> share of strictly valid molecules, where the model is a flow map."""
+        """Steps -> the first headline of so many jumps, where the model is a flow map."""
         if not self.spec.flow_map:
             return {}
+        first = self.spec.modality.headlines[0]
         return {
-            k: generator.sample(TRIAL_SAMPLE, k, seed=seed).metrics()["strict_valid"]
+            k: generator.sample(TRIAL_SAMPLE, k, seed=seed).metrics(self.training)[first]
             for k in FEW_STEPS
         }
 

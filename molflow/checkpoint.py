@@ -21,10 +21,14 @@ from molflow.chem.vocabulary import Vocabulary
 from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
+from molflow.modality import Modality, modality_of
+from molflow.sequence.vocabulary import TokenVocabulary
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)
+"""Format 1 calls the largest size max_atoms."""
 PRETRAINED = Path(__file__).parent / "pretrained"
-COUNTS = ("max_atoms", "width", "pair_width", "depth", "heads")
+COUNTS = ("max_size", "width", "depth", "heads")
 KINDS = (("positions", bool), ("loss", str), ("flow_map", bool), ("dataset", dict))
 Shape = tuple[int, ...]
 
@@ -33,7 +37,9 @@ Shape = tuple[int, ...]
 class ModelSpec:
     """What a model is besides its weights; all of it plain numbers and text.
 
-    size_law: (max_atoms + 1,) probabilities of the number of atoms in training.
+    vocabulary: of the atoms and bonds of graphs, or of the tokens of strings. max_size: atoms or
+    tokens at most. size_law: (max_size + 1,) probabilities of their number in training.
+    pair_width: channels of a pair of atoms; None where there are no pairs.
     positions: whether atoms come in canonical order and the network knows their index.
     loss: the name of the objective, which says what the network's output means.
     dataset: name, path, split and vocabulary of the training data, to find them again.
@@ -41,11 +47,11 @@ class ModelSpec:
     shown: share of the training examples that showed a part clean, as constraints do.
     """
 
-    vocabulary: Vocabulary
-    max_atoms: int
+    vocabulary: Vocabulary | TokenVocabulary
+    max_size: int
     size_law: tuple[float, ...]
     width: int
-    pair_width: int
+    pair_width: int | None
     depth: int
     heads: int
     positions: bool
@@ -56,9 +62,9 @@ class ModelSpec:
     shown: float = 0.0
 
     @property
-    def classes(self) -> tuple[int, int]:
-        """(A, E): how many classes an atom and a pair have."""
-        return len(self.vocabulary.atoms), len(self.vocabulary.bonds)
+    def modality(self) -> Modality:
+        """What its states are of."""
+        return modality_of(self.vocabulary)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -69,19 +75,26 @@ class ModelSpec:
         """The inverse of ``to_dict``. ValueError says what is missing or wrong in anything else."""
         if not isinstance(plain, dict) or "format" not in plain:
             raise ValueError("format is missing")
-        if plain["format"] != FORMAT:
-            raise ValueError(f"format is {plain['format']!r}, this version reads {FORMAT}")
+        if plain["format"] not in READABLE:
+            known = " and ".join(map(str, READABLE))
+            raise ValueError(f"format is {plain['format']!r}, this version reads {known}")
+        if plain["format"] == 1 and "max_atoms" in plain:
+            plain = {**plain, "max_size": plain["max_atoms"]}
         missing = [field.name for field in fields(cls) if field.name not in plain]
         if missing:
             raise ValueError(f"{missing[0]} is missing")
         values = {field.name: plain[field.name] for field in fields(cls)}
         try:
-            values["vocabulary"] = Vocabulary.from_dict(plain["vocabulary"])
+            values["vocabulary"] = _vocabulary(plain["vocabulary"])
             values["size_law"] = tuple(float(p) for p in plain["size_law"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"vocabulary or size_law: {error!r}") from None
         _check(values)
         return cls(**values)
+
+
+def _vocabulary(plain: Mapping[str, Any]) -> Vocabulary | TokenVocabulary:
+    return (TokenVocabulary if "symbols" in plain else Vocabulary).from_dict(plain)
 
 
 def _check(values: Mapping[str, Any]) -> None:
@@ -92,17 +105,22 @@ def _check(values: Mapping[str, Any]) -> None:
     for name, kind in KINDS:
         if not isinstance(values[name], kind):
             raise ValueError(f"{name} is {values[name]!r}, not a {kind.__name__}")
-    if values["width"] % values["heads"]:
-        raise ValueError(f"width {values['width']} is no multiple of heads {values['heads']}")
+    pairs = isinstance(values["vocabulary"], Vocabulary)
+    if pairs != (type(values["pair_width"]) is int and values["pair_width"] > 0):
+        wanted = "a count" if pairs else "null, as there are no pairs"
+        raise ValueError(f"pair_width is {values['pair_width']!r}, not {wanted}")
+    heads = values["heads"] * (1 if pairs else 2)  # Rotary positions turn pairs of channels.
+    if values["width"] % heads:
+        raise ValueError(f"width {values['width']} is no multiple of {heads}, for so many heads")
     shown, scale, law = values["shown"], values["prior_scale"], values["size_law"]
     if not isinstance(shown, int | float) or not 0 <= shown < 1:
         raise ValueError(f"shown is {shown!r}, not a share below 1")
     if not isinstance(scale, int | float) or not 0 < scale < math.inf:
         raise ValueError(f"prior_scale is {scale!r}, not a positive number")
-    if len(law) != values["max_atoms"] + 1 or min(law) < 0 or not math.isclose(sum(law), 1):
-        raise ValueError(f"size_law is no law of 0 to max_atoms={values['max_atoms']} atoms")
+    if len(law) != values["max_size"] + 1 or min(law) < 0 or not math.isclose(sum(law), 1):
+        raise ValueError(f"size_law is no law of sizes from 0 to max_size={values['max_size']}")
     if law[0] > 0:
-        raise ValueError("size_law has molecules without atoms")
+        raise ValueError("size_law has things of size 0")
 
 
 def save_model(folder: Path, net: nn.Module, spec: ModelSpec) -> None:
@@ -179,14 +197,14 @@ def require_fit(folder: Path, spec: ModelSpec, build: Callable[[ModelSpec], nn.M
 def _require_plausible(path: Path, found: Mapping[str, Shape], spec: ModelSpec) -> None:
     """Every block has tensors and every other count is the side of one."""
     sides = [side for shape in found.values() if 0 not in shape for side in shape]
-    for name in COUNTS:
-        value = getattr(spec, name)
+    for name in (*COUNTS, "pair_width"):
+        value = getattr(spec, name) or 0
         limit = len(found) if name == "depth" else max(sides, default=0)
         if value > limit:
             _misfit(path, f"{name} is {value} there, more than they have room for")
 
 
-def load_weights(folder: Path, net: nn.Module, vocabulary: Vocabulary) -> str:
+def load_weights(folder: Path, net: nn.Module, vocabulary: Vocabulary | TokenVocabulary) -> str:
     """Reads the weights in ``folder`` into ``net``; the sha256 of their file.
 
     InputError where the file is damaged, names another vocabulary, or holds other names or shapes
@@ -216,11 +234,15 @@ def _metadata(content: bytes) -> dict[str, str]:
     return metadata
 
 
-def _names(vocabulary: Vocabulary) -> str:
+def _names(vocabulary: Vocabulary | TokenVocabulary) -> str:
+    if isinstance(vocabulary, TokenVocabulary):
+        return json.dumps(vocabulary.to_dict())
     return " ".join((*vocabulary.atoms, *vocabulary.bonds))
 
 
-def _require_vocabulary(path: Path, metadata: Mapping[str, str], vocabulary: Vocabulary) -> None:
+def _require_vocabulary(
+    path: Path, metadata: Mapping[str, str], vocabulary: Vocabulary | TokenVocabulary
+) -> None:
     named = metadata.get("vocabulary", _names(vocabulary))
     if named != _names(vocabulary):
         raise InputError(f"{path}: of another vocabulary ({named}) than {CONFIG} beside it")

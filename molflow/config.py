@@ -11,7 +11,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, overload
 
 from molflow import recipes
-from molflow.datasets.names import DATASETS, FROM_A_FILE, SPLIT_NAMES, VOCABULARIES, require_split
+from molflow.datasets.names import (
+    DATASETS,
+    FROM_A_FILE,
+    NEEDS_A_FILE,
+    OF_TOKENS,
+    SPLIT_NAMES,
+    VOCABULARIES,
+    require_split,
+)
 from molflow.errors import InputError
 from molflow.schema import COUNT, POSITIVE, Range, from_plain, key, section
 
@@ -22,10 +30,8 @@ FRACTION = Range(0, 1, open="high")
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    name: str = key("qm9", "where the molecules come from", choices=DATASETS)
-    path: str | None = key(
-        None, "the CSV, TSV or SMI file (plain or .gz) of dataset=smiles_file or zinc250k"
-    )
+    name: str = key("qm9", "where the molecules or texts come from", choices=DATASETS)
+    path: str | None = key(None, "your file, plain or .gz: CSV, TSV or SMI with SMILES, or a text")
     smiles_column: str = key("smiles", "the column of that file with the SMILES", required=True)
     split: str = key("digress", "train, valid and test", choices=SPLIT_NAMES)
     seed: int = key(0, "of split=random", within=SEEDS)
@@ -40,12 +46,16 @@ class DatasetConfig:
     max_atoms: int | None = key(
         None, "leave larger ones out; null is 256 for dataset=smiles_file", within=COUNT
     )
+    length: int = key(128, "characters of a window, for dataset=text and text8", within=Range(2))
+    scheme: str = key(
+        "smiles", "of tokens, for qm9_smiles and smiles_tokens", choices=("smiles", "selfies")
+    )
     cache: str | None = key(None, "folder of prepared data; null is the user's cache folder")
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    width: int = key(128, "channels of an atom, a multiple of heads", within=COUNT)
+    width: int = key(128, "channels of an atom or a token, a multiple of heads", within=COUNT)
     pair_width: int = key(48, "channels of a pair of atoms", within=COUNT)
     depth: int = key(6, "blocks", within=COUNT)
     heads: int = key(8, "attention heads", within=COUNT)
@@ -233,9 +243,7 @@ class EvaluateConfig:
     )
     reference_path: str | None = key(None, "where the file of reference=zinc250k lies")
     reference_column: str = key("smiles", "the column of a reference file", required=True)
-    suite: str = key(
-        "standard", "which numbers", choices=("standard", "moses", "guacamol", "full")
-    )
+    suite: str = key("standard", "which numbers", choices=("standard", "moses", "guacamol", "full"))
     out: str = key("evaluation", "folder of the results", required=True)
     force: bool = key(False, "FCD of fewer than 1,000 molecules too")
     explain: bool = key(False, "also print each number's definition; alone: nothing else")
@@ -296,14 +304,16 @@ def help_text(program: str) -> str:
 def _resolved(config: TrainConfig) -> TrainConfig:
     """The run folder filled in, and the rules that concern more than one key."""
     dataset, model = config.dataset, config.model
-    if dataset.name == "smiles_file" and dataset.path is None:
-        raise InputError("dataset.path: dataset=smiles_file needs a file")
+    if dataset.name in NEEDS_A_FILE and dataset.path is None:
+        raise InputError(f"dataset.path: dataset={dataset.name} needs a file")
     if dataset.name not in FROM_A_FILE and dataset.path is not None:
         names = " or ".join(FROM_A_FILE)
         raise InputError(f"dataset.path={dataset.path!r}: only with dataset={names}")
     require_split(dataset.name, dataset.split)
-    if model.width % model.heads:
+    # Rotary positions turn pairs of channels.
+    heads, twice = (2 * model.heads, "twice ") if dataset.name in OF_TOKENS else (model.heads, "")
+    if model.width % heads:
         raise InputError(
-            f"model.width={model.width}: must be a multiple of model.heads={model.heads}"
+            f"model.width={model.width}: must be a multiple of {twice}model.heads={model.heads}"
         )
     return replace(config, out=config.out or config.resume or f"runs/{dataset.name}")

@@ -20,8 +20,8 @@ from molflow.files import CHECKPOINT, METRICS, WEIGHTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from molflow.build import Dataset
     from molflow.comparison import Reference
-    from molflow.datasets.loaders import MoleculeDataset
     from molflow.generator import Generator
     from molflow.samples_file import Failure
     from molflow.sources import Source
@@ -122,14 +122,14 @@ def load_reference(config: EvaluateConfig, generator: Generator | None) -> Refer
     )
 
 
-def load_data(config: EvaluateConfig) -> MoleculeDataset:
+def load_data(config: EvaluateConfig) -> Dataset:
     """A data set by its name, or a file split at random as for a training; InputError names the
     choices."""
     from molflow.build import build_dataset
-    from molflow.datasets.names import DATASETS
+    from molflow.datasets.names import DATASETS, OF_TOKENS
 
     reference = config.reference
-    names = [name for name in DATASETS if name != "smiles_file"]
+    names = [name for name in DATASETS if name not in ("smiles_file", *OF_TOKENS)]
     if reference in names:
         overrides = [f"dataset={reference}"]
         if config.reference_path is not None:

@@ -19,9 +19,7 @@ from torch import nn
 
 from molflow.build import GUIDES, LOSSES, build_network, build_posterior
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec, require_fit
-from molflow.chem.constraints import Constraint, Plan, plan
-from molflow.chem.holding import allowed_classes, conditioned
-from molflow.chem.molecule import check_many
+from molflow.chem.constraints import Constraint
 from molflow.console import progress
 from molflow.errors import InputError
 from molflow.files import CONFIG
@@ -30,10 +28,9 @@ from molflow.flow.interpolant import prior
 from molflow.flow.restriction import restricted
 from molflow.flow.samplers import Step, trajectory
 from molflow.flow.state import Fields, State
-from molflow.graph.graph import Graph
-from molflow.graph.state import to_graphs
 from molflow.guided import guided_walk
 from molflow.guides import Guide
+from molflow.modality import Held, Thing
 from molflow.noise import Crowd, draw_sizes
 from molflow.samples import Samples
 from molflow.surrogate import surrogate_for
@@ -66,8 +63,8 @@ class Generator:
         parameters = sum(p.numel() for p in self.net.parameters())
         return (
             f"Generator({parameters:,} parameters on {self.device}, trained on "
-            f"{self.spec.dataset.get('name', 'unknown data')}: up to {self.spec.max_atoms} atoms "
-            f"of {' '.join(self.spec.vocabulary.atoms)})"
+            f"{self.spec.dataset.get('name', 'unknown data')}: "
+            f"{self.spec.modality.describe(self.spec.max_size)})"
         )
 
     @property
@@ -89,6 +86,7 @@ class Generator:
         *,
         atoms: int | None = None,
         constraint: Constraint | None = None,
+        prompt: str | None = None,
         guide: Guide | None = None,
         batch_size: int = 512,
         noise: float = 1.0,
@@ -100,30 +98,31 @@ class Generator:
         The size and the noise of molecule i depend on (seed, i) alone, so neither n nor the batch
         size changes it. method: a name of ``build.METHODS``; "auto" is the flow map in up to 8
         steps where the model has learned one, Euler steps otherwise. atoms: a number of atoms for
-        all; by default sizes follow the training law. constraint: what all must have. guide: toward
+        all; by default sizes follow the training law. constraint: what all must have. prompt:
+        of a model of strings, the text that all begin with, "_" where one is free. guide: toward
         what to walk (``molflow.guide``). batch_size: particles at once. noise, temperature: see
         ``walk.Walk``. times: between 0 and 1, to stop at; by default steps are of equal length.
         InputError names an argument out of its range.
         """
         require_positive(n=n, batch_size=batch_size)
         walk = self.walk(steps, method, noise, temperature, times, guide)
-        plan = self.plan(atoms, constraint)
+        plan = self.plan(atoms, constraint, prompt)
         crowd = self.crowd(range(n), seed, plan)
         fitted = guide is not None and GUIDES[guide.method].fitted
         surrogate = surrogate_for(self, guide) if guide is not None and fitted else None
         started = time.perf_counter()
         if guide is None:
-            graphs, steering = self._free(walk, crowd, batch_size), None
+            things, steering = self._free(walk, crowd, batch_size), None
         else:
-            graphs, steering = guided_walk(self, walk, crowd, batch_size, guide, surrogate)
+            things, steering = guided_walk(self, walk, crowd, batch_size, guide, surrogate)
         sampled = time.perf_counter()
-        checked = check_many(graphs, self.spec.vocabulary)
+        checked = self.spec.modality.check(things)
         seconds = sampled - started, time.perf_counter() - sampled
-        return Samples(graphs, checked, self.spec, walk, *seconds, plan=plan, steering=steering)
+        return Samples(things, checked, self.spec, walk, *seconds, plan=plan, steering=steering)
 
-    def _free(self, walk: Walk, crowd: Crowd, batch_size: int) -> list[Graph]:
+    def _free(self, walk: Walk, crowd: Crowd, batch_size: int) -> list[Thing]:
         """The molecules of a crowd, in its order."""
-        made: dict[int, Graph] = {}
+        made: dict[int, Thing] = {}
         moves = (item for item in self._walks(walk, crowd, batch_size) if item[1] > 0)
         with torch.inference_mode():
             for chosen, t, x in progress(
@@ -134,7 +133,7 @@ class Generator:
                 weight=lambda item: len(item[0]) / walk.steps,
             ):
                 if t == 1:
-                    made.update(zip(chosen.tolist(), to_graphs(x), strict=True))
+                    made.update(zip(chosen.tolist(), self.spec.modality.things_of(x), strict=True))
         return [made[i] for i in range(len(crowd))]
 
     def moves(self, walk: Walk, crowd: Crowd, x_0: State, first: int = 0) -> list[Step]:
@@ -157,7 +156,7 @@ class Generator:
         ]
 
     def trajectory(
-        self, n: int, walk: Walk, seed: int = 0, plan: Plan | None = None
+        self, n: int, walk: Walk, seed: int = 0, plan: Held | None = None
     ) -> list[tuple[float, State, State]]:
         """(t, x_t, mu_tt(x_t)) at every time of ``walk`` for molecules 0..n-1, on the CPU.
 
@@ -201,8 +200,14 @@ class Generator:
             )
         return plan_walk(steps, method, noise, temperature, times, self.spec.flow_map)
 
-    def plan(self, atoms: int | None = None, constraint: Constraint | None = None) -> Plan | None:
-        """How this model meets a number of atoms and a constraint; InputError says why it cannot.
+    def plan(
+        self,
+        atoms: int | None = None,
+        constraint: Constraint | None = None,
+        prompt: str | None = None,
+    ) -> Held | None:
+        """How this model meets a number of atoms and a constraint, or a prompt; InputError says why
+        it cannot.
 
         None where nothing is asked for.
         """
@@ -212,20 +217,21 @@ class Generator:
             if constraint.atoms not in (None, atoms):
                 raise InputError(f"atoms={atoms}: the constraint has atoms={constraint.atoms}")
             constraint = replace(constraint, atoms=atoms)
-        if constraint == Constraint():
-            return None
-        return plan(constraint, self.spec.vocabulary, self.spec.max_atoms)
+        asked = None if constraint == Constraint() else constraint
+        return self.spec.modality.plan(asked, prompt, self.spec.max_size)
 
-    def crowd(self, molecules: Sequence[int], seed: int, plan: Plan | None = None) -> Crowd:
+    def crowd(self, molecules: Sequence[int], seed: int, plan: Held | None = None) -> Crowd:
         """The molecules of these indices with their sizes, by the training law as far as ``plan``
         allows."""
         require_whole(seed=seed)
         if not 0 <= seed < SEEDS:
             raise InputError(f"seed={seed}: at least 0 and less than 2^64")
-        law = np.asarray(self.spec.size_law)
-        sizes = draw_sizes(molecules, seed, law if plan is None else conditioned(law, plan))
+        law, modality = np.asarray(self.spec.size_law), self.spec.modality
+        sizes = draw_sizes(
+            molecules, seed, law if plan is None else modality.conditioned(law, plan)
+        )
         indices = np.array(molecules, np.int64)
-        return Crowd(int(seed), indices, sizes, self.spec.classes, plan=plan)
+        return Crowd(int(seed), indices, sizes, modality, plan=plan)
 
     def start(self, crowd: Crowd, step: int = 0) -> State:
         """x_0, padded to the largest molecule; or the other draw of it that ``step`` renews by."""
@@ -236,7 +242,7 @@ class Generator:
         """mu_{s,t}, without the classes that the crowd's constraints rule out."""
         if crowd.plan is None:
             return self.posterior
-        allowed = allowed_classes(crowd.plan)
+        allowed = self.spec.modality.allowed(crowd.plan)
         return restricted(self.posterior, {k: v.to(self.device) for k, v in allowed.items()})
 
     def _walks(

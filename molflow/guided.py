@@ -13,7 +13,6 @@ import torch
 from molflow.build import GUIDES
 from molflow.console import meter
 from molflow.flow.particles import best_of
-from molflow.graph.state import to_graphs
 from molflow.guides import Guide, Steering, Task, steps_taken, summarise
 from molflow.noise import LOOKS, Crowd
 from molflow.oracle import Oracle
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from molflow.flow.samplers import Step
     from molflow.flow.state import Fields, State
     from molflow.generator import Generator
-    from molflow.graph.graph import Graph
+    from molflow.modality import Thing
     from molflow.surrogate import Surrogate
     from molflow.walk import Walk
 
@@ -37,14 +36,15 @@ def guided_walk(
     batch_size: int,
     guide: Guide,
     surrogate: Surrogate | None,
-) -> tuple[list[Graph], Steering]:
+) -> tuple[list[Thing], Steering]:
     """The best particle of every molecule, in the crowd's order, and how it came about.
 
     What the fit of the surrogate asked the scorer is not among its calls.
     """
     crowd = replace(crowd, particles=guide.particles)
-    oracle = Oracle(guide.scorer, generator.spec.vocabulary, guide.invalid, _cap(guide, surrogate))
-    made: dict[int, Graph] = {}
+    modality = generator.spec.modality
+    oracle = Oracle(guide.scorer, modality, guide.invalid, _cap(guide, surrogate))
+    made: dict[int, Thing] = {}
     claims: dict[int, tuple[float, float]] = {}
     outcomes, n = [], len(crowd.molecules)
     with torch.no_grad(), meter("sampling", n, "molecules") as advance:
@@ -53,7 +53,8 @@ def guided_walk(
             task = _task(generator, walk, crowd[chosen], surrogate, done)
             outcome = GUIDES[guide.method].run(guide, task, oracle)
             best = best_of(outcome.rewards, guide.particles)
-            made.update(zip(chosen.tolist(), to_graphs(outcome.x[best]), strict=True))
+            things = modality.things_of(outcome.x[best])
+            made.update(zip(chosen.tolist(), things, strict=True))
             if outcome.predicted is not None:
                 pairs = outcome.predicted.cpu()[best].tolist(), outcome.rewards[best].tolist()
                 claims.update(zip(chosen.tolist(), zip(*pairs, strict=True), strict=True))

@@ -13,11 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from molflow.chem.constraints import Plan
-from molflow.chem.holding import held_state
 from molflow.flow.state import Fields, State
-from molflow.graph.graph import pair_count
-from molflow.graph.state import blank_state
+from molflow.modality import Held, Modality
 
 NOISE, DRAWS, LOOKS, CHOICES, PLACES = range(5)
 """What a stream is for: sizes and Gaussian noise; draws of classes at the end of a walk, and in
@@ -48,16 +45,17 @@ def draw_sizes(
 class Crowd:
     """Molecules that are sampled together, ``particles`` of each, those of one side by side.
 
-    molecules: (G,) their indices. sizes: (G,) their numbers of atoms. classes: (A, E). plan: what
-    constraints hold. All numbers are for the variables that exist, padded with 0 to the largest.
+    molecules: (G,) their indices. sizes: (G,) their numbers of atoms, or of tokens. modality: what
+    their states are of. plan: what is held of all. All numbers are for the variables that exist,
+    padded with 0 to the largest.
     """
 
     seed: int
     molecules: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    classes: tuple[int, int]
+    modality: Modality
     particles: int = 1
-    plan: Plan | None = None
+    plan: Held | None = None
 
     def __len__(self) -> int:
         return len(self.molecules) * self.particles
@@ -80,11 +78,11 @@ class Crowd:
         """
         if self.plan is None:
             sizes = torch.from_numpy(np.repeat(self.sizes, self.particles))
-            return blank_state(sizes, int(self.sizes.max()), self.classes)
+            return self.modality.blank(sizes, int(self.sizes.max()))
         priority = np.zeros((len(self.molecules), int(self.sizes.max())))
         for row, molecule, size in zip(priority, self.molecules, self.sizes, strict=True):
             row[:size] = stream(self.seed, int(molecule), purpose=PLACES).random(int(size))
-        held = held_state(self.plan, self.sizes, priority)
+        held = self.modality.held_state(self.plan, self.sizes, priority)
         return held[torch.arange(len(self.molecules)).repeat_interleave(self.particles)]
 
     def normal(self, step: int = 0) -> Fields:
@@ -112,12 +110,12 @@ class Crowd:
         return torch.tensor(rows, dtype=torch.float64).reshape(steps, len(self.molecules))
 
     def _fields(self, step: int, purpose: int, numbers: Draw, count: int = 1) -> list[Fields]:
-        sizes, largest = np.repeat(self.sizes, self.particles), int(self.sizes.max())
-        variables = {"atoms": largest, "pairs": pair_count(largest)}
+        sizes, modality = np.repeat(self.sizes, self.particles), self.modality
+        variables = modality.counts(int(self.sizes.max()))
         padded = [
             {
-                name: np.zeros((len(sizes), d, k), np.float32)
-                for (name, d), k in zip(variables.items(), self.classes, strict=True)
+                name: np.zeros((len(sizes), d, modality.classes[name]), np.float32)
+                for name, d in variables.items()
             }
             for _ in range(count)
         ]
@@ -126,7 +124,7 @@ class Crowd:
             random = stream(self.seed, int(self.molecules[molecule]), step, particle, purpose)
             random.random()  # The first number of a stream is that of the size.
             for fields in padded:
-                for name, exist in (("atoms", size), ("pairs", pair_count(size))):
+                for name, exist in modality.counts(size).items():
                     value = fields[name]
                     value[b, :exist] = numbers(random, (exist, value.shape[2]))
         return [

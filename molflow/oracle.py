@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from molflow.chem.molecule import Checked, check
-from molflow.chem.vocabulary import Vocabulary
+from molflow.chem.molecule import Checked
 from molflow.errors import InputError
 from molflow.flow.state import State
-from molflow.graph.state import to_graphs
+from molflow.modality import Modality
 from molflow.scores import Remembered, has_score
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Oracle:
     def __init__(
         self,
         scorer: Scorer,
-        vocabulary: Vocabulary,
+        modality: Modality,
         invalid: float = 0.0,
         max_calls: int | None = None,
     ) -> None:
@@ -42,10 +41,10 @@ class Oracle:
             raise InputError(f"guidance.invalid={invalid}: a finite number is needed")
         self.scores = scorer if isinstance(scorer, Remembered) else Remembered(scorer)
         self.known_before = len(self.scores.known)
-        self.vocabulary, self.invalid, self.max_calls = vocabulary, invalid, max_calls
+        self.modality, self.invalid, self.max_calls = modality, invalid, max_calls
         self.asked = 0
         self.unasked: set[str] = set()
-        self.of_graph: dict[bytes, float] = {}
+        self.of_thing: dict[bytes, float] = {}
 
     @property
     def calls(self) -> int:
@@ -54,16 +53,16 @@ class Oracle:
 
     def __call__(self, x: State) -> Tensor:
         """(B,) float64 rewards of clean states."""
-        graphs = to_graphs(x)
-        self.asked += len(graphs)
-        keys = [graph.atoms.tobytes() + b"|" + graph.pairs.tobytes() for graph in graphs]
+        things = self.modality.things_of(x)
+        self.asked += len(things)
+        keys = [self.modality.key(thing) for thing in things]
         new = {
-            key: graph for key, graph in zip(keys, graphs, strict=True) if key not in self.of_graph
+            key: thing for key, thing in zip(keys, things, strict=True) if key not in self.of_thing
         }
-        checked = [check(graph, self.vocabulary) for graph in new.values()]
+        checked = self.modality.check(list(new.values()))
         for key, one in zip(new, self.judge(checked), strict=True):
-            self.of_graph[key] = self.reward(one)
-        return torch.tensor([self.of_graph[key] for key in keys], dtype=torch.float64)
+            self.of_thing[key] = self.reward(one)
+        return torch.tensor([self.of_thing[key] for key in keys], dtype=torch.float64)
 
     def judge(self, checked: Sequence[Checked]) -> list[Scored | None]:
         """The scores of what is strictly valid, None for the rest and for what is not asked."""

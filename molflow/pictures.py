@@ -11,14 +11,15 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from molflow.chem.molecule import Checked, Vocabulary, build, check_many
+from molflow.chem.molecule import Checked
+from molflow.console import atomic_write
+from molflow.files import PICTURE, TEXTS
 from molflow.findings import fields_and_times, no_better
-from molflow.graph.graph import Graph
+from molflow.modality import Modality, Thing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
-    from rdkit import Chem
 
     from molflow.flow.health import Key
     from molflow.flow.state import State
@@ -43,8 +44,8 @@ def draw_molecules(samples: Samples, path: Path, columns: int = 6) -> None:
     (invalid), with the reason as its legend and the atom at fault marked.
     """
     cells = [
-        _draw_cell(graph, one, samples.spec.vocabulary, one.reason or one.smiles or "")
-        for graph, one in zip(samples.graphs, samples.checked, strict=True)
+        _draw_cell(thing, one, samples.spec.modality, one.reason or one.smiles or "")
+        for thing, one in zip(samples.things, samples.checked, strict=True)
     ]
     kinds = [_kind(one) for one in samples.checked]
     line = [(f"{len(kinds)} molecules:", "#000000")]
@@ -52,25 +53,32 @@ def draw_molecules(samples: Samples, path: Path, columns: int = 6) -> None:
     _with_header(_tile(cells, columns), line).save(path, format="PNG")
 
 
+def show(samples: Samples, folder: Path) -> Path:
+    """The samples for people: a picture of molecules, or texts as they are; where it lies."""
+    if samples.spec.modality.things == "texts":
+        with atomic_write(folder / TEXTS) as path:
+            path.write_text("\n\n".join(samples.texts) + "\n", encoding="utf-8")
+        return folder / TEXTS
+    with atomic_write(folder / PICTURE) as path:
+        draw_molecules(samples, path)
+    return folder / PICTURE
+
+
 def draw_trajectory(
-    states: States, vocabulary: Vocabulary, path: Path, rows: int = 5, columns: int = 6
+    states: States, modality: Modality, path: Path, rows: int = 5, columns: int = 6
 ) -> None:
-    """A PNG: the likeliest graphs argmax mu_tt of a few molecules at several t, above how sure mu
-    is: the mean over all molecules of the largest probability of an atom and of a pair, and the
-    share of the likeliest graphs that are strictly valid.
+    """A PNG: what argmax mu_tt makes of a few molecules at several t, above how sure mu is: the
+    mean over all molecules of the largest probability of a variable, for every field, and the share
+    of those likeliest molecules that are strictly valid.
     """
     from matplotlib.figure import Figure
 
-    from molflow.graph.state import to_graphs
-
-    graphs = [to_graphs(mu) for _, _, mu in states]
-    checked = [check_many(row, vocabulary) for row in graphs]
-    rows = min(rows, len(graphs[0]))
+    things = [modality.things_of(mu) for _, _, mu in states]
+    checked = [modality.check(row) for row in things]
+    rows = min(rows, len(things[0]))
     shown = sorted({round((len(states) - 1) * k / (columns - 1)) for k in range(columns)})
     cells = [
-        _draw_cell(graphs[k][row], checked[k][row], vocabulary)
-        for row in range(rows)
-        for k in shown
+        _draw_cell(things[k][row], checked[k][row], modality) for row in range(rows) for k in shown
     ]
     figure = Figure(figsize=(12, 1.67 * rows + 3.4), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(1.67 * rows, 2.8))
@@ -89,7 +97,7 @@ def _show_cells(axes: Axes, cells: Sequence[Image], labels: Sequence[str]) -> No
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     axes.set_yticks([])
     axes.set_title(
-        "Likeliest graph, argmax of $\\mu_{t,t}(x_t)$: one molecule a row "
+        "Likeliest molecule, argmax of $\\mu_{t,t}(x_t)$: one molecule a row "
         "(orange: in fragments, red: invalid)",
         pad=12,
     )
@@ -101,7 +109,9 @@ def _plot_confidence(axes: Axes, states: States, valid: Sequence[float]) -> None
     for name in states[0][2].values:
         largest = [float(mu.values[name].amax(-1)[mu.exists[name]].mean()) for _, _, mu in states]
         axes.plot(times, largest, label=f"mean largest probability of {name}")
-    axes.plot(times, valid, "--", color="#777777", label="share of likeliest graphs that are valid")
+    axes.plot(
+        times, valid, "--", color="#777777", label="share of likeliest molecules that are valid"
+    )
     axes.set(xlabel="t", ylabel=f"mean over {len(states[0][1])} molecules", ylim=(0, 1.03))
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
@@ -117,10 +127,10 @@ def _kind(checked: Checked) -> str:
     return "valid" if checked.connected else "in fragments"
 
 
-def _draw_cell(graph: Graph, checked: Checked, vocabulary: Vocabulary, legend: str = "") -> Image:
-    """One molecule, or the graph that is none."""
+def _draw_cell(thing: Thing, checked: Checked, modality: Modality, legend: str = "") -> Image:
+    """One molecule, or as far as it can be drawn what is none."""
     from PIL import Image
-    from rdkit import rdBase
+    from rdkit import Chem, rdBase
     from rdkit.Chem.Draw import rdMolDraw2D
 
     kind = _kind(checked)
@@ -139,21 +149,16 @@ def _draw_cell(graph: Graph, checked: Checked, vocabulary: Vocabulary, legend: s
         setattr(options, name, value)
     if len(legend) > LEGEND_LETTERS:
         legend = legend[: LEGEND_LETTERS - 1] + "…"
-    fault = re.search(r"at atom (\d+)$", checked.reason or "")
+    mol = modality.sketch(thing) if checked.mol is None else checked.mol
+    fault = re.search(r"at atom (\d+)$", checked.reason or "") if mol is not None else None
     with rdBase.BlockLogs():
         canvas.DrawMolecule(
-            checked.mol if checked.mol is not None else _as_it_stands(graph, vocabulary),
+            mol if mol is not None else Chem.Mol(),
             legend=legend,
             highlightAtoms=[int(fault[1])] if fault else [],
         )
     canvas.FinishDrawing()
     return Image.open(io.BytesIO(canvas.GetDrawingText())).convert("RGB")
-
-
-def _as_it_stands(graph: Graph, vocabulary: Vocabulary) -> Chem.Mol:
-    mol = build(graph, vocabulary).GetMol()
-    mol.UpdatePropertyCache(strict=False)
-    return mol
 
 
 def _rgb(colour: str) -> tuple[float, ...]:

@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molflow.build import dataset_of
+from molflow.build import Dataset, build_stream, dataset_of
 from molflow.checkpoint import ModelSpec
 from molflow.config import CheckConfig
 from molflow.console import progress
-from molflow.datasets.loaders import MoleculeDataset, collate
 from molflow.errors import InputError
 from molflow.flow.health import (
     Cell,
@@ -34,13 +33,12 @@ from molflow.flow.state import State
 from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.graph import pair_endpoints
-from molflow.graph.state import clean_state
 from molflow.noise import Crowd
 
 IDENTITY_SIZES = 16
 
 
-def find_data(spec: ModelSpec) -> tuple[MoleculeDataset | None, str]:
+def find_data(spec: ModelSpec) -> tuple[Dataset | None, str]:
     """The model's own data set and what its validation split is called, or None and why not."""
     try:
         data = dataset_of(spec)
@@ -51,9 +49,7 @@ def find_data(spec: ModelSpec) -> tuple[MoleculeDataset | None, str]:
     return data, f"validation molecules of {data.name}"
 
 
-def measure(
-    config: CheckConfig, generator: Generator, data: MoleculeDataset | None
-) -> dict[Key, float]:
+def measure(config: CheckConfig, generator: Generator, data: Dataset | None) -> dict[Key, float]:
     """Every measure of ``flow.health.survey``, a mean over ``config.n`` molecules."""
     times = time_steps(config.grid)
 
@@ -74,7 +70,7 @@ def states_at(
     chosen: range,
     config: CheckConfig,
     generator: Generator,
-    data: MoleculeDataset | None,
+    data: Dataset | None,
 ) -> list[State]:
     """x_s at every one of ``times`` for the molecules ``chosen`` of 0 <= i < config.n.
 
@@ -85,12 +81,10 @@ def states_at(
         return [x for _, x in walk(generator.posterior, x_0, times, config.substeps)]
     order = np.random.default_rng(config.seed).permutation(data.splits["valid"])
     indices = order[chosen.start : chosen.stop]
-    sizes = data.packed.sizes[indices].astype(np.int64)
-    x_0 = generator.start(Crowd(config.seed, np.array(chosen), sizes, generator.spec.classes))
-    batch = collate(data.packed, indices, int(sizes.max()))
-    atoms, pairs = torch.from_numpy(batch.atoms), torch.from_numpy(batch.pairs)
-    x_1 = clean_state(atoms, pairs, torch.from_numpy(sizes), generator.spec.classes)
-    x_1 = x_1.to(x_0.device)
+    stream = build_stream(data, config.batch_size, config.seed)
+    sizes = stream.sizes(indices)
+    x_0 = generator.start(Crowd(config.seed, np.array(chosen), sizes, generator.spec.modality))
+    x_1 = stream.states(indices, int(sizes.max())).to(x_0.device)
     return [interpolate(x_0, x_1, torch.full((len(sizes),), s, device=x_0.device)) for s in times]
 
 
@@ -101,9 +95,9 @@ def identities(generator: Generator, seed: int) -> dict[str, float | None]:
     where all molecules are one atom there is no padding.
     """
     spec, exact = generator.spec, replace(generator, net=deepcopy(generator.net).double())
-    count = min(IDENTITY_SIZES, spec.max_atoms)
-    sizes = np.linspace(1, spec.max_atoms, count).round().astype(np.int64)
-    x = exact.start(Crowd(seed, np.arange(count), sizes, spec.classes)).to(torch.float64)
+    count = min(IDENTITY_SIZES, spec.max_size)
+    sizes = np.linspace(1, spec.max_size, count).round().astype(np.int64)
+    x = exact.start(Crowd(seed, np.arange(count), sizes, spec.modality)).to(torch.float64)
     s = torch.linspace(0, 0.9, count, dtype=torch.float64, device=x.device)
     t = (1 + s) / 2
     order = atom_order(x.exists["atoms"], seed)

@@ -152,7 +152,7 @@ def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samp
     followed = min(config.n, FOLLOWED)
     states = generator.trajectory(followed, samples.walk, config.seed, samples.plan)
     with atomic_write(folder / TRAJECTORY) as path:
-        draw_trajectory(states, generator.spec.vocabulary, path)
+        draw_trajectory(states, generator.spec.modality, path)
 
 
 def write_page(folder: Path, config: SampleConfig, result: Result) -> None:

@@ -1,19 +1,18 @@
-"""What sampling returns: molecules in the order of their index, the invalid ones included."""
+"""What sampling returns: molecules or texts in the order of their index, invalid ones included."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
 from molflow.checkpoint import ModelSpec
-from molflow.chem.constraints import Plan
-from molflow.chem.holding import kept
 from molflow.chem.molecule import Checked
+from molflow.errors import InputError
 from molflow.graph.graph import Graph
 from molflow.guides import Steering
-from molflow.metrics.validity import measure
+from molflow.modality import Graphs, Held, Known, Strings, Thing
 from molflow.walk import Walk
 
 if TYPE_CHECKING:
@@ -22,22 +21,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Samples:
-    """Generated molecules in the order of their index, valid or not.
+    """Generated molecules in the order of their index, valid or not; or generated texts.
 
     ``samples[3]`` is what chemistry says of molecule 3, ``samples[:24]`` the first 24.
 
-    graphs: what the network made. checked: what chemistry says of each. walk: how it was made.
-    network_seconds, chemistry_seconds: wall time of the two parts; the scores that guidance asks
-    for are in the first. plan: of the constraints. steering: what guidance did.
+    things: what the network made, a graph or a text each. checked: what chemistry says of each.
+    walk: how it was made. network_seconds, chemistry_seconds: wall time of the two parts; the
+    scores that guidance asks for are in the first. plan: of the constraints. steering: what
+    guidance did.
     """
 
-    graphs: list[Graph]
+    things: list[Thing]
     checked: list[Checked]
     spec: ModelSpec
     walk: Walk
     network_seconds: float
     chemistry_seconds: float
-    plan: Plan | None = None
+    plan: Held | None = None
     steering: Steering | None = None
 
     @property
@@ -46,7 +46,7 @@ class Samples:
         return self.walk.evaluations if self.steering is None else self.steering.evaluations
 
     def __len__(self) -> int:
-        return len(self.graphs)
+        return len(self.things)
 
     def __iter__(self) -> Iterator[Checked]:
         return iter(self.checked)
@@ -60,11 +60,27 @@ class Samples:
     def __getitem__(self, index: int | slice) -> Checked | Samples:
         if isinstance(index, int):
             return self.checked[index]
-        return replace(self, graphs=self.graphs[index], checked=self.checked[index])
+        return replace(self, things=self.things[index], checked=self.checked[index])
 
     def __repr__(self) -> str:
         valid = sum(reason is None for reason in self.reasons)
-        return f"Samples({len(self):,} molecules, {valid:,} valid)"
+        return f"Samples({len(self):,} {self.spec.modality.things}, {valid:,} valid)"
+
+    @property
+    def graphs(self) -> list[Graph]:
+        """What the network made; InputError where it makes strings."""
+        if not isinstance(self.spec.modality, Graphs):
+            raise InputError(
+                "this model makes strings of tokens, no graphs: samples.texts has them"
+            )
+        return self.things
+
+    @property
+    def texts(self) -> list[str]:
+        """What the network wrote; InputError where it makes graphs."""
+        if not isinstance(self.spec.modality, Strings):
+            raise InputError("this model makes graphs, no texts: samples.smiles writes them")
+        return self.things
 
     @cached_property
     def molecules(self) -> list[Chem.Mol | None]:
@@ -83,13 +99,15 @@ class Samples:
 
     @cached_property
     def kept(self) -> list[bool]:
-        """Whether each graph has all that the constraints ask for."""
-        plan = self.plan
-        return [plan is None or kept(graph, plan) for graph in self.graphs]
+        """Whether each has all that the constraints ask for."""
+        plan, modality = self.plan, self.spec.modality
+        return [plan is None or modality.kept(thing, plan) for thing in self.things]
 
-    def metrics(self, training: Collection[str] | None = None) -> dict[str, float]:
-        """The validities, uniqueness and novelty (see ``metrics.validity``).
+    def metrics(self, training: Known | None = None) -> dict[str, float]:
+        """The validities, uniqueness and novelty (see ``metrics.validity``), or of texts what
+        ``metrics.text`` measures.
 
-        training: a set of canonical SMILES without stereochemistry; None leaves novelty undefined.
+        training: a set of canonical SMILES without stereochemistry, None leaves novelty undefined;
+        of texts a ``metrics.text.Reference``, None leaves what it is needed for.
         """
-        return measure(self.graphs, self.spec.vocabulary, training)
+        return self.spec.modality.measure(self.things, training)

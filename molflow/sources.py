@@ -8,7 +8,6 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.chem.molecule import build
 from molflow.errors import InputError
 from molflow.metrics.attempts import Attempt, read_raw, without_molecule
 from molflow.samples_file import SDF, Attempts, Failure, Row, collect, judged, kind_of
@@ -67,7 +66,7 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
     def heard(failure: Failure) -> None:
         tell(failure)
         if made.checked[failure.index].mol is None and len(pictures) < PICTURED:
-            _keep(pictures, failure.index, build(made.graphs[failure.index], made.spec.vocabulary))
+            _keep(pictures, failure.index, made.spec.modality.sketch(made.things[failure.index]))
 
     attempts = collect(_rows(made), heard)
     shares = made.metrics(None)
@@ -100,5 +99,4 @@ def _count(share: float, n: int) -> int | None:
 
 def _keep(pictures: dict[int, Chem.Mol], index: int, mol: Chem.Mol | None) -> None:
     if mol is not None and mol.GetNumAtoms():
-        mol.UpdatePropertyCache(strict=False)
         pictures[index] = mol

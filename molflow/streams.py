@@ -10,9 +10,12 @@ import torch
 
 from molflow.datasets.batches import Batches, padding_widths
 from molflow.datasets.loaders import Batch, Indices, MoleculeDataset, collate
+from molflow.datasets.tokens import TokenBatch, TokenDataset, collate_tokens
 from molflow.flow.state import State
 from molflow.graph.parts import draw_parts, fragments_first, renumbered, renumbered_parts
 from molflow.graph.state import clean_state
+from molflow.sequence.parts import draw_shown
+from molflow.sequence.state import token_state
 
 PARTS = 1
 """Sets the random numbers of the shown parts apart from those of the shuffling."""
@@ -53,10 +56,15 @@ class GraphStream:
         given = {"atoms": parts.given_atoms(), "pairs": parts.given_pairs()}
         return state.hold({name: torch.from_numpy(mask) for name, mask in given.items()})
 
-    def states(self, indices: Indices) -> State:
-        """x_1 of the molecules at ``indices`` of the packed data, padded to the largest of the data
-        set, nothing given."""
-        return self._state(collate(self.dataset.packed, indices, self.dataset.max_atoms))
+    def sizes(self, indices: Indices) -> Indices:
+        """The sizes of the molecules at ``indices`` of the packed data."""
+        return self.dataset.packed.sizes[indices].astype(np.int64)
+
+    def states(self, indices: Indices, width: int | None = None) -> State:
+        """x_1 of the molecules at ``indices`` of the packed data, padded to ``width`` atoms, those
+        of the largest of the data set by default; nothing given."""
+        width = self.dataset.max_size if width is None else width
+        return self._state(collate(self.dataset.packed, indices, width))
 
     def _state(self, batch: Batch) -> State:
         vocabulary = self.dataset.vocabulary
@@ -66,3 +74,40 @@ class GraphStream:
             torch.from_numpy(batch.sizes),
             (len(vocabulary.atoms), len(vocabulary.bonds)),
         )
+
+
+@dataclass(frozen=True)
+class TokenStream:
+    """Training strings as clean states, all padded to the longest: the same as ``GraphStream``.
+
+    shown: the share of examples of which some tokens are given (see ``sequence.parts``).
+    """
+
+    dataset: TokenDataset
+    batch_size: int
+    seed: int
+    shown: float = 0.0
+
+    def batch(self, step: int, rank: int, world: int) -> State:
+        """x_1 of one batch."""
+        batch = self.dataset.batch(self.batch_size, self.seed, step, rank, world)
+        state = self._state(batch)
+        if self.shown == 0:
+            return state
+        random = np.random.default_rng([self.seed, step, rank, PARTS])
+        given = draw_shown(batch.lengths, batch.tokens.shape[1], self.shown, random)
+        return state.hold({"tokens": torch.from_numpy(given)})
+
+    def sizes(self, indices: Indices) -> Indices:
+        """The lengths of the strings at ``indices`` of the packed data."""
+        return self.dataset.packed.lengths[indices]
+
+    def states(self, indices: Indices, width: int | None = None) -> State:
+        """x_1 of the strings at ``indices`` of the packed data, padded to ``width`` tokens, those
+        of the longest of the data set by default; nothing given."""
+        width = self.dataset.max_size if width is None else width
+        return self._state(collate_tokens(self.dataset.packed, indices, width))
+
+    def _state(self, batch: TokenBatch) -> State:
+        ids, lengths = torch.from_numpy(batch.tokens), torch.from_numpy(batch.lengths)
+        return token_state(ids, lengths, self.dataset.vocabulary.classes)

@@ -21,24 +21,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from molflow.build import dataset_of
-from molflow.chem.molecule import check_many
+from molflow.build import build_stream, dataset_of
 from molflow.chem.objective import Objective
 from molflow.console import atomic_write, progress
 from molflow.datasets.store import cache_folder
+from molflow.errors import InputError
 from molflow.flow.guidance import look_ahead
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.samplers import decoded
 from molflow.flow.state import Fields, State
 from molflow.graph.soft import SoftGraphNet
-from molflow.graph.state import to_graphs
+from molflow.modality import Graphs
 from molflow.oracle import Oracle
 from molflow.scores import Remembered
-from molflow.streams import GraphStream
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
     from molflow.guides import Guide
+    from molflow.streams import GraphStream, TokenStream
 
 FORMAT = 1
 MOLECULES, HELD_OUT = 8_000, 1_000
@@ -105,8 +105,8 @@ def fit(generator: Generator, guide: Guide) -> Surrogate:
     held_out = random.permutation(data.splits["valid"])[:HELD_OUT]
     # What an objective says for a fit is forgotten: a fit that is read back leaves the same calls.
     scorer = _objective(guide) or guide.scorer
-    oracle = Oracle(scorer, generator.spec.vocabulary, guide.invalid)
-    looks = _Looks(generator, guide, GraphStream(data, BATCH, SEED), oracle)
+    oracle = Oracle(scorer, generator.spec.modality, guide.invalid)
+    looks = _Looks(generator, guide, build_stream(data, BATCH, SEED), oracle)
     net = _fitted(generator, *looks.at(train))
     x, y = looks.at(held_out)
     with torch.no_grad():
@@ -121,7 +121,7 @@ class _Looks:
 
     generator: Generator
     guide: Guide
-    stream: GraphStream
+    stream: GraphStream | TokenStream
     oracle: Oracle
 
     def at(self, indices: NDArray[np.int64]) -> tuple[State, Tensor]:
@@ -144,7 +144,8 @@ class _Looks:
         return mu, self._told(mu)
 
     def _told(self, mu: State) -> Tensor:
-        checked = check_many(to_graphs(mu), self.generator.spec.vocabulary)
+        modality = self.generator.spec.modality
+        checked = modality.check(modality.things_of(mu))
         names, rows = outputs(self.guide), []
         for scored in self.oracle.judge(checked):
             # What is no molecule has no merit in any component.
@@ -164,9 +165,13 @@ def _joined(states: list[State]) -> State:
 
 
 def _network(generator: Generator, outputs: int) -> SoftGraphNet:
+    modality = generator.spec.modality
+    if not isinstance(modality, Graphs):
+        raise InputError("guidance=surrogate: reads graphs, and this model makes strings of tokens")
+    classes = modality.classes["atoms"], modality.classes["pairs"]
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
-        net = SoftGraphNet(generator.spec.classes, generator.spec.max_atoms, outputs)
+        net = SoftGraphNet(classes, generator.spec.max_size, outputs)
     return net.to(generator.device)
 
 

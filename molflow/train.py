@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
 from molflow.console import atomic_write, for_json, run_program, table
+from molflow.datasets.names import OF_TOKENS
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, LOSS, METRICS, PICTURE, RECORD
+from molflow.files import CHECKPOINT, LOSS, METRICS, RECORD
 
 if TYPE_CHECKING:
+    from molflow.build import Dataset
     from molflow.callbacks import Trial
     from molflow.checkpoint import ModelSpec
-    from molflow.datasets.loaders import MoleculeDataset
+    from molflow.modality import Known
     from molflow.module import FlowModule
-    from molflow.streams import GraphStream
+    from molflow.streams import GraphStream, TokenStream
 
 OWN_FOLDER = ("out", "resume")
 PATHS = ("dataset.path", "checkpoint")
 HELD_OUT = 2048
 LAST_SAMPLE = 1000
 LAST_STEPS = 50
+SHOWN = 24
 FEW_STEPS = (1, 2, 4)
 
 
@@ -89,12 +92,19 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     """Prepares the data, trains, and says what was reached and how to sample from it."""
     import pytorch_lightning as pl
 
-    from molflow.build import build_dataset, build_module, build_network, build_spec, load_parent
-    from molflow.streams import GraphStream
+    from molflow.build import (
+        build_dataset,
+        build_module,
+        build_network,
+        build_spec,
+        build_stream,
+        known_of,
+        load_parent,
+    )
     from molflow.trainer import checkpoint_to_resume, fit, make_trainer, wants_compilation
 
     dataset = build_dataset(config.dataset)
-    stream = GraphStream(dataset, config.trainer.batch_size, config.seed, config.flow.shown)
+    stream = build_stream(dataset, config.trainer.batch_size, config.seed, config.flow.shown)
     spec = build_spec(config, dataset)
     pl.seed_everything(config.seed, verbose=False)
     net = build_network(spec)
@@ -109,7 +119,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
             say_finished(config.resume, resumed.step, resumed.minutes)
             return
         checkpoint = resumed.path
-    trial = make_trial(config, spec, dataset, stream)
+    trial = make_trial(config, spec, dataset, stream, known_of(dataset))
     if wants_compilation(config.trainer, config.flow.distill):
         module.compile_networks()
     trainer = make_trainer(config, trial)
@@ -121,7 +131,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         conclude(config, module, trial)
 
 
-def require_same_data(folder: str, dataset: MoleculeDataset) -> None:
+def require_same_data(folder: str, dataset: Dataset) -> None:
     """InputError where the molecules are not those that the run in ``folder`` began with."""
     before = read_record(folder).get("data")
     if before != fingerprint(dataset):
@@ -130,21 +140,28 @@ def require_same_data(folder: str, dataset: MoleculeDataset) -> None:
         )
 
 
-def fingerprint(dataset: MoleculeDataset) -> str:
+def fingerprint(dataset: Dataset) -> str:
     """The name of the prepared data, which tells their content and how they were prepared."""
-    return dataset.report.parent.name
+    if dataset.report is not None:
+        return dataset.report.parent.name
+    from hashlib import sha256
+
+    return f"{dataset.name}-{sha256(dataset.packed.ids.tobytes()).hexdigest()[:16]}"
 
 
 def make_trial(
-    config: TrainConfig, spec: ModelSpec, dataset: MoleculeDataset, stream: GraphStream
+    config: TrainConfig,
+    spec: ModelSpec,
+    dataset: Dataset,
+    stream: GraphStream | TokenStream,
+    known: Known,
 ) -> Trial:
-    """The trial on the first held-out molecules and against the training set's SMILES."""
+    """The trial on the first held-out examples and against what is known of the training set."""
     from molflow.callbacks import Trial
 
     held_out, size = dataset.splits["valid"][:HELD_OUT], config.trainer.batch_size
     batches = [stream.states(held_out[k : k + size]) for k in range(0, len(held_out), size)]
-    training = frozenset(dataset.smiles("train"))
-    return Trial(spec, batches, training, Path(config.out), config.trainer.sample_every)
+    return Trial(spec, batches, known, Path(config.out), config.trainer.sample_every)
 
 
 def say_finished(folder: str, step: int, minutes: float) -> None:
@@ -159,7 +176,7 @@ def is_main_process() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
-def write_record(config: TrainConfig, arguments: list[str], dataset: MoleculeDataset) -> None:
+def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) -> None:
     """run.json: arguments, configuration, what was left out of the data, versions."""
     from importlib.metadata import version
 
@@ -175,20 +192,22 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: MoleculeDat
         path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def introduce(config: TrainConfig, dataset: MoleculeDataset, parameters: int) -> None:
+def introduce(config: TrainConfig, dataset: Dataset, parameters: int) -> None:
     """What is about to be trained, on what."""
+    from molflow.modality import modality_of
     from molflow.trainer import wants_bf16, wants_compilation
 
     counts = ", ".join(f"{len(indices):,} {name}" for name, indices in dataset.splits.items())
     print(f"data:    {dataset.name}: {counts}")
     if dataset.dropped:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
-        print(f"left out: {reasons}; listed in {dataset.report}")
-    print(f"atoms:   {' '.join(dataset.vocabulary.atoms)}; at most {dataset.max_atoms}")
+        print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
+    print(f"made of: {modality_of(dataset.vocabulary).describe(dataset.max_size)}")
     precision = "bf16" if wants_bf16(config.trainer) else "fp32"
     compiled = wants_compilation(config.trainer, config.flow.distill)
     note = ", compiled (the first step takes a minute)" if compiled else ""
-    print(f"network: {parameters:,} parameters, {config.dataset.order} order, {precision}{note}")
+    order = "" if config.dataset.name in OF_TOKENS else f", {config.dataset.order} order"
+    print(f"network: {parameters:,} parameters{order}, {precision}{note}")
     print(f"folder:  {config.out}", flush=True)
 
 
@@ -210,20 +229,18 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
         raise KeyboardInterrupt
     counts = (*FEW_STEPS, LAST_STEPS) if trial.spec.flow_map else (LAST_STEPS,)
     show_last_sample(folder, module, trial, counts)
-    print(f"look at:  {folder / PICTURE} {folder / LOSS}")
     print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={counts[0]}")
 
 
 def show_last_sample(folder: Path, module: FlowModule, trial: Trial, counts: Sequence[int]) -> None:
-    """Molecules of the averaged weights at each of ``counts`` steps: metrics.json, a table, and a
-    picture of those of the first."""
+    """What the averaged weights make in each of ``counts`` steps: metrics.json, a table, and those
+    of the first for people."""
     from molflow.generator import Generator
-    from molflow.pictures import draw_molecules
+    from molflow.pictures import show
 
     generator = Generator(module.average.module.eval(), trial.spec)
     made = [generator.sample(LAST_SAMPLE, k, seed=module.seed) for k in counts]
-    with atomic_write(folder / PICTURE) as path:
-        draw_molecules(made[0][:24], path)
+    shown = show(made[0][:SHOWN], folder)
     metrics = [samples.metrics(trial.training) for samples in made]
     rows = [
         {"n": LAST_SAMPLE, "steps": k, "method": samples.walk.method, "metrics": for_json(found)}
@@ -233,7 +250,8 @@ def show_last_sample(folder: Path, module: FlowModule, trial: Trial, counts: Seq
         path.write_text(json.dumps({"samples": rows}, indent=1) + "\n")
     columns = [f"{row['steps']} {row['method']}" for row in rows]
     shares = [[name, *(found[name] for found in metrics)] for name in metrics[0]]
-    table(f"{LAST_SAMPLE:,} molecules", ("share", *columns), shares)
+    table(f"{LAST_SAMPLE:,} {trial.spec.modality.things}", ("number", *columns), shares)
+    print(f"look at:  {shown} {folder / LOSS}")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ SYMBOLS = 8
 MAX_LENGTH = 9
 TINY = ModelSpec(
     vocabulary=Vocabulary(("C", "N", "O")),
-    max_atoms=4,
+    max_size=4,
     size_law=(0.0, 0.25, 0.25, 0.25, 0.25),
     width=16,
     pair_width=8,
@@ -157,7 +157,7 @@ def tiny_spec(data: DatasetConfig | None = None, **changes: Any) -> ModelSpec:
         spec = replace(
             spec,
             vocabulary=dataset.vocabulary,
-            max_atoms=dataset.max_atoms,
+            max_size=dataset.max_size,
             size_law=tuple(dataset.size_law().tolist()),
             dataset=vars(data).copy(),
         )

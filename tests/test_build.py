@@ -9,7 +9,7 @@ import torch
 
 from molflow import build
 from molflow.config import DatasetConfig, FlowConfig, SampleConfig, TrainConfig
-from molflow.datasets import qm9, smiles_file
+from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.flow.flow_map import euler_step, flow_map
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.samplers import heun_step
@@ -52,18 +52,22 @@ def test_the_law_of_times_has_the_mean_and_the_spread_of_the_configuration():
 def loaders(monkeypatch) -> dict:
     """Loaders that make nothing but accept what the real ones accept."""
     doubles = {}
-    for name, module in {"qm9": qm9, "smiles_file": smiles_file}.items():
+    for module in (guacamol, moses, qm9, smiles_file, text, zinc250k):
+        name = module.__name__.rpartition(".")[2]
         doubles[name] = create_autospec(module.load, return_value=name)
         monkeypatch.setattr(module, "load", doubles[name])
+    doubles["text8"] = create_autospec(text.load_text8, return_value="text8")
+    monkeypatch.setattr(text, "load_text8", doubles["text8"])
+    monkeypatch.setattr(build, "tokenised", lambda name, molecules, scheme: (name, molecules))
     return doubles
 
 
 def test_every_dataset_of_the_configuration_has_its_own_loader(loaders):
     names = keys(DatasetConfig)["name"].choices
-    assert {build.build_dataset(DatasetConfig(name=name, path="x.csv")) for name in names} == set(
-        loaders
-    )
-    assert set(names) == set(loaders)
+    made = {name: build.build_dataset(DatasetConfig(name=name, path="x.csv")) for name in names}
+    assert made.pop("qm9_smiles") == ("qm9_smiles", "qm9")
+    assert made.pop("smiles_tokens") == ("smiles_tokens", "smiles_file")
+    assert made == {name: name for name in loaders}
 
 
 @pytest.mark.parametrize("name", ["qm9", "smiles_file"])
@@ -104,7 +108,7 @@ def spec(tmp_path):
 
 def test_the_law_of_sizes_sums_to_one_over_the_training_sizes(spec):
     made = spec()
-    assert len(made.size_law) == made.max_atoms + 1
+    assert len(made.size_law) == made.max_size + 1
     assert sum(made.size_law) == pytest.approx(1, abs=1e-12)
     assert made.size_law[0] == 0
 
@@ -119,7 +123,8 @@ def test_only_a_canonical_order_has_positions(spec, order, positions):
 def test_the_network_has_the_classes_of_its_vocabulary(spec):
     made = spec()
     net = build.build_network(made)
-    assert (net.atoms_out.out_features, net.pairs_out.out_features) == made.classes
+    widths = {"atoms": net.atoms_out.out_features, "pairs": net.pairs_out.out_features}
+    assert widths == made.modality.classes
 
 
 def test_the_posterior_of_cross_entropy_is_the_softmax_of_the_output(random_graphs):

@@ -94,7 +94,7 @@ class At(pl.Callback):
 @pytest.fixture
 def spec(tiny_spec: Callable[..., ModelSpec]) -> ModelSpec:
     """Of one or two atoms of two kinds."""
-    return tiny_spec(vocabulary=Vocabulary(("C", "O")), max_atoms=2, size_law=(0.0, 0.5, 0.5))
+    return tiny_spec(vocabulary=Vocabulary(("C", "O")), max_size=2, size_law=(0.0, 0.5, 0.5))
 
 
 @pytest.fixture

@@ -188,7 +188,7 @@ def test_at_time_0_the_states_are_the_noise_of_the_prior(of_a_file):
 
 
 def test_one_atom_alone_has_no_pairs_to_measure(tiny_spec, network):
-    spec = tiny_spec(max_atoms=1, size_law=(0.0, 1.0))
+    spec = tiny_spec(max_size=1, size_law=(0.0, 1.0))
     generator = Generator(network(spec).eval(), spec)
     means = measure(CheckConfig(n=3, grid=1), generator, None)
     assert math.isnan(means["semigroup", "pairs", 0.0, 1.0])

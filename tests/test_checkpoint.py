@@ -17,6 +17,7 @@ from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import load
+from molflow.sequence.vocabulary import TokenVocabulary
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def spec(tiny_spec) -> ModelSpec:
     """Of up to three atoms, with charges, in canonical order."""
     return tiny_spec(
         vocabulary=Vocabulary(("C", "N", "N+", "O-", "O")),
-        max_atoms=3,
+        max_size=3,
         size_law=(0.0, 0.25, 0.25, 0.5),
         width=8,
         pair_width=4,
@@ -128,18 +129,19 @@ def test_a_configuration_that_is_not_text_is_named(model):
     ("changes", "message"),
     [
         ({"format": None}, "format is missing"),
-        ({"format": 2}, "format is 2, this version reads 1"),
+        ({"format": 3}, "format is 3, this version reads 1 and 2"),
         ({"heads": None}, "heads is missing"),
         ({"width": 0}, "width is 0, not a count"),
         ({"depth": "six"}, "depth is 'six', not a count"),
-        ({"heads": 3}, "width 8 is no multiple of heads 3"),
+        ({"heads": 3}, "width 8 is no multiple of 3, for so many heads"),
         ({"positions": 1}, "positions is 1, not a bool"),
         ({"dataset": "qm9"}, "dataset is 'qm9', not a dict"),
         ({"prior_scale": -1}, "prior_scale is -1, not a positive number"),
         ({"prior_scale": float("nan")}, "prior_scale is nan, not a positive number"),
-        ({"max_atoms": 4}, "size_law is no law of 0 to max_atoms=4 atoms"),
-        ({"size_law": [0, 0.5, 0.5, 0.5]}, "size_law is no law of 0 to max_atoms=3 atoms"),
-        ({"size_law": [0.5, 0, 0, 0.5]}, "size_law has molecules without atoms"),
+        ({"max_size": 4}, "size_law is no law of sizes from 0 to max_size=4"),
+        ({"pair_width": 0}, "pair_width is 0, not a count"),
+        ({"size_law": [0, 0.5, 0.5, 0.5]}, "size_law is no law of sizes from 0 to max_size=3"),
+        ({"size_law": [0.5, 0, 0, 0.5]}, "size_law has things of size 0"),
         ({"size_law": 7}, "vocabulary or size_law: TypeError("),
         ({"vocabulary": {"atoms": ["C"]}}, "vocabulary or size_law: KeyError('bonds')"),
         ({"vocabulary": {"atoms": ["c"], "bonds": [], "charged": True}}, "bonds ()"),
@@ -206,7 +208,7 @@ def test_a_tensor_too_many_is_named(model):
         ({"width": 10**30}, f"width is {10**30} there, more than they have room for"),
         ({"pair_width": 10**12}, "pair_width is 1000000000000 there, more than"),
         ({"depth": 10**9}, "depth is 1000000000 there, more than"),
-        ({"max_atoms": 10**6, "size_law": [0, 1] + [0] * (10**6 - 1)}, "max_atoms is 1000000 "),
+        ({"max_size": 10**6, "size_law": [0, 1] + [0] * (10**6 - 1)}, "max_size is 1000000 "),
         ({"width": 16}, "is (3, 8) instead of (3, 16): another vocabulary or size"),
         ({"depth": 2}, "blocks.1.norm_attention.read.weight is missing"),
     ],
@@ -228,7 +230,20 @@ def test_numbers_that_the_weights_do_not_have_are_found_before_anything_is_built
 def test_weights_without_content_have_room_for_nothing(model):
     save_file({"empty": torch.zeros(10**12, 0)}, model / WEIGHTS)
     edit(model, width=10**12, heads=10**12)
-    assert error_of(model).endswith("max_atoms is 3 there, more than they have room for")
+    assert error_of(model).endswith("max_size is 3 there, more than they have room for")
+
+
+def test_a_model_of_format_1_is_read_with_its_largest_size(spec):
+    plain = spec.to_dict()
+    old = {**plain, "format": 1, "max_atoms": plain["max_size"]}
+    del old["max_size"]
+    assert ModelSpec.from_dict(old) == spec
+
+
+def test_a_model_of_strings_keeps_its_vocabulary(spec):
+    letters = TokenVocabulary(tuple(" ab"), "characters", end=True)
+    strings = replace(spec, vocabulary=letters, pair_width=None, heads=2)
+    assert ModelSpec.from_dict(json.loads(json.dumps(strings.to_dict()))) == strings
 
 
 @pytest.mark.parametrize("device", ["tpu9", "cuda:99", "meta", "", None])

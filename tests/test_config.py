@@ -18,6 +18,7 @@ from molflow.config import (
     to_plain,
     wants_help,
 )
+from molflow.datasets.names import NEEDS_A_FILE
 from molflow.errors import InputError
 from molflow.recipes import groups
 from molflow.schema import from_plain, keys
@@ -84,7 +85,8 @@ def test_an_override_beats_the_experiment():
     [f"{name}={file}" for name, (_, files) in groups("train").items() for file in files],
 )
 def test_every_group_file_composes(override):
-    needed = ["dataset.path=x.csv"] if override == "dataset=smiles_file" else []
+    needs = [f"dataset={name}" for name in NEEDS_A_FILE]
+    needed = ["dataset.path=x.csv"] if override in needs else []
     load_config("train", [override, *needed])
 
 
@@ -148,7 +150,10 @@ def test_a_misspelt_group_is_answered_with_the_group_meant():
 
 
 def test_a_misspelt_group_file_is_answered_with_the_files():
-    assert error_of("train", "dataset=qm8") == "dataset='qm8': one of qm9, smiles_file"
+    assert error_of("train", "dataset=qm8") == (
+        "dataset='qm8': one of guacamol, moses, qm9, qm9_smiles, smiles_file, smiles_tokens, text, "
+        "text8, zinc250k"
+    )
 
 
 def test_a_misspelt_value_is_answered_with_the_choices():
@@ -173,7 +178,13 @@ def test_a_misspelt_value_is_answered_with_the_choices():
         ("seed=1,2", "'seed=1,2': one value is needed"),
         ("model.heads=7", "model.width=128: must be a multiple of model.heads=7"),
         ("dataset=smiles_file", "dataset.path: dataset=smiles_file needs a file"),
-        ("dataset.path=x", "dataset.path='x': only with dataset=smiles_file"),
+        (
+            "dataset.path=x",
+            (
+                "dataset.path='x': only with dataset=smiles_file or smiles_tokens or text or "
+                "zinc250k or text8"
+            ),
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(override, message):

@@ -25,7 +25,7 @@ ATOMS = ("C", "C-", "N", "N+", "O", "O-", "O+", "F")
 def spec() -> ModelSpec:
     return ModelSpec(
         vocabulary=Vocabulary(ATOMS),
-        max_atoms=4,
+        max_size=4,
         size_law=LAW,
         width=16,
         pair_width=8,
@@ -87,7 +87,7 @@ def test_the_molecules_of_one_sample_differ(nine):
 def test_the_logits_of_a_molecule_do_not_depend_on_its_batch_in_single_precision(
     spec, perturbed, full_size
 ):
-    large = replace(spec, max_atoms=9, size_law=(0.0,) + (1 / 9,) * 9, width=128, pair_width=48)
+    large = replace(spec, max_size=9, size_law=(0.0,) + (1 / 9,) * 9, width=128, pair_width=48)
     net = perturbed(full_size(positions=True, dtype=torch.float32), size=0.05)
     generator = Generator(net, replace(large, depth=6, heads=8))
     crowd = generator.crowd(range(7), seed=0)
@@ -256,7 +256,7 @@ def test_an_amount_of_noise_out_of_range_is_named(generator):
 def test_at_the_default_size_in_single_precision_batches_change_one_molecule_in_1000_at_most(
     spec, perturbed
 ):
-    large = replace(spec, max_atoms=9, size_law=(0.0,) * 5 + (0.2,) * 5, width=128, pair_width=48)
+    large = replace(spec, max_size=9, size_law=(0.0,) * 5 + (0.2,) * 5, width=128, pair_width=48)
     net = build_network(replace(large, depth=6, heads=8))
     generator = Generator(perturbed(net, size=0.03), replace(large, depth=6, heads=8))
     together, apart = (

@@ -96,7 +96,7 @@ class Lively(nn.Module):
 def generator(perturbed) -> Generator:
     spec = ModelSpec(
         vocabulary=Vocabulary(("C", "N", "O", "F")),
-        max_atoms=4,
+        max_size=4,
         size_law=(0.0, 0.1, 0.2, 0.3, 0.4),
         width=16,
         pair_width=8,

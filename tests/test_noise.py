@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from molflow.chem.vocabulary import Vocabulary
+from molflow.modality import Graphs
 from molflow.noise import DRAWS, LOOKS, Crowd, draw_sizes
 
 LAW = (0.0, 0.1, 0.2, 0.3, 0.4)
-CLASSES = (8, 4)
+MODALITY = Graphs(Vocabulary(("C-", "C", "N-", "N", "N+", "O-", "O", "F")))
 
 
 def crowd(molecules: list[int], sizes: list[int], seed: int = 0, particles: int = 1) -> Crowd:
-    return Crowd(seed, np.array(molecules), np.array(sizes), CLASSES, particles)
+    return Crowd(seed, np.array(molecules), np.array(sizes), MODALITY, particles)
 
 
 def test_the_noise_of_a_molecule_depends_on_seed_index_and_size_alone():

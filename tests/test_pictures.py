@@ -9,6 +9,7 @@ from molflow.checkpoint import ModelSpec
 from molflow.chem.molecule import Vocabulary, check_many, read_smiles, to_graph
 from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state
+from molflow.modality import Graphs
 from molflow.pictures import CELL, GAP, TINTS, draw_molecules, draw_run, draw_trajectory, read_logs
 from molflow.samples import Samples
 
@@ -96,7 +97,7 @@ def one_hot(graph: Graph, sharpness: float):
 @pytest.mark.parametrize("steps", [1, 3, 50])
 def test_a_trajectory_is_drawn_whatever_the_steps_and_graphs(tmp_path, steps, graph):
     states = [(k / steps, one_hot(graph, 0), one_hot(graph, k / steps)) for k in range(steps + 1)]
-    draw_trajectory(states, VOCABULARY, tmp_path / "trajectory.png")
+    draw_trajectory(states, Graphs(VOCABULARY), tmp_path / "trajectory.png")
     assert Image.open(tmp_path / "trajectory.png").width == 1440
 
 

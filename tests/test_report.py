@@ -16,6 +16,7 @@ from rdkit import Chem
 from molflow.chem.molecule import Vocabulary, check_many, read_smiles, to_graph
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
+from molflow.modality import Graphs
 from molflow.report import Attempt, Ess, Measure, Quantity, Report, attempts, cards, write_report
 from molflow.report.binning import bin_values, front, ticks
 from molflow.report.charts import ess_chart, number, percent
@@ -361,7 +362,7 @@ def test_an_invalid_molecule_is_drawn_with_the_atom_at_fault_marked():
         Graph(np.array([], int), np.array([], int)),
     ]
     checked = check_many(graphs, vocabulary)
-    made = attempts(graphs, checked, vocabulary, [{}, {"score": 1.0}, {}])
+    made = attempts(graphs, checked, Graphs(vocabulary), [{}, {"score": 1.0}, {}])
     assert [one.reason for one in made] == ["valence: C 5 > 4 at atom 0", None, "empty"]
     assert [draw(one).count("<circle class=x") for one in made] == [1, 0, 0]
     assert [draw(one) != "" for one in made] == [True, True, False]

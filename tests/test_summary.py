@@ -33,7 +33,7 @@ def sampled(tiny_spec):
         graphs = [
             BROKEN if one is None else to_graph(read_smiles(one), spec.vocabulary) for one in smiles
         ]
-        asked = plan(parse_constraint(text), spec.vocabulary, spec.max_atoms) if text else None
+        asked = plan(parse_constraint(text), spec.vocabulary, spec.max_size) if text else None
         walk = Walk("flow_map", (0.0, 0.5, 1.0))
         checked = check_many(graphs, spec.vocabulary)
         return Samples(graphs, checked, spec, walk, 1.0, 1.0, plan=asked)
@@ -94,7 +94,7 @@ def test_diversity_counts_molecules_that_come_twice_and_nearness_does_not(sample
 
 def test_what_is_kept_is_counted_over_all_and_over_the_strictly_valid(sampled):
     samples = sampled(["CCO", "CCN", None, "OCCC"], "[*:1]CCO")
-    first = replace(samples, graphs=[samples.plan.scaffold.graph, *samples.graphs[1:]])
+    first = replace(samples, things=[samples.plan.scaffold.graph, *samples.graphs[1:]])
     kept = [False, True, False, False]
     run = Run(replace(first, plan=samples.plan))
     run.samples.__dict__["kept"] = kept
@@ -107,7 +107,7 @@ def test_what_is_kept_is_counted_over_all_and_over_the_strictly_valid(sampled):
 def test_without_a_scaffold_there_is_no_substructure_to_find(sampled):
     samples = sampled(["CCO", None])
     spec = samples.spec
-    asked = plan(parse_constraint(forbidden="N"), spec.vocabulary, spec.max_atoms)
+    asked = plan(parse_constraint(forbidden="N"), spec.vocabulary, spec.max_size)
     run = Run(replace(samples, plan=asked))
     assert run.substructure == [None, None]
     assert measure(run, None)["kept"] == 1

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from molflow import surrogate
 from molflow.build import dataset_of
+from molflow.chem.objective import parse_objective
 from molflow.flow.state import State
 from molflow.generator import Generator
 from molflow.graph.state import clean_state
 from molflow.oracle import Oracle
+from molflow.scores import Remembered
 from molflow.steer import guide
 from molflow.streams import GraphStream
 from molflow.surrogate import surrogate_for
@@ -70,7 +72,7 @@ def soft_looks(generator: Generator) -> torch.Tensor:
         torch.tensor([[0, 0, 1], [0, 1, 0]]),
         torch.tensor([[1, 0, 1], [1, 0, 0]]),
         torch.tensor([3, 2]),
-        generator.spec.classes,
+        tuple(generator.spec.modality.classes.values()),
     )
 
 
@@ -101,6 +103,14 @@ def test_a_fit_is_kept_and_read_back_to_the_bit(generator, fits, small):
     assert first.calls == second.calls > 0
     assert torch.equal(first(soft_looks(generator)), second(soft_looks(generator)))
     assert len(list(small.iterdir())) == 1
+
+
+def test_what_an_objective_said_for_a_fit_is_forgotten_so_that_a_kept_fit_leaves_the_same_calls(
+    generator,
+):
+    scores = Remembered(parse_objective("qed:max"))
+    assert surrogate_for(generator, guide("surrogate", scores)).calls > 0
+    assert scores.known == {}
 
 
 def test_two_fits_of_one_score_are_the_same(generator):

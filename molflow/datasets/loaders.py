@@ -53,6 +53,11 @@ class MoleculeDataset:
         """The size of the largest molecule of all splits."""
         return self.packed.max_atoms
 
+    @property
+    def max_size(self) -> int:
+        """The same, as models of all kinds call it."""
+        return self.max_atoms
+
     def smiles(self, split: str) -> list[str]:
         """The canonical SMILES without stereo of a split, in the order of its indices.
 

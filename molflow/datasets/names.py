@@ -11,12 +11,19 @@ DATASET_SPLITS = {
     "moses": ("standard",),
     "guacamol": ("standard",),
     "smiles_file": ("random",),
+    "qm9_smiles": QM9_SPLITS,
+    "smiles_tokens": ("random",),
+    "text": ("standard",),
+    "text8": ("standard",),
 }
 """The splits of each data set."""
 DATASETS = tuple(DATASET_SPLITS)
 SPLIT_NAMES = tuple(dict.fromkeys(name for names in DATASET_SPLITS.values() for name in names))
-FROM_A_FILE = ("smiles_file", "zinc250k")
+NEEDS_A_FILE = ("smiles_file", "smiles_tokens", "text")
+FROM_A_FILE = (*NEEDS_A_FILE, "zinc250k", "text8")
 """Data sets that `dataset.path` may name a file of."""
+OF_TOKENS = ("qm9_smiles", "smiles_tokens", "text", "text8")
+"""Data sets of strings, not graphs."""
 VOCABULARIES = ("charged", "stripped")
 
 

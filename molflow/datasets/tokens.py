@@ -93,25 +93,25 @@ class TokenDataset:
     molecules: Sequence[str] = ()
 
     @property
-    def max_length(self) -> int:
+    def max_size(self) -> int:
         """The length of the longest sequence of all splits."""
         return int(max(self.packed.lengths[part].max(initial=0) for part in self.splits.values()))
 
-    def length_law(self) -> NDArray[np.float64]:
-        """(max_length + 1,): the share of training sequences of n tokens at index n; sums to 1."""
+    def size_law(self) -> NDArray[np.float64]:
+        """(max_size + 1,): the share of training sequences of n tokens at index n; sums to 1."""
         lengths = self.packed.lengths[self.splits["train"]]
-        return np.bincount(lengths, minlength=self.max_length + 1) / len(lengths)
+        return np.bincount(lengths, minlength=self.max_size + 1) / len(lengths)
 
     def batch(
         self, batch_size: int, seed: int, step: int, rank: int = 0, world: int = 1
     ) -> TokenBatch:
-        """A training batch, padded to ``max_length``: a function of its arguments alone.
+        """A training batch, padded to ``max_size``: a function of its arguments alone.
 
         Epochs are reshuffled as `loaders.batch_indices` says.
         """
         train = self.splits["train"]
         chosen = train[batch_indices(len(train), batch_size, seed, step, rank, world)]
-        return collate_tokens(self.packed, chosen, self.max_length)
+        return collate_tokens(self.packed, chosen, self.max_size)
 
     def texts(self, split: str) -> list[str]:
         """What the sequences of a split say, in the order of its indices."""

@@ -13,13 +13,15 @@ valence  RDKit's SANITIZE_PROPERTIES alone passes
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import Checked, canonical_smiles, sanitise
 from molflow.chem.smiles import LONGEST
-from molflow.metrics.validity import NO_CLEANUP, NORMAL_VALENCE
+from molflow.metrics.validity import NO_CLEANUP, NORMAL_VALENCE, from_checked
 
 MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
 RECORD = 200_000
@@ -135,3 +137,17 @@ def _is_valence_valid(raw: Chem.Mol) -> bool:
 def without_molecule(checked: Checked) -> Checked:
     """The same, small enough to keep a million of."""
     return checked if checked.mol is None else replace(checked, mol=None)
+
+
+def measure_smiles(texts: Sequence[str], training: Collection[str] | None) -> dict[str, float]:
+    """`metrics.validity.measure` of SMILES: the same names, by the definitions above."""
+    attempts = [judge_smiles(text) for text in texts]
+    numbers = from_checked([one.checked for one in attempts], training)
+    n = len(attempts)
+    return {
+        "strict_valid": numbers.pop("strict_valid"),
+        "plain_valid": numbers.pop("plain_valid"),
+        "relaxed_valid": sum(one.relaxed for one in attempts) / n if n else nan,
+        "valence_valid": sum(one.valence for one in attempts) / n if n else nan,
+        **numbers,
+    }

@@ -115,6 +115,13 @@ def measure_text(texts: Sequence[str], reference: Reference) -> dict[str, float]
         "words_in_vocabulary": words_in_vocabulary(texts, reference.words),
         "bits_per_character": bits,
         "perplexity": 2**bits,
+        **variety(texts),
+    }
+
+
+def variety(texts: Sequence[str]) -> dict[str, float]:
+    """Those of `measure_text` that need no reference: entropy and distinct n-grams."""
+    return {
         "entropy": unigram_entropy(texts),
         **{f"distinct_{n}": distinct_ngrams(texts, n) for n in DISTINCT},
     }

@@ -14,8 +14,8 @@ from html import escape
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from molflow.chem.molecule import Checked, Vocabulary, build
-from molflow.graph.graph import Graph
+from molflow.chem.molecule import Checked
+from molflow.modality import Modality, Thing
 from molflow.report.values import Attempt
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ MARK = "#00FF00"
 
 
 def attempts(
-    graphs: Iterable[Graph],
+    things: Iterable[Thing],
     checked: Iterable[Checked],
-    vocabulary: Vocabulary,
+    modality: Modality,
     values: Sequence[Mapping[str, float]],
 ) -> list[Attempt]:
     """What was sampled, ready for a report: an invalid molecule is drawn as the network made it.
@@ -42,11 +42,8 @@ def attempts(
     The three run over the same molecules; values: name of a quantity -> number for each.
     """
     made = []
-    for graph, one, numbers in zip(graphs, checked, values, strict=True):
-        mol = one.mol
-        if mol is None and len(graph):
-            mol = build(graph, vocabulary).GetMol()
-            mol.UpdatePropertyCache(strict=False)
+    for thing, one, numbers in zip(things, checked, values, strict=True):
+        mol = modality.sketch(thing) if one.mol is None else one.mol
         made.append(Attempt(one.smiles, one.reason, mol, numbers))
     return made
 

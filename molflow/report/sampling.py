@@ -66,7 +66,7 @@ def sampling_report(config: SampleConfig, result: Result) -> Report:
         summary=_summary(config, result),
         table=_measures(result),
         quantities=[_filled(quantity, training, unguided) for quantity in quantities],
-        attempts=attempts(samples.graphs, samples.checked, samples.spec.vocabulary, rows),
+        attempts=attempts(samples.things, samples.checked, samples.spec.modality, rows),
         config=to_plain(config),
         guided=result.control is not None,
         ess=_ess(result),

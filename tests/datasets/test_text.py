@@ -56,8 +56,8 @@ def test_the_packed_sequences_of_a_split_are_its_windows(dataset: TextDataset) -
 
 
 def test_all_windows_have_one_length(dataset: TextDataset) -> None:
-    assert dataset.max_length == 4
-    assert dataset.length_law().tolist() == [0, 0, 0, 0, 1]
+    assert dataset.max_size == 4
+    assert dataset.size_law().tolist() == [0, 0, 0, 0, 1]
 
 
 def test_the_vocabulary_is_what_occurs_sorted(dataset: TextDataset) -> None:

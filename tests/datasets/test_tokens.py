@@ -52,12 +52,12 @@ def test_sequences_keep_the_row_of_their_source(dataset: TokenDataset) -> None:
 
 def test_the_length_law_counts_training_sequences_alone(dataset: TokenDataset) -> None:
     # Training lengths 7, 2, 1.
-    assert dataset.max_length == 7
-    assert dataset.length_law() == pytest.approx([0, 1 / 3, 1 / 3, 0, 0, 0, 0, 1 / 3])
+    assert dataset.max_size == 7
+    assert dataset.size_law() == pytest.approx([0, 1 / 3, 1 / 3, 0, 0, 0, 0, 1 / 3])
 
 
 def test_the_length_law_reaches_to_the_longest_of_all_splits() -> None:
-    law = tokenised("few", molecules([0, 3], [2], [1])).length_law()
+    law = tokenised("few", molecules([0, 3], [2], [1])).size_law()
     assert law.tolist() == [0, 0.5, 0.5, 0, 0, 0, 0, 0]
 
 
@@ -157,7 +157,7 @@ def test_tokens_of_qm9_are_its_canonical_smiles(qm9_digress: MoleculeDataset) ->
         qm9_digress.packed.ids[qm9_digress.splits["test"]].tolist()
     )
     # The longest: nine heavy atoms with brackets, bonds, branches and ring closures.
-    assert made.max_length == 22
+    assert made.max_size == 22
     assert made.vocabulary.classes == 30
 
 
