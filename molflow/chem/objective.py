@@ -51,19 +51,6 @@ class Component:
         weight = "" if self.weight == 1 else f"*{short(self.weight)}"
         return f"{self.property.name}:{self.transform.text}{weight}"
 
-    def value(self, mol: Chem.Mol) -> tuple[float, str | None]:
-        """The property's value, or nan and why there is none."""
-        try:
-            value = float(self.property.compute(mol))
-        except InputError:
-            raise  # The installation's fault, not the molecule's.
-        except Exception as error:
-            message = " ".join(f"{type(error).__name__}: {error}".split())
-            return math.nan, f"{self.property.name}: {message}"
-        if not math.isfinite(value):
-            return math.nan, f"{self.property.name}: {value}"
-        return value, None
-
 
 @dataclass(frozen=True)
 class Objective:
@@ -105,7 +92,7 @@ class Objective:
     def score(self, mol: Chem.Mol) -> Scored:
         """The score of a sanitised molecule; what a property raises is recorded as its error."""
         with rdBase.BlockLogs():
-            found = [component.value(mol) for component in self.components]
+            found = [component.property.value(mol) for component in self.components]
         values = tuple(value for value, _ in found)
         desirabilities = tuple(
             0.0 if math.isnan(value) else component.transform(value)

@@ -48,6 +48,22 @@ class Property:
     limits: tuple[float, float] = (-math.inf, math.inf)
     count: bool = False
 
+    def value(self, mol: Chem.Mol) -> tuple[float, str | None]:
+        """What ``compute`` gives, or nan and why there is no finite number.
+
+        InputError where this installation of RDKit cannot compute the property at all.
+        """
+        try:
+            value = float(self.compute(mol))
+        except InputError:
+            raise  # The installation's fault, not the molecule's.
+        except Exception as error:
+            message = " ".join(f"{type(error).__name__}: {error}".split())
+            return math.nan, f"{self.name}: {message}"
+        if not math.isfinite(value):
+            return math.nan, f"{self.name}: {value}"
+        return value, None
+
     @property
     def graded(self) -> bool:
         """Whether every value lies in [0, 1] and so grades itself."""
