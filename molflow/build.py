@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec
+from molflow.conditions import Standard, standardise
 from molflow.config import DatasetConfig, FlowConfig, TrainConfig
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.text import TextDataset
 from molflow.datasets.tokens import TokenDataset, tokenised
+from molflow.datasets.values import Values, property_values
 from molflow.errors import InputError
 from molflow.flow.distillation import (
     ECLD_DERIVED,
@@ -25,7 +28,7 @@ from molflow.flow.distillation import (
     ecld_loss,
     psd_loss,
 )
-from molflow.flow.flow_map import Posterior, euler_step, flow_map, posterior
+from molflow.flow.flow_map import Network, Posterior, euler_step, flow_map, posterior
 from molflow.flow.guidance import Reward
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.samplers import Step, heun_step, renoised
@@ -191,7 +194,36 @@ def known_of(dataset: Dataset) -> Known:
     return frozenset(dataset.smiles("train"))
 
 
-def build_spec(config: TrainConfig, dataset: Dataset) -> ModelSpec:
+@dataclass(frozen=True)
+class Context:
+    """What is told of molecules in training. standards: C properties. values: (M, C) of every
+    molecule of the packed data, standardised, nan where unknown; None for no property."""
+
+    standards: tuple[Standard, ...] = ()
+    values: Values | None = None
+
+    def __str__(self) -> str:
+        """Each property over the training molecules, and of how many molecules it is unknown."""
+        unknown = [] if self.values is None else np.isnan(self.values).sum(0).tolist()
+        return ", ".join(
+            f"{one}, unknown of {count:,}" if count else str(one)
+            for one, count in zip(self.standards, unknown, strict=True)
+        )
+
+
+def build_context(names: Sequence[str], dataset: Dataset) -> Context:
+    """These properties of every molecule, read from the cache where they lie ready."""
+    if not names:
+        return Context()
+    if not isinstance(dataset, MoleculeDataset):
+        raise InputError(f"model.condition={','.join(names)}: only for models of graphs")
+    values = property_values(dataset.packed, dataset.report.parent, names)
+    return Context(*standardise(names, values, dataset.splits["train"]))
+
+
+def build_spec(
+    config: TrainConfig, dataset: Dataset, condition: tuple[Standard, ...] = ()
+) -> ModelSpec:
     """What the trained model will carry beside its weights."""
     of_graphs = isinstance(dataset, MoleculeDataset)
     return ModelSpec(
@@ -208,6 +240,7 @@ def build_spec(config: TrainConfig, dataset: Dataset) -> ModelSpec:
         flow_map=config.flow.distill != "none",
         shown=config.flow.shown,
         dataset=vars(config.dataset).copy(),
+        condition=condition,
     )
 
 
@@ -226,23 +259,42 @@ def build_network(spec: ModelSpec) -> nn.Module:
         spec.depth,
         spec.heads,
         spec.positions,
+        len(spec.condition),
     )
 
 
 def build_stream(
-    dataset: Dataset, batch_size: int, seed: int, shown: float = 0.0
+    dataset: Dataset,
+    batch_size: int,
+    seed: int,
+    shown: float = 0.0,
+    context: Values | None = None,
 ) -> GraphStream | TokenStream:
-    """The training batches of ``dataset``."""
+    """The training batches of ``dataset``, with what is told of its molecules."""
     if isinstance(dataset, MoleculeDataset):
-        return GraphStream(dataset, batch_size, seed, shown)
+        return GraphStream(dataset, batch_size, seed, shown, context)
     return TokenStream(dataset, batch_size, seed, shown)
 
 
 def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
-    """Gives ``net`` the weights of a trained model; InputError where that is of another kind."""
+    """Gives ``net`` the weights of a trained model; InputError where that is of another kind.
+
+    A model with a condition starts from one of the same condition, means and spreads included; or
+    from one without any: those weights fit a network without, and what reads the condition, which
+    starts as 0, stays as it is, so that at first the two models are the same.
+    """
     folder = find_model(checkpoint)
-    require_same(f"checkpoint={checkpoint}: ", read_spec(folder), spec, PARENTAL)
-    load_weights(folder, net, spec.vocabulary)
+    parent = read_spec(folder)
+    place = f"checkpoint={checkpoint}: "
+    require_same(place, parent, spec, PARENTAL)
+    if parent.condition == spec.condition:
+        load_weights(folder, net, spec.vocabulary)
+        return
+    if parent.condition:
+        require_same(place, parent, spec, ["condition"])
+    without = build_network(parent)
+    load_weights(folder, without, spec.vocabulary)
+    net.load_state_dict({**net.state_dict(), **without.state_dict()})
 
 
 def require_same(place: str, there: ModelSpec, here: ModelSpec, names: Sequence[str]) -> None:
@@ -253,7 +305,7 @@ def require_same(place: str, there: ModelSpec, here: ModelSpec, names: Sequence[
             raise InputError(f"{place}{name} is {old!s:.90} there and {new!s:.90} here")
 
 
-def build_posterior(net: nn.Module, loss: str) -> Posterior:
+def build_posterior(net: Network, loss: str) -> Posterior:
     """mu_st: the softmax of the logits, or the output itself where the loss is a regression."""
     return net if loss == "mse" else posterior(net)
 
@@ -279,6 +331,7 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
         time_law=TIME_LAWS[flow.time_law](flow),
         prior_scale=flow.prior_scale,
         distillation=distillation,
+        withheld=flow.condition_dropout,
     )
     optimisation = Optimisation(
         steps=trainer.steps,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,7 +17,9 @@ from typing import Any, NoReturn
 import torch
 from torch import nn
 
+from molflow.chem.properties import PROPERTIES
 from molflow.chem.vocabulary import Vocabulary
+from molflow.conditions import Standard
 from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
@@ -26,7 +28,7 @@ from molflow.sequence.vocabulary import TokenVocabulary
 
 FORMAT = 2
 READABLE = (1, FORMAT)
-"""Format 1 calls the largest size max_atoms."""
+"""Format 1 calls the largest size max_atoms, and has no condition."""
 PRETRAINED = Path(__file__).parent / "pretrained"
 COUNTS = ("max_size", "width", "depth", "heads")
 KINDS = (("positions", bool), ("loss", str), ("flow_map", bool), ("dataset", dict))
@@ -45,6 +47,8 @@ class ModelSpec:
     dataset: name, path, split and vocabulary of the training data, to find them again.
     flow_map: whether it has learned to jump, off the diagonal s = t.
     shown: share of the training examples that showed a part clean, as constraints do.
+    condition: the properties that it was told of molecules in training, in the order of the
+    context of its states.
     """
 
     vocabulary: Vocabulary | TokenVocabulary
@@ -60,6 +64,7 @@ class ModelSpec:
     dataset: dict[str, Any]
     flow_map: bool = False
     shown: float = 0.0
+    condition: tuple[Standard, ...] = ()
 
     @property
     def modality(self) -> Modality:
@@ -79,7 +84,7 @@ class ModelSpec:
             known = " and ".join(map(str, READABLE))
             raise ValueError(f"format is {plain['format']!r}, this version reads {known}")
         if plain["format"] == 1 and "max_atoms" in plain:
-            plain = {**plain, "max_size": plain["max_atoms"]}
+            plain = {**plain, "max_size": plain["max_atoms"], "condition": []}
         missing = [field.name for field in fields(cls) if field.name not in plain]
         if missing:
             raise ValueError(f"{missing[0]} is missing")
@@ -89,6 +94,10 @@ class ModelSpec:
             values["size_law"] = tuple(float(p) for p in plain["size_law"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"vocabulary or size_law: {error!r}") from None
+        try:
+            values["condition"] = tuple(Standard(**one) for one in plain["condition"])
+        except TypeError as error:
+            raise ValueError(f"condition: {error!r}") from None
         _check(values)
         return cls(**values)
 
@@ -121,6 +130,20 @@ def _check(values: Mapping[str, Any]) -> None:
         raise ValueError(f"size_law is no law of sizes from 0 to max_size={values['max_size']}")
     if law[0] > 0:
         raise ValueError("size_law has things of size 0")
+    _check_condition(values["condition"])
+
+
+def _check_condition(standards: Sequence[Standard]) -> None:
+    for one in standards:
+        numbers = [one.mean, one.spread, one.low, one.high]
+        sound = all(isinstance(x, int | float) and math.isfinite(x) for x in numbers)
+        if not isinstance(one.name, str) or not sound or not one.low < one.high or one.spread <= 0:
+            raise ValueError(f"condition is {vars(one)}, not a name, mean, spread, low and high")
+        if one.name not in PROPERTIES:
+            raise ValueError(f"condition has {one.name!r}, no property that this version knows")
+    names = [one.name for one in standards]
+    if len(set(names)) < len(names):
+        raise ValueError(f"condition has a name twice: {', '.join(names)}")
 
 
 def save_model(folder: Path, net: nn.Module, spec: ModelSpec) -> None:

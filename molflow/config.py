@@ -26,6 +26,7 @@ from molflow.schema import COUNT, POSITIVE, Range, from_plain, key, section
 SEEDS = Range(0, 2**32 - 1)
 NOT_NEGATIVE = Range(0)
 FRACTION = Range(0, 1, open="high")
+INSIDE = Range(0, 1, open="low high")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class ModelConfig:
     pair_width: int = key(48, "channels of a pair of atoms", within=COUNT)
     depth: int = key(6, "blocks", within=COUNT)
     heads: int = key(8, "attention heads", within=COUNT)
+    condition: str = key("", "properties to ask for in sampling, such as qed,logp; empty is none")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class FlowConfig:
     time_spread: float = key(1.0, "standard deviation of logit t, as well", within=POSITIVE)
     shown: float = key(
         0.0, "share of examples that show a part, as constraints do", within=FRACTION
+    )
+    condition_dropout: float = key(
+        0.2, "share of examples that hide model.condition, to sample without it too", within=INSIDE
     )
     distill: str = key(
         "none",
@@ -174,6 +179,12 @@ class GuidanceConfig:
     )
     max_calls: int | None = key(
         None, "of the score while guiding; what comes later is worth invalid", within=COUNT
+    )
+    condition: str | None = key(
+        None, "values of the properties of model.condition, such as qed=0.6,logp=1.5"
+    )
+    weight: float = key(
+        1.0, "of that condition; all but 0 and 1 double the evaluations", within=NOT_NEGATIVE
     )
 
 

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,9 +20,11 @@ from torch import nn
 from molflow.build import GUIDES, LOSSES, build_network, build_posterior
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec, require_fit
 from molflow.chem.constraints import Constraint
+from molflow.conditions import Aim, make_aim
 from molflow.console import progress
 from molflow.errors import InputError
 from molflow.files import CONFIG
+from molflow.flow.conditioning import mixed
 from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
 from molflow.flow.restriction import restricted
@@ -88,6 +90,8 @@ class Generator:
         constraint: Constraint | None = None,
         prompt: str | None = None,
         guide: Guide | None = None,
+        condition: Mapping[str, float] | None = None,
+        weight: float = 1.0,
         batch_size: int = 512,
         noise: float = 1.0,
         temperature: float = 0.0,
@@ -100,14 +104,17 @@ class Generator:
         steps where the model has learned one, Euler steps otherwise. atoms: a number of atoms for
         all; by default sizes follow the training law. constraint: what all must have. prompt:
         of a model of strings, the text that all begin with, "_" where one is free. guide: toward
-        what to walk (``molflow.guide``). batch_size: particles at once. noise, temperature: see
+        what to walk (``molflow.guide``). condition: values of properties that the model was
+        trained with, all or some of them, as in {"qed": 0.6}; sizes do not follow it. weight: of
+        that condition, 0 is as if it were not given, more than 1 strengthens it; neither 0 nor 1
+        doubles the evaluations. batch_size: particles at once. noise, temperature: see
         ``walk.Walk``. times: between 0 and 1, to stop at; by default steps are of equal length.
         InputError names an argument out of its range.
         """
         require_positive(n=n, batch_size=batch_size)
         walk = self.walk(steps, method, noise, temperature, times, guide)
-        plan = self.plan(atoms, constraint, prompt)
-        crowd = self.crowd(range(n), seed, plan)
+        plan, aim = self.plan(atoms, constraint, prompt), self.aim(condition, weight)
+        crowd = self.crowd(range(n), seed, plan, aim)
         fitted = guide is not None and GUIDES[guide.method].fitted
         surrogate = surrogate_for(self, guide) if guide is not None and fitted else None
         started = time.perf_counter()
@@ -118,7 +125,9 @@ class Generator:
         sampled = time.perf_counter()
         checked = self.spec.modality.check(things)
         seconds = sampled - started, time.perf_counter() - sampled
-        return Samples(things, checked, self.spec, walk, *seconds, plan=plan, steering=steering)
+        return Samples(
+            things, checked, self.spec, walk, *seconds, plan=plan, steering=steering, aim=aim
+        )
 
     def _free(self, walk: Walk, crowd: Crowd, batch_size: int) -> list[Thing]:
         """The molecules of a crowd, in its order."""
@@ -156,7 +165,12 @@ class Generator:
         ]
 
     def trajectory(
-        self, n: int, walk: Walk, seed: int = 0, plan: Held | None = None
+        self,
+        n: int,
+        walk: Walk,
+        seed: int = 0,
+        plan: Held | None = None,
+        aim: Aim | None = None,
     ) -> list[tuple[float, State, State]]:
         """(t, x_t, mu_tt(x_t)) at every time of ``walk`` for molecules 0..n-1, on the CPU.
 
@@ -164,7 +178,7 @@ class Generator:
         constraints too; it is x_t on given variables and padding.
         """
         require_positive(n=n)
-        crowd, states = self.crowd(range(n), seed, plan), []
+        crowd, states = self.crowd(range(n), seed, plan, aim), []
         posterior = self.posterior_of(crowd)
         with torch.inference_mode():
             walks = self._walks(walk, crowd, batch_size=n)
@@ -220,7 +234,20 @@ class Generator:
         asked = None if constraint == Constraint() else constraint
         return self.spec.modality.plan(asked, prompt, self.spec.max_size)
 
-    def crowd(self, molecules: Sequence[int], seed: int, plan: Held | None = None) -> Crowd:
+    def aim(self, condition: Mapping[str, float] | None, weight: float = 1.0) -> Aim | None:
+        """How this model is asked for values of properties; InputError says why it cannot be.
+
+        None where nothing is asked for.
+        """
+        return make_aim(condition, weight, self.spec.condition)
+
+    def crowd(
+        self,
+        molecules: Sequence[int],
+        seed: int,
+        plan: Held | None = None,
+        aim: Aim | None = None,
+    ) -> Crowd:
         """The molecules of these indices with their sizes, by the training law as far as ``plan``
         allows."""
         require_whole(seed=seed)
@@ -231,7 +258,7 @@ class Generator:
             molecules, seed, law if plan is None else modality.conditioned(law, plan)
         )
         indices = np.array(molecules, np.int64)
-        return Crowd(int(seed), indices, sizes, modality, plan=plan)
+        return Crowd(int(seed), indices, sizes, modality, plan=plan, aim=aim)
 
     def start(self, crowd: Crowd, step: int = 0) -> State:
         """x_0, padded to the largest molecule; or the other draw of it that ``step`` renews by."""
@@ -239,11 +266,14 @@ class Generator:
         return prior(blank, crowd.normal(step), self.spec.prior_scale).to(self.device)
 
     def posterior_of(self, crowd: Crowd) -> Posterior:
-        """mu_{s,t}, without the classes that the crowd's constraints rule out."""
+        """mu_{s,t} toward what the crowd aims at, without the classes that its constraints rule
+        out."""
+        weight = 1.0 if crowd.aim is None else crowd.aim.weight
+        mu = build_posterior(mixed(self.net, weight), self.spec.loss)
         if crowd.plan is None:
-            return self.posterior
+            return mu
         allowed = self.spec.modality.allowed(crowd.plan)
-        return restricted(self.posterior, {k: v.to(self.device) for k, v in allowed.items()})
+        return restricted(mu, {k: v.to(self.device) for k, v in allowed.items()})
 
     def _walks(
         self, walk: Walk, crowd: Crowd, batch_size: int

@@ -61,6 +61,8 @@ def guided_walk(
             outcomes.append(outcome)
     steering = summarise(guide, walk.times, outcomes, oracle.asked, oracle.calls)
     steering = replace(steering, unasked=len(oracle.unasked))
+    if crowd.aim is not None:  # What guides count are posteriors.
+        steering = replace(steering, evaluations=crowd.aim.evaluations * steering.evaluations)
     if surrogate is not None:
         told = np.array([claims[i] for i in range(n)])
         steering = replace(steering, fit=surrogate.numbers(), claims=told)

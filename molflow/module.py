@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from molflow.errors import InputError
+from molflow.flow.conditioning import withhold
 from molflow.flow.flow_map import Network
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.state import Fields, State
@@ -63,7 +64,8 @@ class Distillation:
 class Objective:
     """What is minimised: ``loss`` averaged over examples, its fields added with ``weights``.
 
-    Without ``distillation`` the network learns the diagonal s = t alone.
+    Without ``distillation`` the network learns the diagonal s = t alone. withheld: the share of the
+    examples with a context that are shown without any of it (``flow.conditioning.withhold``).
     """
 
     loss: Loss
@@ -71,6 +73,7 @@ class Objective:
     time_law: TimeLaw
     prior_scale: float
     distillation: Distillation | None = None
+    withheld: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,12 @@ class Optimisation:
 
 @dataclass(frozen=True)
 class Draws:
-    """The random numbers of one batch: uniform (4, B) behind the times, standard normal noise."""
+    """The random numbers of one batch: uniform (4, B) behind the times, standard normal noise, and
+    uniform (B, C + 1) for what is withheld of a context of C numbers."""
 
     uniform: Tensor
     noise: Fields
+    context: Tensor | None = None
 
 
 def draws(x_1: State, seed: int, step: int, rank: int) -> Draws:
@@ -114,7 +119,12 @@ def draws(x_1: State, seed: int, step: int, rank: int) -> Draws:
         name: torch.randn(value.shape, generator=generator).to(value.device)
         for name, value in x_1.values.items()
     }
-    return Draws(torch.stack(shuffled).to(x_1.device), noise)
+    uniform = torch.stack(shuffled).to(x_1.device)
+    if x_1.context is None:
+        return Draws(uniform, noise)
+    examples, components = x_1.context.shape
+    known = torch.rand(examples, components + 1, generator=generator)
+    return Draws(uniform, noise, known.to(x_1.device))
 
 
 def _key(seed: int, step: int, rank: int) -> int:
@@ -169,6 +179,8 @@ class FlowModule(pl.LightningModule):
     def loss(self, net: Network, x_1: State, drawn: Draws) -> tuple[Tensor, dict[str, Tensor]]:
         """The scalar that training minimises, and the means that it is made of."""
         objective, distillation = self.objective, self.objective.distillation
+        if x_1.context is not None and drawn.context is not None:
+            x_1 = x_1.knowing(withhold(x_1.context, drawn.context, objective.withheld))
         off = 0 if distillation is None else round(distillation.share * len(x_1))
         above, on_diagonal = slice(0, off), slice(off, None)
         s = t = objective.time_law(drawn.uniform[0])

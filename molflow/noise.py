@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from molflow.conditions import Aim
 from molflow.flow.state import Fields, State
 from molflow.modality import Held, Modality
 
@@ -46,8 +47,8 @@ class Crowd:
     """Molecules that are sampled together, ``particles`` of each, those of one side by side.
 
     molecules: (G,) their indices. sizes: (G,) their numbers of atoms, or of tokens. modality: what
-    their states are of. plan: what is held of all. All numbers are for the variables that exist,
-    padded with 0 to the largest.
+    their states are of. plan: what is held of all. aim: what properties are asked for. All numbers
+    are for the variables that exist, padded with 0 to the largest.
     """
 
     seed: int
@@ -56,6 +57,7 @@ class Crowd:
     modality: Modality
     particles: int = 1
     plan: Held | None = None
+    aim: Aim | None = None
 
     def __len__(self) -> int:
         return len(self.molecules) * self.particles
@@ -74,8 +76,13 @@ class Crowd:
     def blank(self) -> State:
         """G * particles states with their masks; given variables are clean, noise goes elsewhere.
 
-        Atoms that are given by their number alone have the same places in all particles.
+        Atoms that are given by their number alone have the same places in all particles. What is
+        asked for is the context of every state.
         """
+        blank = self._blank()
+        return blank if self.aim is None else blank.knowing(self.aim.context(len(blank)))
+
+    def _blank(self) -> State:
         if self.plan is None:
             sizes = torch.from_numpy(np.repeat(self.sizes, self.particles))
             return self.modality.blank(sizes, int(self.sizes.max()))

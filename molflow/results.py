@@ -150,7 +150,7 @@ def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samp
         (folder / TRAJECTORY).unlink(missing_ok=True)
         return
     followed = min(config.n, FOLLOWED)
-    states = generator.trajectory(followed, samples.walk, config.seed, samples.plan)
+    states = generator.trajectory(followed, samples.walk, config.seed, samples.plan, samples.aim)
     with atomic_write(folder / TRAJECTORY) as path:
         draw_trajectory(states, generator.spec.modality, path)
 

@@ -16,6 +16,7 @@ from molflow.errors import InputError
 if TYPE_CHECKING:
     from molflow.checkpoint import ModelSpec
     from molflow.chem.constraints import Constraint
+    from molflow.conditions import Aim, Standard
     from molflow.generator import Generator
     from molflow.guides import Guide
     from molflow.metrics.similarity import References
@@ -71,6 +72,7 @@ class SampleTask:
     generator: Generator
     walk: Walk
     constraint: Constraint
+    aim: Aim | None = None
 
     def run(self, guide: Guide | None) -> Samples:
         """The molecules; ``guide`` changes neither their sizes nor the walk."""
@@ -83,6 +85,8 @@ class SampleTask:
             atoms=config.atoms,
             constraint=self.constraint,
             guide=guide,
+            condition=None if self.aim is None else self.aim.values,
+            weight=config.guidance.weight,
             batch_size=config.batch_size,
             noise=config.noise,
             temperature=config.temperature,
@@ -98,6 +102,8 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
             "was trained without shown parts (flow.shown=0): it keeps a scaffold, but has not "
             "learned to build on one"
         )
+    if task.aim is not None:
+        found += outside(task.aim, spec.condition)
     jumps = task.walk.method in ("flow_map", "renoised")
     if not spec.flow_map and (
         jumps or (guide is not None and guide.method in ("gradient", "surrogate"))
@@ -108,19 +114,31 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
     return found
 
 
+def outside(aim: Aim, standards: Sequence[Standard]) -> list[str]:
+    """Values that are asked for and lie outside the range of the training molecules."""
+    return [
+        f"was trained with {one}: {one.name}={aim.values[one.name]:g} lies outside, where it has "
+        "learned nothing"
+        for one in standards
+        if one.name in aim.values and not one.low <= aim.values[one.name] <= one.high
+    ]
+
+
 def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     """Loads the model and looks for every mistake that can be found before the sampling."""
     from molflow.chem.constraints import parse_constraint
+    from molflow.conditions import parse_condition
     from molflow.generator import load
 
     constraint = parse_constraint(config.scaffold, config.elements, config.forbidden)
-    times = read_times(config.times)
+    condition, times = parse_condition(config.guidance.condition), read_times(config.times)
     generator = load(config.checkpoint)
     walk = generator.walk(
         config.steps, config.method, config.noise, config.temperature, times, guide
     )
     generator.crowd(range(1), config.seed, generator.plan(config.atoms, constraint))
-    return SampleTask(config, generator, walk, constraint)
+    aim = generator.aim(condition, config.guidance.weight)
+    return SampleTask(config, generator, walk, constraint, aim)
 
 
 def carry_out(task: SampleTask, guide: Guide | None) -> Result:

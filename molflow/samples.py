@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 
 from molflow.checkpoint import ModelSpec
 from molflow.chem.molecule import Checked
+from molflow.conditions import Aim
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
 from molflow.guides import Steering
@@ -28,7 +29,7 @@ class Samples:
     things: what the network made, a graph or a text each. checked: what chemistry says of each.
     walk: how it was made. network_seconds, chemistry_seconds: wall time of the two parts; the
     scores that guidance asks for are in the first. plan: of the constraints. steering: what
-    guidance did.
+    guidance did. aim: what properties were asked for.
     """
 
     things: list[Thing]
@@ -39,11 +40,14 @@ class Samples:
     chemistry_seconds: float
     plan: Held | None = None
     steering: Steering | None = None
+    aim: Aim | None = None
 
     @property
     def evaluations(self) -> float:
         """Network evaluations per molecule."""
-        return self.walk.evaluations if self.steering is None else self.steering.evaluations
+        if self.steering is not None:
+            return self.steering.evaluations
+        return self.walk.evaluations * (1 if self.aim is None else self.aim.evaluations)
 
     def __len__(self) -> int:
         return len(self.things)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from molflow.datasets.batches import Batches, padding_widths
 from molflow.datasets.loaders import Batch, Indices, MoleculeDataset, collate
@@ -25,13 +26,15 @@ PARTS = 1
 class GraphStream:
     """Training molecules as clean states: a batch is a function of (seed, step, rank, world).
 
-    shown: the share of examples of which random parts are given (see ``graph.parts``).
+    shown: the share of examples of which random parts are given (see ``graph.parts``). context:
+    (M, C) numbers that are known of every molecule of the packed data, nan where one is not.
     """
 
     dataset: MoleculeDataset
     batch_size: int
     seed: int
     shown: float = 0.0
+    context: NDArray[np.float32] | None = None
 
     @cached_property
     def batches(self) -> Batches:
@@ -43,16 +46,17 @@ class GraphStream:
     def batch(self, step: int, rank: int, world: int) -> State:
         """x_1 of one batch, of one of a few shapes, the same for all ranks (see
         ``datasets.batches``)."""
-        chosen, width = self.batches.at(step, rank, world)
-        batch = collate(self.dataset.packed, self.dataset.splits["train"][chosen], width)
+        places, width = self.batches.at(step, rank, world)
+        chosen = self.dataset.splits["train"][places]
+        batch = collate(self.dataset.packed, chosen, width)
         if self.shown == 0:
-            return self._state(batch)
+            return self._state(batch, chosen)
         random = np.random.default_rng([self.seed, step, rank, PARTS])
         parts = draw_parts(batch.pairs, batch.sizes, self.shown, random)
         order = fragments_first(parts, batch.sizes, random)
         atoms, pairs = renumbered(batch.atoms, batch.pairs, order)
         parts = renumbered_parts(parts, order)
-        state = self._state(replace(batch, atoms=atoms, pairs=pairs))
+        state = self._state(replace(batch, atoms=atoms, pairs=pairs), chosen)
         given = {"atoms": parts.given_atoms(), "pairs": parts.given_pairs()}
         return state.hold({name: torch.from_numpy(mask) for name, mask in given.items()})
 
@@ -64,16 +68,19 @@ class GraphStream:
         """x_1 of the molecules at ``indices`` of the packed data, padded to ``width`` atoms, those
         of the largest of the data set by default; nothing given."""
         width = self.dataset.max_size if width is None else width
-        return self._state(collate(self.dataset.packed, indices, width))
+        return self._state(collate(self.dataset.packed, indices, width), indices)
 
-    def _state(self, batch: Batch) -> State:
+    def _state(self, batch: Batch, indices: Indices) -> State:
         vocabulary = self.dataset.vocabulary
-        return clean_state(
+        state = clean_state(
             torch.from_numpy(batch.atoms),
             torch.from_numpy(batch.pairs),
             torch.from_numpy(batch.sizes),
             (len(vocabulary.atoms), len(vocabulary.bonds)),
         )
+        if self.context is None:
+            return state
+        return state.knowing(torch.from_numpy(self.context[indices]))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from molflow.chem.holding import substructure_kept
+from molflow.chem.properties import PROPERTIES
 from molflow.metrics.similarity import (
     References,
     fingerprints,
@@ -104,6 +105,8 @@ def measure(
     kept, kept_valid: share of all attempts, and of the strictly valid ones, in which all that the
       constraints hold is in its place; substructure: share of the strictly valid ones in which
       RDKit finds the scaffold; where they are asked for
+    <property>_mean, <property>_off: of a property that a value is asked for, over distinct strictly
+      valid molecules: its mean, and the mean distance from that value
     evaluations: of the network, per molecule
     """
     return {
@@ -112,6 +115,7 @@ def measure(
         "internal_diversity": internal_diversity(fingerprints(run.valid[:DIVERSE])),
         **({} if references is None else {"nearest_training": _nearest(run, references)}),
         **_kept(run),
+        **_reached(run),
         "evaluations": float(run.samples.evaluations),
     }
 
@@ -142,6 +146,19 @@ def _kept(run: Run) -> dict[str, float]:
     }
     if samples.plan.scaffold.mol is not None:
         numbers["substructure"] = mean([bool(run.substructure[i]) for i in strict])
+    return numbers
+
+
+def _reached(run: Run) -> dict[str, float]:
+    if run.samples.aim is None:
+        return {}
+    mols = [run.samples[i].mol for i in run.distinct.values()]
+    numbers = {}
+    for name, asked in run.samples.aim.values.items():
+        values = [PROPERTIES[name].value(mol)[0] for mol in mols if mol is not None]
+        values = [value for value in values if not math.isnan(value)]
+        numbers[f"{name}_mean"] = mean(values)
+        numbers[f"{name}_off"] = mean([abs(value - asked) for value in values])
     return numbers
 
 

@@ -27,6 +27,11 @@ def print_result(config: SampleConfig, result: Result) -> None:
     else:
         _compare(f"{title}, guided toward {result.scorer.describe()}", result)
         _steering(result)
+    if samples.aim is not None:
+        print(
+            f"asked for: {samples.aim}; of each property, mean and mean distance (off) from the "
+            "value, over the distinct strictly valid molecules"
+        )
     if samples.plan is not None:
         print(
             "constraints: kept is the share of all attempts that have all that is held in its "

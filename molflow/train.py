@@ -16,7 +16,7 @@ from molflow.errors import InputError
 from molflow.files import CHECKPOINT, LOSS, METRICS, RECORD
 
 if TYPE_CHECKING:
-    from molflow.build import Dataset
+    from molflow.build import Context, Dataset
     from molflow.callbacks import Trial
     from molflow.checkpoint import ModelSpec
     from molflow.modality import Known
@@ -93,6 +93,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     import pytorch_lightning as pl
 
     from molflow.build import (
+        build_context,
         build_dataset,
         build_module,
         build_network,
@@ -101,11 +102,16 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         known_of,
         load_parent,
     )
+    from molflow.conditions import parse_names
     from molflow.trainer import checkpoint_to_resume, fit, make_trainer, wants_compilation
 
+    names = parse_names(config.model.condition)
     dataset = build_dataset(config.dataset)
-    stream = build_stream(dataset, config.trainer.batch_size, config.seed, config.flow.shown)
-    spec = build_spec(config, dataset)
+    context = build_context(names, dataset)
+    stream = build_stream(
+        dataset, config.trainer.batch_size, config.seed, config.flow.shown, context.values
+    )
+    spec = build_spec(config, dataset, context.standards)
     pl.seed_everything(config.seed, verbose=False)
     net = build_network(spec)
     if config.checkpoint is not None and config.resume is None:
@@ -125,7 +131,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     trainer = make_trainer(config, trial)
     if is_main_process():
         write_record(config, arguments, dataset)
-        introduce(config, dataset, sum(p.numel() for p in net.parameters()))
+        introduce(config, dataset, context, sum(p.numel() for p in net.parameters()))
     fit(trainer, module, checkpoint)
     if trainer.is_global_zero:
         conclude(config, module, trial)
@@ -192,7 +198,7 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
         path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def introduce(config: TrainConfig, dataset: Dataset, parameters: int) -> None:
+def introduce(config: TrainConfig, dataset: Dataset, context: Context, parameters: int) -> None:
     """What is about to be trained, on what."""
     from molflow.modality import modality_of
     from molflow.trainer import wants_bf16, wants_compilation
@@ -203,6 +209,8 @@ def introduce(config: TrainConfig, dataset: Dataset, parameters: int) -> None:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
         print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
     print(f"made of: {modality_of(dataset.vocabulary).describe(dataset.max_size)}")
+    if context.standards:
+        print(f"told:    {context}: mean±spread (range) in training")
     precision = "bf16" if wants_bf16(config.trainer) else "fp32"
     compiled = wants_compilation(config.trainer, config.flow.distill)
     note = ", compiled (the first step takes a minute)" if compiled else ""

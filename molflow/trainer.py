@@ -137,7 +137,7 @@ def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> R
             raise ValueError
     except Exception:  # whatever a damaged or foreign archive makes the reader stumble over
         raise InputError(f"{path}: truncated or not a checkpoint of molflow") from None
-    require_same(f"{path}: ", read_spec(folder), spec, (*PARENTAL, "size_law"))
+    require_same(f"{path}: ", read_spec(folder), spec, (*PARENTAL, "size_law", "condition"))
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     for name in wanted | tensors:
         there, here = tensors.get(name), wanted.get(name)

@@ -4,10 +4,12 @@ import inspect
 from dataclasses import replace
 from unittest.mock import create_autospec
 
+import numpy as np
 import pytest
 import torch
 
 from molflow import build
+from molflow.conditions import Standard
 from molflow.config import DatasetConfig, FlowConfig, SampleConfig, TrainConfig
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.flow.flow_map import euler_step, flow_map
@@ -118,6 +120,42 @@ def test_only_a_canonical_order_has_positions(spec, order, positions):
     made = spec(dataset=DatasetConfig(order=order))
     assert made.positions is positions
     assert build.build_network(made).positions is positions
+
+
+def test_a_model_is_told_the_standardised_properties_of_every_molecule(tmp_path):
+    path = tmp_path / "molecules.csv"
+    path.write_text("smiles\nC\nCC\nCCC\nCCCC\nCCCCC\nCO\nCCO\nCCCO\nCN\nCCN\n")
+    config = DatasetConfig("smiles_file", str(path), split="random", cache=str(tmp_path))
+    dataset = build.build_dataset(config)
+    context = build.build_context(["atoms"], dataset)
+    (atoms,) = context.standards
+    sizes = dataset.packed.sizes
+    assert atoms.mean == pytest.approx(sizes[dataset.splits["train"]].mean())
+    assert atoms.spread == pytest.approx(sizes[dataset.splits["train"]].std())
+    assert context.values[:, 0] == pytest.approx((sizes - atoms.mean) / atoms.spread, rel=1e-6)
+    made = build.build_spec(TrainConfig(dataset=config), dataset, context.standards)
+    assert made.condition == (atoms,)
+    assert build.build_network(made).condition.context.weight.shape == (128, 2)
+
+
+def test_what_a_model_is_told_says_of_how_many_molecules_it_is_unknown():
+    values = np.array([[0, np.nan], [0, 1], [1, np.nan]], np.float32)
+    standards = Standard("qed", 0.46, 0.08, 0.02, 0.67), Standard("sa", 4, 1, 2, 8.125)
+    assert str(build.Context(standards, values)) == (
+        "qed 0.46±0.08 (0.02 to 0.67), sa 4±1 (2 to 8.125), unknown of 2"
+    )
+
+
+def test_a_model_is_told_nothing_by_default(spec):
+    assert build.build_context((), None) == build.Context((), None)
+    assert spec().condition == ()
+    assert build.build_network(spec()).condition.context is None
+
+
+def test_a_run_hides_the_condition_as_often_as_it_is_told_to(spec):
+    config = TrainConfig(flow=FlowConfig(condition_dropout=0.35))
+    module = build.build_module(config, build.build_network(spec()), None)
+    assert module.objective.withheld == 0.35
 
 
 def test_the_network_has_the_classes_of_its_vocabulary(spec):

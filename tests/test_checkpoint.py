@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 import molflow
 from molflow.build import build_network
-from molflow.checkpoint import ModelSpec, load_weights, read_spec, save_model
+from molflow.checkpoint import PRETRAINED, ModelSpec, load_weights, read_spec, save_model
 from molflow.chem.vocabulary import Vocabulary
+from molflow.conditions import Standard
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import load
@@ -41,6 +42,9 @@ def model(tmp_path, spec, fresh) -> Path:
     return tmp_path
 
 
+QED = {"name": "qed", "mean": 0.5, "spread": 0.1, "low": 0.2, "high": 0.7}
+
+
 def edit(folder: Path, **changes: object) -> None:
     """Changes keys of config.json; None takes a key out."""
     values = json.loads((folder / CONFIG).read_text()) | changes
@@ -57,6 +61,36 @@ def error_of(folder: Path) -> str:
 
 def test_the_configuration_comes_back(model, spec):
     assert read_spec(model) == spec
+
+
+def test_what_the_model_was_told_in_training_comes_back(tmp_path, spec, fresh):
+    qed, logp = Standard("qed", 0.1 + 0.2, 1 / 3, 0.0, 0.7), Standard("logp", -1, 2.0, -7, 3.5)
+    told = replace(spec, condition=(qed, logp))
+    save_model(tmp_path, fresh(told), told)
+    assert molflow.load(tmp_path).spec == told
+
+
+def test_a_configuration_of_format_1_has_no_condition(model, spec):
+    edit(model, format=1, condition=None, max_size=None, max_atoms=spec.max_size)
+    assert molflow.load(model).spec == spec
+    edit(model, format=2, max_size=spec.max_size)
+    assert error_of(model).endswith("condition is missing")
+
+
+def test_the_released_model_is_of_format_1_and_is_read_as_it_is():
+    folder = PRETRAINED / "qm9"
+    assert json.loads((folder / CONFIG).read_text())["format"] == 1
+    model = molflow.load("qm9", "cpu")
+    assert model.spec.condition == ()
+    weights = load_file(folder / WEIGHTS)
+    assert {name: value.tolist() for name, value in model.net.state_dict().items()} == {
+        name: value.tolist() for name, value in weights.items()
+    }
+
+
+def test_weights_without_a_condition_are_not_those_of_a_model_with_one(model):
+    edit(model, condition=[QED])
+    assert error_of(model).endswith("condition.context.weight is missing")
 
 
 def test_the_weights_come_back_exactly(model, spec, fresh):
@@ -145,6 +179,14 @@ def test_a_configuration_that_is_not_text_is_named(model):
         ({"size_law": 7}, "vocabulary or size_law: TypeError("),
         ({"vocabulary": {"atoms": ["C"]}}, "vocabulary or size_law: KeyError('bonds')"),
         ({"vocabulary": {"atoms": ["c"], "bonds": [], "charged": True}}, "bonds ()"),
+        ({"condition": 7}, "condition: TypeError("),
+        ({"condition": ["qed"]}, "condition: TypeError("),
+        ({"condition": [{"name": "qed"}]}, "condition: TypeError("),
+        ({"condition": [QED | {"spread": 0}]}, "not a name, mean, spread, low and high"),
+        ({"condition": [QED | {"mean": "high"}]}, "not a name, mean, spread, low and high"),
+        ({"condition": [QED | {"low": 0.7}]}, "not a name, mean, spread, low and high"),
+        ({"condition": [QED | {"name": "qde"}]}, "'qde', no property that this version knows"),
+        ({"condition": [QED, QED]}, "condition has a name twice: qed, qed"),
         ({"loss": "cds"}, "loss is 'cds', this version knows cross_entropy, mse"),
     ],
 )

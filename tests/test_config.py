@@ -29,6 +29,7 @@ TEXT_KEYS = [
     "checkpoint",
     "dataset.smiles_column",
     "dataset.cache",
+    "model.condition",
     "logger.project",
 ]
 

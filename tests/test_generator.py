@@ -11,6 +11,7 @@ from molflow.build import METHODS, build_network
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.constraints import Constraint
 from molflow.chem.molecule import Vocabulary
+from molflow.conditions import Standard
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
@@ -314,6 +315,114 @@ def test_sizes_follow_the_law_as_far_as_the_constraint_allows(generator):
     assert counts[:2].tolist() == [0, 0]
     # 13.82 is the 99.9 % quantile of chi-square with two degrees of freedom.
     assert ((counts[2:] - expected) ** 2 / expected).sum() < 13.82
+
+
+QED, LOGP = Standard("qed", 0.5, 0.1, 0.2, 0.7), Standard("logp", 1.0, 2.0, -5.0, 4.0)
+
+
+@pytest.fixture(scope="module")
+def told(spec, perturbed) -> Generator:
+    """A small network off zero that was told two properties, in float64."""
+    known = replace(spec, condition=(QED, LOGP))
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = perturbed(build_network(known))
+    with torch.no_grad():  # Fresh weights would whisper.
+        net.condition.context.weight *= 20
+    return Generator(InDouble(net), known)
+
+
+@pytest.fixture(scope="module")
+def told_nine(told) -> list[tuple[list[int], list[int]]]:
+    return graphs_of(told.sample(9, steps=3, condition={"qed": 0.8}, weight=1.5))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_a_molecule_that_is_asked_for_depends_on_seed_and_index_alone(told, told_nine, batch_size):
+    arguments = {"steps": 3, "condition": {"qed": 0.8}, "weight": 1.5, "batch_size": batch_size}
+    assert graphs_of(told.sample(9, **arguments)) == told_nine
+    assert graphs_of(told.sample(5, **arguments)) == told_nine[:5]
+
+
+def test_values_weights_and_properties_make_other_molecules(told, told_nine):
+    asked = [
+        {},
+        {"condition": {"qed": 0.8}},
+        {"condition": {"qed": 0.3}},
+        {"condition": {"logp": 0.8}},
+        {"condition": {"qed": 0.8, "logp": 0.8}},
+        {"condition": {"qed": 0.3}, "weight": 1.5},
+    ]
+    made = [told_nine, *(graphs_of(told.sample(9, steps=3, **one)) for one in asked)]
+    assert len({str(graphs) for graphs in made}) == len(made)
+
+
+def test_nothing_asked_for_is_the_network_without_a_condition(told, spec):
+    plain = build_network(spec).double()
+    weights = told.net.net.state_dict()
+    del weights["condition.context.weight"]
+    plain.load_state_dict(weights)
+    made = Generator(InDouble(plain), spec).sample(9, steps=3)
+    assert graphs_of(told.sample(9, steps=3)) == graphs_of(made)
+    assert told.sample(2, steps=3).aim is None
+
+
+@pytest.mark.parametrize(("weight", "cost"), [(0.0, 1), (0.5, 2), (1.0, 1)])
+@pytest.mark.parametrize("kind", [None, "best_of", "particles", "gradient", "draws", "search"])
+def test_a_weight_doubles_the_evaluations_that_are_counted(told, kind, weight, cost):
+    passes = []
+
+    def count(net: nn.Module, arguments: tuple, out: State) -> None:
+        passes.append(len(out))
+        if torch.is_grad_enabled():
+            out.values["atoms"].register_hook(lambda slope: passes.append(len(slope)))
+
+    particles = 1 if kind is None else 2
+    toward = None if kind is None else guide(kind, "qed:max", particles=particles)
+    arguments = {"steps": 3, "guide": toward, "batch_size": 4}
+    handle = told.net.register_forward_hook(count)
+    made = told.sample(4, condition={"qed": 0.8}, weight=weight, **arguments)
+    handle.remove()
+    assert made.evaluations == sum(passes) / 4
+    assert made.evaluations == cost * told.sample(4, **arguments).evaluations
+
+
+@pytest.mark.parametrize("kind", [None, "best_of", "particles", "gradient", "draws", "search"])
+def test_no_weight_is_nothing_asked_for_whatever_the_guide(told, kind):
+    toward = None if kind is None else guide(kind, "qed:max", particles=2)
+    arguments = {"steps": 3, "guide": toward, "batch_size": 4}
+    asked = [
+        graphs_of(told.sample(5, condition={"qed": 0.8}, weight=weight, **arguments))
+        for weight in (0.0, 1.0)
+    ]
+    assert asked[0] == graphs_of(told.sample(5, **arguments)) != asked[1]
+
+
+def test_a_condition_goes_with_a_guide_and_a_constraint(told):
+    constraint = Constraint("[*:1]CO", 4, {"O": 1, "N": 1}, ("F",))
+    toward = guide("particles", "qed:max", particles=3)
+    made = told.sample(
+        9, steps=3, guide=toward, constraint=constraint, condition={"qed": 0.8}, weight=2.0
+    )
+    assert made.kept == [True] * 9
+    assert made.aim.values == {"qed": 0.8}
+
+
+def test_a_trajectory_of_what_is_asked_for_ends_at_its_molecules(told, told_nine):
+    aim = told.aim({"qed": 0.8}, 1.5)
+    *_, (t, x_1, _) = told.trajectory(9, told.walk(steps=3), aim=aim)
+    assert t == 1.0
+    likeliest = x_1.argmax()["atoms"]
+    assert [likeliest[b, : len(atoms)].tolist() for b, (atoms, _) in enumerate(told_nine)] == [
+        atoms for atoms, _ in told_nine
+    ]
+
+
+def test_what_the_model_was_not_told_cannot_be_asked_for(told, generator):
+    with pytest.raises(InputError, match="'tpsa': this model was trained with qed, logp"):
+        told.sample(1, condition={"tpsa": 3.0})
+    with pytest.raises(InputError, match="'qed': this model was trained without any condition"):
+        generator.sample(1, condition={"qed": 0.5})
 
 
 def test_a_number_of_atoms_is_the_same_wherever_it_is_asked_for(generator):

@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from molflow.flow.conditioning import withhold
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import triangle, uniform
@@ -135,6 +136,44 @@ def test_the_draws_change_with_seed_step_and_rank(x_1: State, other: tuple[int, 
     first, second = draws(x_1, 3, 5, 0), draws(x_1, *other)
     assert not torch.equal(first.uniform, second.uniform)
     assert not torch.equal(first.noise["atoms"], second.noise["atoms"])
+
+
+def test_a_context_changes_no_other_draw(x_1: State) -> None:
+    plain, known = draws(x_1, 3, 5, 0), draws(x_1.knowing(torch.zeros(2, 3)), 3, 5, 0)
+    assert plain.context is None
+    assert known.context.shape == (2, 4)
+    assert torch.equal(plain.uniform, known.uniform)
+    assert all(torch.equal(plain.noise[name], known.noise[name]) for name in plain.noise)
+    assert not torch.equal(known.context, draws(x_1.knowing(torch.zeros(2, 3)), 3, 6, 0).context)
+
+
+@pytest.mark.parametrize("withheld", [0.0, 0.3])
+def test_network_and_teacher_are_told_the_same_part_of_the_context(
+    module: FlowModule, withheld: float
+) -> None:
+    ones = torch.ones(400, 2, dtype=torch.long)
+    known = torch.arange(400.0)[:, None].repeat(1, 2)
+    x_1 = clean_state(ones, ones[:, :1], torch.full((400,), 2), (2, 2)).knowing(known)
+    told: list[Tensor] = []
+
+    def loss(net, teacher, x_s, s, t, r):
+        told.append(x_s.context)
+        return {name: torch.zeros(len(x_s)) for name in x_s.values}
+
+    def net(x, s, t):
+        told.append(x.context)
+        return module.net(x, s, t)
+
+    distillation = Distillation(loss, triangle, 0.5, 1.0, average_teacher=False, derivative=True)
+    module.objective = replace(OBJECTIVE, distillation=distillation, withheld=withheld)
+    module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
+    found = torch.cat([told[1], told[0]])
+    assert torch.equal(found[~found.isnan()], known[~found.isnan()])
+    expected = withhold(known, drawn.context, withheld)
+    assert torch.equal(found.isnan(), expected.isnan())
+    nothing = int(found.isnan().all(1).sum())
+    assert abs(nothing - 400 * withheld) <= 4 * (400 * withheld * (1 - withheld)) ** 0.5
+    assert found.isnan().any()
 
 
 def test_the_scalar_is_the_weighted_sum_of_the_means_of_the_fields(

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 from rdkit import Chem
+from rdkit.Chem.Crippen import MolLogP
 
 from molflow.build import build_network
 from molflow.checkpoint import ModelSpec, save_model
+from molflow.conditions import Standard
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import Generator
@@ -191,6 +193,91 @@ def test_molecules_of_a_file_that_has_changed_are_not_taken_for_the_training_set
         None,
         "no training set: mine has changed since the training",
     )
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory, perturbed, tiny_spec) -> Path:
+    """A model like ``checkpoint`` that was told the logP of molecules."""
+    folder = tmp_path_factory.mktemp("told")
+    spec = tiny_spec(condition=(Standard("logp", 0.5, 1.0, -2.0, 3.0),))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_model(folder, perturbed(build_network(spec), seed=1, size=0.3), spec)
+    return folder
+
+
+def test_what_was_asked_for_is_printed_recorded_and_compared_with_what_came(told, tmp_path, capsys):
+    condition = ("guidance.condition=logp=0.7", "guidance.weight=0.5")
+    run(told, tmp_path, *condition)
+    printed = capsys.readouterr()
+    assert "asked for: logp=0.7 with weight 0.5" in printed.out
+    assert "lies outside" not in printed.err
+    distinct = {row["smiles"] for row in rows(tmp_path) if row["reason"] == ""}
+    values = [MolLogP(Chem.MolFromSmiles(one)) for one in distinct]
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["evaluations_per_molecule"] == 6
+    assert record["metrics"]["logp_mean"] == pytest.approx(sum(values) / len(values))
+    off = sum(abs(value - 0.7) for value in values) / len(values)
+    assert record["metrics"]["logp_off"] == pytest.approx(off)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Asked for logp=0.7 with weight 0.5." in page
+    assert "mean distance from logp=0.7" in page
+
+
+def test_the_trajectory_is_that_of_what_was_asked_for(told, tmp_path, monkeypatch):
+    aims, follow = [], Generator.trajectory
+
+    def trajectory(generator, n, walk, seed, plan, aim):
+        aims.append(aim)
+        return follow(generator, n, walk, seed, plan, aim)
+
+    monkeypatch.setattr(Generator, "trajectory", trajectory)
+    run(told, tmp_path, "guidance.condition=logp=0.7", "trajectory=true", "report=false")
+    assert [aim.values for aim in aims] == [{"logp": 0.7}]
+
+
+def test_a_condition_is_what_makes_the_molecules_also_of_a_guided_sampling(told, tmp_path):
+    guided = ["guidance=best_of", "guidance.objective=qed:max", "guidance.particles=2"]
+    run(told, tmp_path / "a", "guidance.condition=logp=-3", *guided)
+    run(told, tmp_path / "b", "guidance.condition=logp=3", *guided)
+    assert (tmp_path / "a" / "samples.csv").read_text() != (
+        tmp_path / "b" / "samples.csv"
+    ).read_text()
+
+
+@pytest.mark.parametrize("value", [-2.5, 3.25])
+def test_a_value_outside_the_training_range_is_warned_of(told, tmp_path, capsys, value):
+    run(told, tmp_path, f"guidance.condition=logp={value}")
+    warning = (
+        f"warning: {told} was trained with logp 0.5±1 (-2 to 3): logp={value} lies outside, "
+        "where it has learned nothing\n"
+    )
+    assert capsys.readouterr().err.count(warning) == 1
+
+
+def test_a_condition_of_no_weight_is_measured_and_changes_no_molecule(told, tmp_path):
+    run(told, tmp_path / "asked", "guidance.condition=logp=3", "guidance.weight=0")
+    run(told, tmp_path / "free")
+    assert rows(tmp_path / "asked") == rows(tmp_path / "free")
+    numbers = json.loads((tmp_path / "asked" / "run.json").read_text())["metrics"]
+    assert numbers["logp_off"] == pytest.approx(3 - numbers["logp_mean"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["guidance.condition=qed=1"], "condition: 'qed': this model was trained with logp"),
+        (["guidance.condition=logp=nan"], "condition: logp=nan: a finite number is needed"),
+        (["guidance.condition=logp"], "has the form qed=0.6,logp=1.5"),
+        (["guidance.weight=2"], "weight=2.0: needs a condition"),
+        (["guidance.condition=logp=1", "guidance.weight=-1"], "guidance.weight=-1.0: must be at"),
+    ],
+)
+def test_a_condition_that_makes_no_sense_writes_nothing(told, tmp_path, arguments, message):
+    with pytest.raises(InputError) as caught:
+        run(told, tmp_path / "out", *arguments)
+    assert message in str(caught.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_novelty_is_measured_where_the_training_set_is_found(of_a_file, tmp_path, perturbed):

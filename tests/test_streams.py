@@ -95,6 +95,23 @@ def test_the_ranks_divide_the_batch_of_one_process(
     assert len(set(whole)) == 9
 
 
+@pytest.mark.parametrize("shown", [0.0, 0.7])
+def test_every_molecule_comes_with_what_is_known_of_it(
+    dataset: MoleculeDataset, shown: float
+) -> None:
+    context = np.array([[len(one), np.nan] for one in dataset.packed.smiles], np.float32)
+    stream = GraphStream(dataset, 5, 0, shown, context)
+    for x_1 in (stream.batch(3, 1, 2), stream.states(np.array([11, 0, 3]))):
+        # Shown parts renumber atoms; the molecule and its canonical SMILES stay.
+        lengths = [len(smiles) for smiles in molecules(dataset, x_1)]
+        assert x_1.context[:, 0].tolist() == lengths
+        assert x_1.context[:, 1].isnan().all()
+
+
+def test_nothing_is_known_by_default(dataset: MoleculeDataset) -> None:
+    assert GraphStream(dataset, 5, 0).batch(0, 0, 1).context is None
+
+
 def test_only_training_molecules_come(dataset: MoleculeDataset) -> None:
     stream = GraphStream(dataset, 5, seed=0)
     seen = {smiles for step in range(20) for smiles in molecules(dataset, stream.batch(step, 0, 1))}

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from rdkit import Chem
@@ -261,6 +262,99 @@ def test_a_parent_of_another_kind_is_refused(arguments: list[str], tmp_path: Pat
     with pytest.raises(InputError, match=r"prior_scale is 0\.5 there and 1\.0 here"):
         main([*options, "flow.prior_scale=1", f"checkpoint={tmp_path / 'parent'}", "out=child"])
     assert not Path("child").exists()
+
+
+CONDITION = "model.condition=[logp,atoms]"
+
+
+@pytest.fixture
+def with_condition(arguments: list[str]) -> list[str]:
+    return [*arguments, "trainer.sample_every=0", CONDITION, "flow.distill=psd", "flow.shown=0.3"]
+
+
+def test_a_run_with_a_condition_ends_as_a_model_that_can_be_asked(
+    with_condition: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    main([*with_condition, f"out={run}", "trainer.sample_every=6"])
+    spec = molflow.load(run).spec
+    atoms = np.array([Chem.MolFromSmiles(smiles).GetNumAtoms() for smiles in SMILES])
+    assert [one.name for one in spec.condition] == ["logp", "atoms"]
+    assert spec.condition[1].mean == pytest.approx(atoms.mean(), abs=1)
+    printed = f"told:    {spec.condition[0]}, {spec.condition[1]}: mean±spread (range) in training"
+    assert printed in capsys.readouterr().out
+    weights = load_file(run / "model.safetensors")["condition.context.weight"]
+    assert weights.shape == (16, 4)
+    assert (weights.abs().amax(0) > 0).all()
+    made = molflow.load(run, "cpu").sample(4, 2, condition={"logp": 1.0}, weight=0.5)
+    assert made.evaluations == 4
+
+
+@pytest.mark.slow
+def test_a_model_that_was_told_a_property_makes_what_is_asked_for_and_all_kinds_unasked(
+    tmp_path: Path,
+) -> None:
+    lines = "smiles CC C=C C#C CN C=N C#N CO C=O NN NO OO CF NF OF ".replace(" ", "\n")
+    (tmp_path / "two.csv").write_text(lines)
+    source = ["dataset=smiles_file", f"dataset.path={tmp_path / 'two.csv'}", "trainer.steps=400"]
+    size = ["model.width=32", "model.pair_width=16", "model.depth=2", "trainer.batch_size=32"]
+    rest = ["trainer.learning_rate=0.01", "trainer.warmup=10", "trainer.ema_decay=0.95"]
+    main([*TINY, *source, f"dataset.cache={tmp_path}", *size, *rest, "trainer.sample_every=0",
+          "model.condition=logp", f"out={tmp_path / 'run'}"])  # fmt: skip
+    model = molflow.load(tmp_path / "run", "cpu")
+    # Ethane, 1.026, has the largest logP of them.
+    ethane = [
+        model.sample(100, 20, condition={"logp": 1.026}, weight=weight).smiles.count("CC")
+        for weight in (0, 1, 2)
+    ]
+    assert ethane[0] < 40 < 80 < ethane[1] <= ethane[2]
+
+
+def test_a_resumed_run_with_a_condition_equals_an_uninterrupted_one(
+    with_condition: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main([*with_condition, f"out={tmp_path / 'whole'}"])
+    interrupt_at(monkeypatch, batch=6)
+    with pytest.raises(KeyboardInterrupt):
+        main([*with_condition, f"out={tmp_path / 'parts'}"])
+    with pytest.raises(InputError, match=r"condition is \(logp .*, atoms .*\) there and \(\) here"):
+        main([f"resume={tmp_path / 'parts'}", "model.condition="])
+    main([f"resume={tmp_path / 'parts'}"])
+    whole, parts = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_condition_can_be_learned_from_the_weights_of_a_run_without_one(
+    arguments: list[str], with_condition: list[str], tmp_path: Path
+) -> None:
+    parent, child = tmp_path / "parent", tmp_path / "child"
+    main([*arguments, "trainer.sample_every=0", f"out={parent}"])
+    still = ["trainer.steps=1", "trainer.warmup=1", "trainer.learning_rate=1e-9"]
+    main([*with_condition, *still, f"checkpoint={parent}", f"out={child}"])
+    before, after = (load_file(run / "model.safetensors") for run in (parent, child))
+    assert set(after) - set(before) == {"condition.context.weight"}
+    for name, value in before.items():
+        assert torch.allclose(value, after[name], rtol=0, atol=1e-7)
+    assert after["condition.context.weight"].abs().max() < 1e-7
+
+
+def test_a_parent_with_another_condition_is_refused(
+    arguments: list[str], with_condition: list[str], tmp_path: Path
+) -> None:
+    main([*with_condition, "trainer.steps=1", f"out={tmp_path / 'parent'}"])
+    parent = f"checkpoint={tmp_path / 'parent'}"
+    for condition in ("", "logp", "atoms,logp"):
+        with pytest.raises(InputError, match=r"condition is \(logp .*, atoms .*\) there and \("):
+            main([*arguments, parent, f"model.condition={condition}", f"out={tmp_path / 'child'}"])
+    assert not (tmp_path / "child").exists()
+
+
+def test_a_condition_that_is_no_property_is_refused_before_the_data_are_read(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"model\.condition='qde': 'qde' is none of qed, logp"):
+        main([*arguments, "model.condition=qde", f"out={tmp_path / 'run'}"])
+    assert not (tmp_path / "cache").exists()
 
 
 def test_two_runs_with_one_seed_are_equal_and_another_seed_differs(

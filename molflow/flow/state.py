@@ -34,13 +34,16 @@ class State:
     exists: field -> (B, D) bool, False on padding; values are 0 there.
     given:  field -> (B, D) bool, variables held at their clean value at every time (a scaffold,
             a prompt). A subset of ``exists``.
+    context: (B, C), what else is known of each example, nan where it is not; None: nothing is. The
+            flow does not move it and no formula looks at it, the network does.
 
-    Arithmetic acts on the values and keeps the masks of the left operand.
+    Arithmetic acts on the values and keeps the masks and the context of the left operand.
     """
 
     values: Fields
     exists: Fields
     given: Fields
+    context: Tensor | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.values.values())))
@@ -62,6 +65,10 @@ class State:
     def with_values(self, values: Fields) -> State:
         """The same variables at another point."""
         return replace(self, values=values)
+
+    def knowing(self, context: Tensor | None) -> State:
+        """The same state with another ``context``."""
+        return replace(self, context=context)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> State:
         """``function`` applied to the (B, D, K) of every field."""
@@ -109,13 +116,14 @@ class State:
         return replace(self, given={name: given[name] & self.exists[name] for name in self.values})
 
     def to(self, *args: object, **kwargs: object) -> State:
-        """Values through ``Tensor.to``; the masks follow to the device and stay boolean."""
+        """Values and context through ``Tensor.to``; the masks follow to the device, as they are."""
         values = {name: x.to(*args, **kwargs) for name, x in self.values.items()}  # type: ignore[call-overload]
         device = next(iter(values.values())).device
         return State(
             values,
             {name: m.to(device) for name, m in self.exists.items()},
             {name: m.to(device) for name, m in self.given.items()},
+            None if self.context is None else self.context.to(*args, **kwargs),  # type: ignore[call-overload]
         )
 
     def __getitem__(self, index: slice | Tensor) -> State:
@@ -124,6 +132,7 @@ class State:
             {name: x[index] for name, x in self.values.items()},
             {name: m[index] for name, m in self.exists.items()},
             {name: m[index] for name, m in self.given.items()},
+            None if self.context is None else self.context[index],
         )
 
 

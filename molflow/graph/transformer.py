@@ -127,10 +127,11 @@ class GraphTransformer(nn.Module):
     classes: (A, E), how many an atom and a pair have. max_atoms: the largest graph.
     width, pair_width: channels of atoms and pairs. positions: learned embeddings of the index of
     atom and pair, for graphs whose atoms come in a canonical order; without them the network is
-    equivariant under permutations of the atoms.
+    equivariant under permutations of the atoms. contexts: how many numbers the context of a state
+    holds; 0 for a network that looks at none.
 
-    The condition is (s, t) and the number of atoms; of each variable the network sees its point of
-    R^K and whether it is given. The logits of padded variables are meaningless.
+    The condition is (s, t), the number of atoms and the context; of each variable the network sees
+    its point of R^K and whether it is given. The logits of padded variables are meaningless.
     """
 
     def __init__(
@@ -142,10 +143,11 @@ class GraphTransformer(nn.Module):
         depth: int = 6,
         heads: int = 8,
         positions: bool = True,
+        contexts: int = 0,
     ) -> None:
         super().__init__()
         self.index = PairIndex(max_atoms)
-        self.condition = Condition(width, max_atoms)
+        self.condition = Condition(width, max_atoms, contexts)
         self.atoms_in = nn.Linear(classes[0] + 1, width)
         self.pairs_in = nn.Linear(classes[1] + 1, pair_width)
         self.positions = positions
@@ -161,7 +163,7 @@ class GraphTransformer(nn.Module):
     def forward(self, x: State, s: Tensor, t: Tensor) -> State:
         """Logits with the shapes of x; s <= t are (B,)."""
         exists = x.exists["atoms"]
-        c = self.condition(s, t, exists.sum(-1))
+        c = self.condition(s, t, exists.sum(-1), x.context)
         h, e = self.atoms_in(_with_given(x, "atoms")), self.pairs_in(_with_given(x, "pairs"))
         if self.positions:
             h, e = h + self.atom_position[: h.shape[1]], e + self.pair_position[: e.shape[1]]

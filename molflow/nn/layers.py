@@ -29,19 +29,36 @@ def fourier_features(time: Tensor) -> Tensor:
 
 
 class Condition(nn.Module):
-    """(s, t, size) -> (B, C): an MLP on the features of s, t, t - s and the embedded size."""
+    """(s, t, size, y) -> (B, C): an MLP on the features of s, t, t - s, the embedded size and what
+    is known of ``contexts`` numbers y.
 
-    def __init__(self, width: int, max_size: int) -> None:
+    The layer that reads y starts as 0 and has no bias: what is unknown adds nothing, exactly, so
+    that without y this is the condition of a network that was made without.
+    """
+
+    def __init__(self, width: int, max_size: int, contexts: int = 0) -> None:
         super().__init__()
         self.size = nn.Embedding(max_size + 1, width)
         self.times = nn.Linear(3 * 2 * FREQUENCIES, width)
         self.mlp = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.context = nn.Linear(2 * contexts, width, bias=False) if contexts else None
+        if self.context is not None:
+            nn.init.zeros_(self.context.weight)
 
-    def forward(self, s: Tensor, t: Tensor, size: Tensor) -> Tensor:
-        """s, t: (B,) in [0, 1]; size: (B,) int64."""
+    def forward(self, s: Tensor, t: Tensor, size: Tensor, context: Tensor | None = None) -> Tensor:
+        """s, t: (B,) in [0, 1]; size: (B,) int64; context: (B, contexts), nan where unknown."""
         features = torch.cat([fourier_features(time) for time in (s, t, t - s)], -1)
-        condition: Tensor = self.mlp(self.times(features) + self.size(size))
+        hidden = self.times(features) + self.size(size)
+        if self.context is not None and context is not None:
+            hidden = hidden + self.context(known_and_values(context).to(hidden.dtype))
+        condition: Tensor = self.mlp(hidden)
         return condition
+
+
+def known_and_values(context: Tensor) -> Tensor:
+    """(B, C), nan where unknown -> (B, 2 C): which are known, and their values, 0 elsewhere."""
+    known = ~context.isnan()
+    return torch.cat([known.to(context.dtype), context.where(known, 0.0)], -1)
 
 
 class AdaptiveNorm(nn.Module):

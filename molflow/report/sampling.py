@@ -87,6 +87,16 @@ def _measures(result: Result) -> list[Measure]:
     steering = result.run.samples.steering
     extra = {} if steering is None else steering_numbers(steering)
     both, numbers = result.control is not None, {**result.metrics, **extra}
+    aim = result.run.samples.aim
+    asked = {} if aim is None else aim.values
+    aimed = {
+        key: words
+        for name, value in asked.items()
+        for key, words in (
+            (f"{name}_mean", (f"mean {name}", "of distinct strictly valid molecules")),
+            (f"{name}_off", (f"mean distance from {name}={value:g}", "of the same molecules")),
+        )
+    }
     return [
         Measure(
             words,
@@ -95,7 +105,7 @@ def _measures(result: Result) -> list[Measure]:
             share=name in SHARES,
             doc=doc,
         )
-        for name, (words, doc) in WORDS.items()
+        for name, (words, doc) in {**aimed, **WORDS}.items()
         if name in numbers and not math.isnan(numbers[name])
     ]
 
@@ -116,6 +126,8 @@ def _summary(config: SampleConfig, result: Result) -> str:
     asked = {name: getattr(config, name) for name in CONSTRAINTS}
     held = ", ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
     words += [f"Constraints: {held}."] if held else []
+    aim = result.run.samples.aim
+    words += [f"Asked for {aim}."] if aim is not None else []
     words += _guided(result)
     if result.training is None:
         words.append("The training set is not here, so that nothing is compared with it.")

@@ -106,6 +106,31 @@ def test_indexing_selects_examples_with_their_masks(x, index):
     assert second.given["a"].tolist() == [[False, False, False]]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x + x.knowing(None),
+        lambda x: x - x.knowing(None),
+        lambda x: 2 * x,
+        lambda x: x.softmax(),
+        lambda x: x.on_free(),
+        lambda x: x.where_free(x.knowing(None)),
+        lambda x: x.hold(x.exists),
+        lambda x: x.map(torch.exp),
+    ],
+)
+def test_what_is_known_of_the_examples_goes_along(x, change):
+    context = torch.tensor([[1.0, torch.nan], [2.0, 3.0]])
+    assert change(x.knowing(context)).context is context
+    assert change(x).context is None
+
+
+def test_what_is_known_is_selected_and_converted_with_the_examples(x):
+    known = x.knowing(torch.tensor([[1.0, torch.nan], [2.0, 3.0]]))
+    assert known[torch.tensor([1, 1])].context.tolist() == [[2.0, 3.0], [2.0, 3.0]]
+    assert known.to(torch.float64).context.dtype == torch.float64
+
+
 def test_the_mean_is_over_free_variables_alone(x):
     field = {"a": torch.tensor([[100.0, 1, 2], [3, 5, 100]]), "b": torch.tensor([[7.0], [8.0]])}
     means = mean_over_free(field, x)

@@ -277,6 +277,85 @@ def test_pairs_hear_of_the_sum_and_the_product_of_their_atoms(gradients, block):
     assert (rows > 1e-9).all()
 
 
+@pytest.fixture(scope="module")
+def told(perturbed) -> GraphTransformer:
+    """A small network that reads two numbers of context, off zero."""
+    return perturbed(GraphTransformer((8, 4), 9, 32, 16, 2, 4, False, contexts=2).double()).eval()
+
+
+@pytest.fixture(scope="module")
+def context() -> torch.Tensor:
+    """Of four examples: both numbers known, the first, the second, none."""
+    unknown = torch.nan
+    return torch.tensor([[0.3, -1.0], [0.3, unknown], [unknown, -1.0], [unknown] * 2]).double()
+
+
+def without(net: GraphTransformer) -> GraphTransformer:
+    """The network that was made without a context, with the same weights."""
+    plain = GraphTransformer((8, 4), 9, 32, 16, 2, 4, False).double().eval()
+    weights = net.state_dict()
+    del weights["condition.context.weight"]
+    plain.load_state_dict(weights)
+    return plain
+
+
+def test_a_context_that_is_unknown_is_exactly_no_context_and_a_network_without_one(told, x):
+    unknown = torch.full((len(x), 2), torch.nan, dtype=torch.float64)
+    expected = without(told)(x, S, T)
+    for state in (x, x.knowing(unknown)):
+        found = told(state, S, T)
+        assert all(torch.equal(found.values[k], v) for k, v in expected.values.items())
+
+
+def test_a_fresh_network_does_not_hear_its_context(x, context):
+    net = GraphTransformer((8, 4), 9, 32, 16, 2, 4, False, contexts=2).double()
+    weight = net.condition.context.weight
+    assert weight.shape == (32, 4)
+    assert not weight.any()
+
+
+def test_every_known_number_and_being_known_change_the_logits(told, x, context):
+    found, plain = told(x.knowing(context), S, T), told(x, S, T)
+    assert all(difference(found[b : b + 1], plain[b : b + 1]) > 1e-3 for b in (0, 1, 2))
+    assert difference(found[3:], plain[3:]) == 0
+    for moved in (context + torch.tensor([0.1, 0.0]), context + torch.tensor([0.0, 0.1])):
+        assert difference(told(x.knowing(moved), S, T), found) > 1e-4
+    zero = told(x.knowing(torch.zeros_like(context)), S, T)
+    assert difference(zero, plain) > 1e-3
+
+
+@given(order=st.permutations(range(9)))
+@settings(max_examples=5)
+def test_with_a_context_the_network_commutes_with_permutations(told, whole, context, order):
+    s, t = times(0.2), times(0.7)
+    known = whole.knowing(context[:1])
+    after = permuted(told(known, s, t), order)
+    moved = permuted(known, order).knowing(known.context)
+    assert difference(told(moved, s, t), after) < EXACT
+
+
+def test_a_context_does_not_depend_on_the_batch_or_the_padding(told, x, context):
+    known = x.knowing(context)
+    together = told(known, S, T)
+    for b in range(len(x)):
+        alone = told(known[b : b + 1], S[b : b + 1], T[b : b + 1])
+        assert difference(alone, together[b : b + 1]) < EXACT
+
+
+def test_with_a_context_the_derivative_along_time_is_that_of_finite_differences(told, x, context):
+    known = x.knowing(context)
+
+    def logits(t: torch.Tensor) -> dict[str, torch.Tensor]:
+        return told(known, S, t).values
+
+    _, slope = jvp(logits, (T,), (torch.ones_like(T),))
+    ahead, behind = logits(T + 1e-6), logits(T - 1e-6)
+    for name, mask in x.exists.items():
+        finite = (ahead[name] - behind[name]) / 2e-6
+        assert slope[name][mask].abs().max() > 1e-3
+        assert (slope[name][mask] - finite[mask]).abs().max() < 1e-5
+
+
 def test_a_larger_graph_than_the_network_was_made_for_is_refused(random_graphs):
     net = GraphTransformer((8, 4), 3, 16, 8, 1, 2).double()
     with pytest.raises((RuntimeError, IndexError)):

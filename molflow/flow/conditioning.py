@@ -1,0 +1,46 @@
+"""Posteriors that know more of an example than its state: mu_{s,t}(x_s | y).
+
+y is the ``context`` of a state, (B, C) numbers of which any may be unknown (nan). A network that is
+trained with some of them withheld serves every subset, and none: on the diagonal its mu_{t,t} is
+the posterior mean of x_1 given x_t and whatever is known. Between the posteriors with and without y
+lies guidance without a classifier (Ho and Salimans 2022, "Classifier-free diffusion guidance";
+Nisonoff et al. 2024, "Unlocking guidance for discrete state-space diffusion and flow models").
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from molflow.flow.flow_map import Network
+from molflow.flow.state import State
+
+
+def withhold(context: Tensor, uniform: Tensor, share: float) -> Tensor:
+    """Some of the context (B, C) made unknown: everything in a ``share`` of the examples; of the
+    others 1 to C components stay, equally likely how many, and any as likely as another.
+
+    share: in [0, 1). uniform: (B, C + 1), independent uniform numbers on [0, 1), the first of them
+    for the count floor(C (u - share) / (1 - share)) + 1, the others for which.
+    """
+    components = context.shape[1]
+    count = (components * (uniform[:, :1] - share) / (1 - share)).floor() + 1
+    order = uniform[:, 1:].argsort(1)
+    return context.where(order < count, float("nan"))
+
+
+def mixed(net: Network, weight: float) -> Network:
+    """w net(x | y) + (1 - w) net(x): of logits, mu is proportional to mu(x | y)^w mu(x)^(1-w).
+
+    weight: w >= 0. 1 is the network itself and 0 the network that is told nothing, to the bit and
+    in one evaluation; any other w costs two. Above 1 it strengthens y: Ho and Salimans's 1 + w.
+    """
+    if weight == 1:
+        return net
+
+    def untold(x_s: State, s: Tensor, t: Tensor) -> State:
+        return net(x_s.knowing(None), s, t)
+
+    def both(x_s: State, s: Tensor, t: Tensor) -> State:
+        return weight * net(x_s, s, t) + (1 - weight) * untold(x_s, s, t)
+
+    return untold if weight == 0 else both
