@@ -209,6 +209,9 @@ class SampleConfig:
     out: str = key("samples", "folder of the results", required=True)
     atoms: int | None = key(None, "atoms of every molecule; null draws sizes", within=COUNT)
     scaffold: str | None = key(None, "SMILES to keep; [*:1] marks where it grows, else anywhere")
+    prompt: str | None = key(
+        None, "of a model of strings: the text to keep, _ where it is free, the ___ fox"
+    )
     elements: str | None = key(None, "exact counts, such as N:2,O:1")
     forbidden: str | None = key(None, "elements that must not occur, such as F,N+")
     batch_size: int = key(512, "molecules at once; changes no result", within=COUNT)

@@ -1,4 +1,4 @@
-"""The names of the files in a run folder: one place, light enough for ``--help``."""
+"""The names of the files in a run folder, and of what they hold: light enough for ``--help``."""
 
 RECORD = "run.json"
 CHECKPOINT = "last.ckpt"
@@ -9,3 +9,5 @@ PICTURE = "samples.png"
 TEXTS = "samples.txt"
 LOSS = "loss.png"
 SNAPSHOTS = "snapshots"
+MOLECULES, WRITINGS = "molecules", "texts"
+"""What models make, see ``modality.Modality.things``."""

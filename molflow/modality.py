@@ -16,6 +16,7 @@ from torch import Tensor
 
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
+from molflow.files import MOLECULES, WRITINGS
 from molflow.flow.state import Fields, State
 from molflow.graph.graph import Graph, pair_count
 from molflow.graph.state import blank_state, to_graphs
@@ -81,6 +82,11 @@ class Modality(Protocol):
         """The same for the same thing."""
         ...
 
+    def subject(self, strict: str) -> Any:
+        """What a scorer gets of a thing that chemistry has nothing against: the molecule of its
+        canonical SMILES, or the text."""
+        ...
+
     def sketch(self, thing: Thing) -> Chem.Mol | None:
         """The molecule as it was made, valid or not, to be drawn; None where there is none."""
         ...
@@ -117,7 +123,7 @@ class Graphs:
     """Molecules as graphs: one variable an atom, one an unordered pair."""
 
     vocabulary: Vocabulary
-    things: str = "molecules"
+    things: str = MOLECULES
     headlines: tuple[str, ...] = MOLECULAR
 
     @property
@@ -138,6 +144,11 @@ class Graphs:
         from molflow.chem.molecule import check_many
 
         return check_many(things, self.vocabulary)
+
+    def subject(self, strict: str) -> Chem.Mol:
+        from molflow.chem.molecule import read_smiles
+
+        return read_smiles(strict)
 
     def key(self, thing: Graph) -> bytes:
         return thing.atoms.tobytes() + b"|" + thing.pairs.tobytes()
@@ -200,7 +211,7 @@ class Strings:
 
     @property
     def things(self) -> str:
-        return "molecules" if self.molecular else "texts"
+        return MOLECULES if self.molecular else WRITINGS
 
     @property
     def headlines(self) -> tuple[str, ...]:
@@ -227,6 +238,11 @@ class Strings:
             return [Checked(text, text, None, 1, None) for text in things]
         found = [judge_smiles(text).checked for text in things]
         return [c if c.smiles is None else replace(c, mol=read_smiles(c.smiles)) for c in found]
+
+    def subject(self, strict: str) -> Chem.Mol | str:
+        from molflow.chem.molecule import read_smiles
+
+        return read_smiles(strict) if self.molecular else strict
 
     def key(self, thing: str) -> bytes:
         return thing.encode()

@@ -39,7 +39,9 @@ class Oracle:
     ) -> None:
         if not math.isfinite(invalid):
             raise InputError(f"guidance.invalid={invalid}: a finite number is needed")
-        self.scores = scorer if isinstance(scorer, Remembered) else Remembered(scorer)
+        self.scores = (
+            scorer if isinstance(scorer, Remembered) else Remembered(scorer, modality.subject)
+        )
         self.known_before = len(self.scores.known)
         self.modality, self.invalid, self.max_calls = modality, invalid, max_calls
         self.asked = 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, progress, require_writable
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, RECORD, WEIGHTS
+from molflow.files import CHECKPOINT, MOLECULES, RECORD, TEXTS, WEIGHTS
 from molflow.scores import SCORE, has_score
 from molflow.summary import Result, Run, steering_by_time, steering_numbers
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CSV, SMI, SDF, GRID = "samples.csv", "samples.smi", "samples.sdf", "grid.png"
 TRAJECTORY, PAGE = "trajectory.png", "report.html"
-RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, RECORD)
+RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, TEXTS, RECORD)
 OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 DRAWN = 24
 FOLLOWED = 64
@@ -56,9 +56,15 @@ def write_results(
     folder = Path(config.out)
     # Gone first, written last: a folder with the record is a finished one.
     (folder / RECORD).unlink(missing_ok=True)
-    write_molecules(folder, result)
-    draw(folder, config, generator, result.run.samples)
-    write_page(folder, config, result)
+    if generator.spec.modality.things == MOLECULES:
+        (folder / TEXTS).unlink(missing_ok=True)
+        write_molecules(folder, result)
+        draw(folder, config, generator, result.run.samples)
+        write_page(folder, config, result)
+    else:
+        for name in (SMI, SDF, GRID, TRAJECTORY, PAGE):
+            (folder / name).unlink(missing_ok=True)
+        write_texts(folder, result)
     write_record(folder, config, arguments, generator, result)
 
 
@@ -78,6 +84,20 @@ def write_molecules(folder: Path, result: Result) -> None:
         )
     with atomic_write(folder / SDF) as path:
         write_sdf(path, run)
+
+
+def write_texts(folder: Path, result: Result) -> None:
+    """samples.csv has every text, samples.txt the first ones to be read."""
+    from molflow.pictures import show
+
+    run = result.run
+    columns = (*held_columns(run)[:1], *score_columns(result))
+    with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("index", "text", *columns))
+        for i, text in enumerate(run.samples.texts):
+            writer.writerow((i, text, *held_cells(run, i)[:1], *score_cells(result, i)))
+    show(run.samples[:DRAWN], folder)
 
 
 def held_columns(run: Run) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from molflow.config import SampleConfig, help_text, load_config, wants_help
 from molflow.console import progress, run_program
 from molflow.errors import InputError
+from molflow.files import MOLECULES
 
 if TYPE_CHECKING:
     from molflow.checkpoint import ModelSpec
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from molflow.generator import Generator
     from molflow.guides import Guide
     from molflow.metrics.similarity import References
+    from molflow.modality import Known
     from molflow.samples import Samples
     from molflow.summary import Result
     from molflow.walk import Walk
@@ -84,6 +86,7 @@ class SampleTask:
             config.seed,
             atoms=config.atoms,
             constraint=self.constraint,
+            prompt=config.prompt,
             guide=guide,
             condition=None if self.aim is None else self.aim.values,
             weight=config.guidance.weight,
@@ -97,9 +100,10 @@ class SampleTask:
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
     """What the model was not trained for."""
     spec, found = task.generator.spec, []
-    if task.config.scaffold and spec.shown == 0:
+    if (task.config.scaffold or task.config.prompt) and spec.shown == 0:
+        part = "scaffold" if task.config.scaffold else "prompt"
         found.append(
-            "was trained without shown parts (flow.shown=0): it keeps a scaffold, but has not "
+            f"was trained without shown parts (flow.shown=0): it keeps a {part}, but has not "
             "learned to build on one"
         )
     if task.aim is not None:
@@ -133,12 +137,26 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     constraint = parse_constraint(config.scaffold, config.elements, config.forbidden)
     condition, times = parse_condition(config.guidance.condition), read_times(config.times)
     generator = load(config.checkpoint)
+    if generator.spec.modality.things != MOLECULES:
+        require_for_texts(config)
     walk = generator.walk(
         config.steps, config.method, config.noise, config.temperature, times, guide
     )
-    generator.crowd(range(1), config.seed, generator.plan(config.atoms, constraint))
+    generator.crowd(range(1), config.seed, generator.plan(config.atoms, constraint, config.prompt))
     aim = generator.aim(condition, config.guidance.weight)
     return SampleTask(config, generator, walk, constraint, aim)
+
+
+def require_for_texts(config: SampleConfig) -> None:
+    """InputError for what only molecules have."""
+    guidance = config.guidance
+    if guidance.objective or guidance.components:
+        raise InputError(
+            "guidance.objective: of molecules, and this model writes texts: "
+            "guidance.score=path.py:function scores them"
+        )
+    if config.trajectory:
+        raise InputError("trajectory=true: draws molecules, and this model writes texts")
 
 
 def carry_out(task: SampleTask, guide: Guide | None) -> Result:
@@ -147,14 +165,14 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     from molflow.scores import Remembered
     from molflow.summary import Result, Run, measure
 
-    training, obstacle = training_smiles(task.generator.spec)
+    spec = task.generator.spec
+    known, training, obstacle = training_of(spec)
     if training is None and guide is not None and GUIDES[guide.method].fitted:
-        raise InputError(f"guidance={guide.method}: {obstacle}")
-    known = None if training is None else frozenset(training)
+        raise InputError(f"guidance={guide.method}: {obstacle or 'fitted to molecules alone'}")
     if guide is None:
         run = Run(task.run(None))
         return Result(run, measure(run, known), training=training, obstacle=obstacle)
-    scorer = Remembered(guide.scorer)
+    scorer = Remembered(guide.scorer, spec.modality.subject)
     control, guided = task.run(None), task.run(replace(guide, scorer=scorer))
     before, after = (Run(s, scorer.judge(s.checked)) for s in (control, guided))
     references = None if training is None else references_of(training)
@@ -179,14 +197,17 @@ def read_times(text: str | None) -> list[float] | None:
         raise InputError(f"times={text!r}: numbers between 0 and 1, as in 0.2,0.5") from None
 
 
-def training_smiles(spec: ModelSpec) -> tuple[list[str] | None, str]:
-    """The SMILES that the model was trained on, or None and the reason why they are not here."""
-    from molflow.build import dataset_of
+def training_of(spec: ModelSpec) -> tuple[Known | None, list[str] | None, str]:
+    """What samples are compared with, the SMILES that the model was trained on where they are
+    molecules, and the reason why there is neither."""
+    from molflow.build import dataset_of, known_of
 
     try:
-        return dataset_of(spec).smiles("train"), ""
+        dataset = dataset_of(spec)
     except InputError as error:
-        return None, f"no training set: {error}"
+        return None, None, f"no training set: {error}"
+    molecular = spec.modality.things == MOLECULES
+    return known_of(dataset), dataset.smiles("train") if molecular else None, ""
 
 
 def references_of(training: Sequence[str]) -> References:

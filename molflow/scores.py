@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from molflow.chem.molecule import Checked, canonical_smiles, read_smiles
 from molflow.chem.objective import Objective
@@ -26,11 +26,12 @@ class Remembered:
     """A scorer (`chem.scoring.Scorer`) that asks another once about each molecule.
 
     Guidance and the tables then see the same numbers, also of a slow or a random function of the
-    user. known: canonical SMILES -> score, of all that was ever asked for.
+    user. known: canonical SMILES, or text, -> score, of all that was ever asked for. read: what the
+    scorer gets for one.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
-        self.scorer = scorer
+    def __init__(self, scorer: Scorer, read: Callable[[str], Any] = read_smiles) -> None:
+        self.scorer, self.read = scorer, read
         self.known: dict[str, Scored] = {}
 
     @property
@@ -63,7 +64,7 @@ class Remembered:
         """Makes the scores of these molecules, by their canonical SMILES, known."""
         new = dict.fromkeys(one for one in smiles if one is not None and one not in self.known)
         # Read anew: the last digits of a score depend on the order of the atoms.
-        found = self.scorer.score_many([read_smiles(one) for one in new])
+        found = self.scorer.score_many([self.read(one) for one in new])
         self.known |= dict(zip(new, found, strict=True))
 
     def judge(self, checked: Sequence[Checked]) -> tuple[Scored | None, ...]:

@@ -7,7 +7,7 @@ repeating the best molecule nor failing on the worst helps; validity stands besi
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from molflow.chem.constraints import Plan
 from molflow.chem.holding import substructure_kept
 from molflow.chem.properties import PROPERTIES
+from molflow.files import MOLECULES
 from molflow.metrics.similarity import (
     References,
     fingerprints,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from molflow.chem.aggregation import Scored
     from molflow.guides import Steering
+    from molflow.modality import Known
     from molflow.samples import Samples
 
 TOP = 10
@@ -67,7 +70,7 @@ class Run:
         """Whether RDKit finds the scaffold in every attempt; None where it is not sanitised, and
         where no scaffold is asked for."""
         plan = self.samples.plan
-        if plan is None or plan.scaffold.mol is None:
+        if not isinstance(plan, Plan) or plan.scaffold.mol is None:
             return [None] * len(self.samples)
         return [
             None if one.mol is None else substructure_kept(one.mol, plan) for one in self.samples
@@ -92,7 +95,7 @@ class Result:
 
 def measure(
     run: Run,
-    training: Collection[str] | None,
+    training: Known | None,
     references: References | None = None,
 ) -> dict[str, float]:
     """All numbers of a sampling by name: those of ``metrics.validity``, and
@@ -108,7 +111,16 @@ def measure(
     <property>_mean, <property>_off: of a property that a value is asked for, over distinct strictly
       valid molecules: its mean, and the mean distance from that value
     evaluations: of the network, per molecule
+
+    Of texts those of ``metrics.text``, and what of the others has a meaning.
     """
+    if run.samples.spec.modality.things != MOLECULES:
+        return {
+            **_scores(run),
+            **run.samples.metrics(training),
+            **_kept(run),
+            "evaluations": float(run.samples.evaluations),
+        }
     return {
         **_scores(run),
         **run.samples.metrics(training),
@@ -144,7 +156,7 @@ def _kept(run: Run) -> dict[str, float]:
         "kept": mean(samples.kept),
         "kept_valid": mean([samples.kept[i] for i in strict]),
     }
-    if samples.plan.scaffold.mol is not None:
+    if isinstance(samples.plan, Plan) and samples.plan.scaffold.mol is not None:
         numbers["substructure"] = mean([bool(run.substructure[i]) for i in strict])
     return numbers
 

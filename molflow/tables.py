@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from molflow.config import SampleConfig
 from molflow.console import table
+from molflow.files import MOLECULES
 from molflow.results import PAGE, reasons
 from molflow.scores import Remembered
 from molflow.summary import Result, steering_numbers
@@ -21,7 +22,8 @@ def print_result(config: SampleConfig, result: Result) -> None:
     """The tables, the speed and where the results are."""
     samples = result.run.samples
     walk = samples.walk
-    title = f"{len(samples):,} molecules, {walk.steps} {walk.method} steps, seed {config.seed}"
+    things = samples.spec.modality.things
+    title = f"{len(samples):,} {things}, {walk.steps} {walk.method} steps, seed {config.seed}"
     if result.scorer is None or result.control is None:
         table(title, ("metric", "value"), _known(result.metrics))
     else:
@@ -39,15 +41,16 @@ def print_result(config: SampleConfig, result: Result) -> None:
             + (", substructure that in which RDKit finds the scaffold" if config.scaffold else "")
         )
     if result.obstacle:
-        print(f"novelty was not measured: {result.obstacle}")
+        print(f"what needs the training set was not measured: {result.obstacle}")
     _counts("commonest reasons of failure", "reason", reasons(samples).most_common(SHOWN))
     if result.scorer is not None:
         _errors(result.scorer)
     network, chemistry = samples.network_seconds, samples.chemistry_seconds
     rate = len(samples) / (network + chemistry)
     first = "network" if result.scorer is None else "network and scores"
-    print(f"speed:   {rate:.3g} molecules/s ({first} {network:.2f} s, chemistry {chemistry:.2f} s)")
-    print(f"results: {config.out}{f', with {PAGE}' if config.report else ''}")
+    page = config.report and things == MOLECULES
+    print(f"speed:   {rate:.3g} {things}/s ({first} {network:.2f} s, chemistry {chemistry:.2f} s)")
+    print(f"results: {config.out}{f', with {PAGE}' if page else ''}")
 
 
 def _known(numbers: dict[str, float]) -> list[tuple[str, float]]:

@@ -89,14 +89,14 @@ def test_a_row_has_every_metric_with_its_n_and_the_speed(checkpoint, tmp_path):
 
 def test_a_cell_holds_the_numbers_of_the_same_sampling(checkpoint, tmp_path):
     from molflow.generator import load
-    from molflow.sample import training_smiles
+    from molflow.sample import training_of
 
     result = run(checkpoint, tmp_path, "methods=euler")
     (cell,) = (
         c for c in result["cells"] if (c["method"], c["steps"], c["seed"]) == ("euler", 1, 1)
     )
     generator = load(checkpoint, "cpu")
-    training, _ = training_smiles(generator.spec)
+    training, _, _ = training_of(generator.spec)
     for name, value in generator.sample(30, 1, "euler", 1).metrics(training).items():
         assert cell[name] == pytest.approx(value)
 

@@ -18,7 +18,7 @@ from molflow.conditions import Standard
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import Generator
-from molflow.sample import main, training_smiles
+from molflow.sample import main, training_of
 
 FILES = ["grid.png", "report.html", "run.json", "samples.csv", "samples.sdf", "samples.smi"]
 MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
@@ -180,8 +180,9 @@ def of_a_file(tmp_path, tiny_spec, molecule_file) -> ModelSpec:
 
 
 def test_the_training_molecules_of_a_model_are_found_again(of_a_file):
-    training, obstacle = training_smiles(of_a_file)
+    known, training, obstacle = training_of(of_a_file)
     assert training is not None
+    assert known == set(training)
     assert len(training) == 10
     assert set(training) < set(MOLECULES)
     assert obstacle == ""
@@ -189,7 +190,8 @@ def test_the_training_molecules_of_a_model_are_found_again(of_a_file):
 
 def test_molecules_of_a_file_that_has_changed_are_not_taken_for_the_training_set(of_a_file):
     Path(of_a_file.dataset["path"]).write_text("smiles\n" + "CC\nCCC\nCCCC\n" * 4)
-    assert training_smiles(of_a_file) == (
+    assert training_of(of_a_file) == (
+        None,
         None,
         "no training set: mine has changed since the training",
     )
@@ -284,7 +286,7 @@ def test_novelty_is_measured_where_the_training_set_is_found(of_a_file, tmp_path
     save_model(tmp_path / "model", perturbed(build_network(of_a_file), size=0.3), of_a_file)
     run(tmp_path / "model", tmp_path / "out", "atoms=1")
     record = json.loads((tmp_path / "out" / "run.json").read_text())
-    training, _ = training_smiles(of_a_file)
+    _, training, _ = training_of(of_a_file)
     made = {smiles for smiles, _ in strictly_valid(tmp_path / "out")}
     assert record["metrics"]["novel"] == len(made - set(training)) / len(made)
 
@@ -292,7 +294,7 @@ def test_novelty_is_measured_where_the_training_set_is_found(of_a_file, tmp_path
 def test_novelty_that_cannot_be_measured_says_why(checkpoint, tmp_path, capsys):
     run(checkpoint, tmp_path / "out")
     shown = capsys.readouterr().out
-    assert "novelty was not measured: no training set: " in shown
+    assert "what needs the training set was not measured: no training set: " in shown
     assert "absent.csv" in shown
     assert "│ vun" not in shown
 

@@ -194,7 +194,7 @@ def test_what_a_surrogate_says_stands_beside_every_score_and_its_accuracy_in_the
 ):
     half = Half(None, {"total": (math.nan, math.nan)}, 7)
     monkeypatch.setattr(generator_module, "surrogate_for", lambda generator, guide: half)
-    monkeypatch.setattr(sample_module, "training_smiles", lambda spec: (["C"], ""))
+    monkeypatch.setattr(sample_module, "training_of", lambda spec: ({"C"}, ["C"], ""))
     run(checkpoint, tmp_path, "guidance=surrogate", "guidance.objective=qed:max")
     table, numbers = rows(tmp_path), record(tmp_path)["guidance"]
     assert [row["surrogate"] for row in table] == ["0.5"] * 30
@@ -207,7 +207,7 @@ def test_what_a_surrogate_says_stands_beside_every_score_and_its_accuracy_in_the
 def test_a_surrogate_without_its_training_molecules_is_refused_before_the_sampling(
     checkpoint, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sample_module, "training_smiles", lambda spec: (None, "no training set"))
+    monkeypatch.setattr(sample_module, "training_of", lambda spec: (None, None, "no training set"))
     monkeypatch.setattr(Generator, "sample", None)
     with pytest.raises(InputError, match="guidance=surrogate: no training set"):
         run(checkpoint, tmp_path, "guidance=surrogate", "guidance.objective=qed:max")

@@ -79,7 +79,7 @@ def soft_looks(generator: Generator) -> torch.Tensor:
 def test_a_fit_learns_what_is_no_molecule_and_what_it_scores(generator, monkeypatch):
     monkeypatch.setattr(surrogate, "STEPS", 400)
     kind = guide("surrogate", "atoms:max,qed:max", invalid=-1.0)
-    data, oracle = dataset_of(generator.spec), Oracle(kind.scorer, generator.spec.vocabulary, -1.0)
+    data, oracle = dataset_of(generator.spec), Oracle(kind.scorer, generator.spec.modality, -1.0)
     looks = surrogate._Looks(generator, kind, GraphStream(data, 32, 0), oracle)
     x, y = looks.at(data.splits["train"])
     found = surrogate_for(generator, kind)

@@ -20,11 +20,13 @@ from typing import Any, BinaryIO
 
 from rdkit import Chem
 
-Function = Callable[[Chem.Mol], Any]
+Function = Callable[[Any], Any]
+MOLECULE, TEXT = b"M", b"T"
+"""The first byte of a line says what the rest is in base64: a molecule's ToBinary, or UTF-8."""
 
 
 def serve(path: str, function: str) -> None:
-    """Loads the function, then answers for every molecule (base64 of ToBinary) until stdin ends."""
+    """Loads the function, then answers for every line until stdin ends."""
     # The user's code gets stderr to print to and nothing to read from: the pipes are ours.
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -41,12 +43,19 @@ def serve(path: str, function: str) -> None:
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(questions, lines), daemon=True).start()
     while True:
-        # RDKit's stubs know no bytes here.
-        mol = Chem.Mol(base64.b64decode(lines.get()))  # type: ignore[call-overload]
+        subject = _subject(lines.get())
         try:
-            answer(_number(score(mol)), None)
+            answer(_number(score(subject)), None)
         except (Exception, SystemExit) as error:
             answer(None, _reason(error, path))
+
+
+def _subject(line: bytes) -> Chem.Mol | str:
+    content = base64.b64decode(line[1:])
+    if line[:1] == TEXT:
+        return content.decode()
+    # RDKit's stubs know no bytes here.
+    return Chem.Mol(content)  # type: ignore[call-overload]
 
 
 def _read(questions: BinaryIO, lines: queue.SimpleQueue[bytes]) -> None:

@@ -1,6 +1,7 @@
 """Scorers: what gives molecules a score, an objective or a function in a file of the user.
 
-`score=path.py:function` names any `def score(mol) -> float`. That is the only way in which a
+`score=path.py:function` names any `def score(mol) -> float`, where a model makes molecules, and
+`def score(text) -> float`, where it writes texts. That is the only way in which a
 user's code runs, and it runs in a process of its own: a molecule on which it raises, hangs, dies
 or returns no finite number has that as its error, and the run goes on. What it prints goes to
 stderr.
@@ -27,8 +28,10 @@ from rdkit import Chem
 
 import molflow
 from molflow.chem.aggregation import Scored
+from molflow.chem.score_worker import MOLECULE, TEXT
 from molflow.errors import InputError
 
+Subject = Chem.Mol | str
 START_SECONDS = 120.0
 """For the file to load, once per process: it may read a model."""
 
@@ -40,8 +43,8 @@ class Scorer(Protocol):
     def names(self) -> tuple[str, ...]:
         """The components' names."""
 
-    def score_many(self, mols: Sequence[Chem.Mol]) -> list[Scored]:
-        """The scores of sanitised molecules, in order. Never raises for a molecule."""
+    def score_many(self, subjects: Sequence[Any]) -> list[Scored]:
+        """The scores of sanitised molecules, or of texts, in order. Never raises for one."""
 
     def describe(self) -> str:
         """What is scored, for people."""
@@ -98,12 +101,17 @@ class _Worker:
             raise _Died(f"ended its process (exit code {self.process.returncode})")
         return json.loads(line)
 
-    def ask(self, mol: Chem.Mol, seconds: float) -> tuple[float, str | None]:
+    def ask(self, subject: Subject, seconds: float) -> tuple[float, str | None]:
         """The score, or nan and the error. _Died where the process had to be ended."""
         assert self.process.stdin is not None
         # A process that has died takes nothing: the missing answer says how it ended.
         with suppress(OSError):
-            self.process.stdin.write(base64.b64encode(mol.ToBinary()) + b"\n")
+            kind, content = (
+                (TEXT, subject.encode())
+                if isinstance(subject, str)
+                else (MOLECULE, subject.ToBinary())
+            )
+            self.process.stdin.write(kind + base64.b64encode(content) + b"\n")
             self.process.stdin.flush()
         answer = self._answer(seconds)
         if answer["error"] is not None:
@@ -147,12 +155,13 @@ class ScoreFile:
     def describe(self) -> str:
         return f"{self.function} of {self.path.name}"
 
-    def score(self, mol: Chem.Mol) -> Scored:
-        """The user's score of one molecule. The process is started anew where it had to end."""
+    def score(self, subject: Subject) -> Scored:
+        """The user's score of one molecule or text. The process is started anew where it had to
+        end."""
         try:
             if self.worker is None:
                 self.worker = _Worker(self.path, self.function)
-            value, error = self.worker.ask(mol, self.timeout)
+            value, error = self.worker.ask(subject, self.timeout)
         except _Died as reason:
             self.worker = None
             value, error = math.nan, str(reason)
@@ -162,9 +171,9 @@ class ScoreFile:
             error = f"{self.function}: {error}"
         return Scored(value, (value,), (value,), error)
 
-    def score_many(self, mols: Sequence[Chem.Mol]) -> list[Scored]:
-        """`score` of every molecule, in order."""
-        return [self.score(mol) for mol in mols]
+    def score_many(self, subjects: Sequence[Subject]) -> list[Scored]:
+        """`score` of every molecule or text, in order."""
+        return [self.score(subject) for subject in subjects]
 
     def close(self) -> None:
         """Ends the process. A later score starts it anew."""
