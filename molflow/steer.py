@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from molflow.chem.scoring import Scorer
     from molflow.config import GuidanceConfig
 
-PARTICLES, DRAWS, RESTART = 16, 16, 0.4
+PARTICLES, DRAWS, RESTART = 16, 16, 0.35
 NEEDED = "give the score of what is no molecule, below every true score"
 OF_A_METHOD = ("particles", "draws", "strength", "invalid", "generations", "restart", "max_calls")
 INVALID = -0.01
@@ -47,7 +47,7 @@ def guide(
     "search", 1 for the others). draws: molecules that "draws" and "gradient" look at (16).
     strength: of "gradient", "surrogate" and "particles", each with its own default. entropy_floor:
     see ``guides.Guide``. invalid: the score of what is no molecule; INVALID for an objective,
-    needed for a ``ScoreFile``, whose scores may have any range. generations (4) and restart (0.4, a
+    needed for a ``ScoreFile``, whose scores may have any range. generations (4) and restart (0.35, a
     time from 0 to below 1): of "search". max_calls: of the scorer by guidance, a surrogate's fit
     included: then it is asked no more, and what it does not know is worth ``invalid``; which
     molecules that are depends on the batches. None is no cap.

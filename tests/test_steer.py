@@ -40,7 +40,7 @@ def test_every_guide_has_usual_values(method, particles, draws, strength):
 
 def test_a_search_has_usual_generations_and_the_others_one():
     assert [guide(method, "qed:max").generations for method in GUIDES] == [1, 1, 1, 1, 4, 1]
-    assert guide("search", "qed:max").restart == 0.4
+    assert guide("search", "qed:max").restart == 0.35
     made = guide("search", "qed:max", generations=7, restart=0.0)
     assert (made.generations, made.restart) == (7, 0.0)
 
