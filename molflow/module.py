@@ -28,6 +28,9 @@ from molflow.flow.times import PairLaw, TimeLaw, stratified
 LOG_EVERY = 20
 """Steps between two rows of the log."""
 
+SHAPES = 64
+"""Shapes of a batch, at most, for which the network is compiled."""
+
 Loss = Callable[[State, State], Fields]
 """(what the network gives at (x_t, t, t), x_1) -> field -> (B,)."""
 
@@ -169,6 +172,8 @@ class FlowModule(pl.LightningModule):
     def compile_networks(self) -> None:
         """Compiles the network, and a second way to call the average where it teaches: samples,
         whose shapes are many, go on without compilation."""
+        # Student and teacher in every width of a batch: beyond the limit torch compiles no more.
+        torch._dynamo.config.recompile_limit = SHAPES  # type: ignore[attr-defined]
         self.net.compile(dynamic=False)
         distillation = self.objective.distillation
         if distillation is not None and distillation.average_teacher:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from molflow.chem.molecule import Checked
+from molflow.chem.molecule import Checked, place_of
 from molflow.console import atomic_write
 from molflow.files import MOLECULES, PICTURE, TEXTS
 from molflow.findings import fields_and_times, no_better
@@ -150,12 +149,12 @@ def _draw_cell(thing: Thing, checked: Checked, modality: Modality, legend: str =
     if len(legend) > LEGEND_LETTERS:
         legend = legend[: LEGEND_LETTERS - 1] + "…"
     mol = modality.sketch(thing) if checked.mol is None else checked.mol
-    fault = re.search(r"at atom (\d+)$", checked.reason or "") if mol is not None else None
+    fault = place_of(checked.reason) if mol is not None else []
     with rdBase.BlockLogs():
         canvas.DrawMolecule(
             mol if mol is not None else Chem.Mol(),
             legend=legend,
-            highlightAtoms=[int(fault[1])] if fault else [],
+            highlightAtoms=fault,
         )
     canvas.FinishDrawing()
     return Image.open(io.BytesIO(canvas.GetDrawingText())).convert("RGB")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from molflow.chem.molecule import without_place
 from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, progress, require_writable
 from molflow.errors import InputError
@@ -245,4 +245,4 @@ def _guidance(scorer: Remembered, steering: Steering) -> dict[str, Any]:
 
 def reasons(samples: Samples) -> Counter[str]:
     """How many molecules failed for each reason, whichever atom it was at."""
-    return Counter(re.sub(r" at atom \d+$", "", r) for r in samples.reasons if r is not None)
+    return Counter(without_place(r) for r in samples.reasons if r is not None)

@@ -11,7 +11,6 @@ Memory is bounded by the number of attempts, not by what they hold: the file str
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from molflow.chem.molecule import Checked
+from molflow.chem.molecule import Checked, without_place
 from molflow.console import progress
 from molflow.datasets.smiles_file import DELIMITERS, NOT_TEXT, SMI, column_of, open_text
 from molflow.errors import InputError
@@ -230,11 +229,6 @@ def _records(text: TextIO) -> Iterator[Row]:
         yield Row(number, "".join(parts), reason)
 
 
-def category(reason: str) -> str:
-    """A reason, whichever atom it was at."""
-    return re.sub(r" at atom \d+$", "", reason)
-
-
 def collect(stream: Iterable[tuple[Row, Attempt]], tell: Callable[[Failure], None]) -> Attempts:
     """All attempts; ``tell`` hears of each that is not strictly valid, in order."""
     known: dict[Checked, Checked] = {}
@@ -245,7 +239,7 @@ def collect(stream: Iterable[tuple[Row, Attempt]], tell: Callable[[Failure], Non
         relaxed += attempt.relaxed
         valence += attempt.valence
         if one.reason is not None:
-            found.reasons[category(one.reason)] += 1
+            found.reasons[without_place(one.reason)] += 1
             tell(Failure(index, row.number, row.text, one.reason))
     found.relaxed, found.valence = relaxed, valence
     return found

@@ -47,8 +47,8 @@ def guide(
     "search", 1 for the others). draws: molecules that "draws" and "gradient" look at (16).
     strength: of "gradient", "surrogate" and "particles", each with its own default. entropy_floor:
     see ``guides.Guide``. invalid: the score of what is no molecule; INVALID for an objective,
-    needed for a ``ScoreFile``, whose scores may have any range. generations (4) and restart (0.35, a
-    time from 0 to below 1): of "search". max_calls: of the scorer by guidance, a surrogate's fit
+    needed for a ``ScoreFile``, whose scores may have any range. generations (4) and restart (0.35,
+    a time from 0 to below 1): of "search". max_calls: of the scorer by guidance, a surrogate's fit
     included: then it is asked no more, and what it does not know is worth ``invalid``; which
     molecules that are depends on the batches. None is no cap.
     InputError names an argument out of its range.

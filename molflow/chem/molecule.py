@@ -9,6 +9,7 @@ literature's sense, RDKit's own clean-up of pentavalent nitro groups included, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -201,6 +202,21 @@ def _valence_reason(error: Chem.AtomValenceException, mol: Chem.Mol) -> str:
     return f"valence: {atom_name(atom.GetSymbol(), charge)} {valence} > {limit} at atom {index}"
 
 
+PLACE = re.compile(r" at atom (\d+)$")
+"""Which atom a reason speaks of, at its end."""
+
+
+def without_place(reason: str) -> str:
+    """The same reason, whichever atom it was at."""
+    return PLACE.sub("", reason)
+
+
+def place_of(reason: str | None) -> list[int]:
+    """The atom that a reason names, none or one."""
+    found = PLACE.search(reason or "")
+    return [int(found[1])] if found else []
+
+
 def sanitise(mol: Chem.RWMol, operations: int = Chem.SANITIZE_ALL) -> str | None:
     """Sanitises a molecule in place; the reason why that fails, or None. Call under BlockLogs.
 
@@ -226,16 +242,19 @@ def check(graph: Graph, vocabulary: Vocabulary) -> Checked:
     mol = build(graph, vocabulary)
     with rdBase.BlockLogs():
         failure = sanitise(mol)
-    fragments = len(Chem.GetMolFrags(mol))
     if failure is not None:
-        return Checked(None, None, None, fragments, failure)
-    smiles = canonical_smiles(mol)
-    if fragments == 1:
-        return Checked(smiles, smiles, mol.GetMol(), 1, None)
-    parts = Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)
+        return Checked(None, None, None, len(Chem.GetMolFrags(mol)), failure)
+    return checked(mol.GetMol())
+
+
+def checked(mol: Chem.Mol) -> Checked:
+    """What is said of a sanitised molecule."""
+    smiles, parts = canonical_smiles(mol), Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)
+    if len(parts) == 1:
+        return Checked(smiles, smiles, mol, 1, None)
     largest = min(parts, key=lambda part: (-part.GetNumAtoms(), canonical_smiles(part)))
-    reason = f"fragments: {fragments}"
-    return Checked(smiles, canonical_smiles(largest), mol.GetMol(), fragments, reason)
+    reason = f"fragments: {len(parts)}"
+    return Checked(smiles, canonical_smiles(largest), mol, len(parts), reason)
 
 
 def check_many(graphs: Iterable[Graph], vocabulary: Vocabulary) -> list[Checked]:

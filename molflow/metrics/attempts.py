@@ -19,9 +19,9 @@ from math import nan
 
 from rdkit import Chem, rdBase
 
-from molflow.chem.molecule import Checked, canonical_smiles, sanitise
+from molflow.chem.molecule import Checked, checked, sanitise
 from molflow.chem.smiles import LONGEST
-from molflow.metrics.validity import NO_CLEANUP, NORMAL_VALENCE, from_checked
+from molflow.metrics.validity import from_checked, sanitises_relaxed
 
 MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
 RECORD = 200_000
@@ -90,7 +90,7 @@ def judge(raw: Chem.Mol) -> Attempt:
     if any(atom.GetAtomicNum() == 0 for atom in raw.GetAtoms()):
         return failed("no element: *")
     with rdBase.BlockLogs():
-        return Attempt(_checked(raw), _is_relaxed_valid(raw), _is_valence_valid(raw))
+        return Attempt(_checked(raw), sanitises_relaxed(Chem.RWMol(raw)), _is_valence_valid(raw))
 
 
 def _checked(raw: Chem.Mol) -> Checked:
@@ -102,12 +102,7 @@ def _checked(raw: Chem.Mol) -> Checked:
     whole = Chem.RemoveHs(mol)
     for atom in whole.GetAtoms():
         atom.SetAtomMapNum(0)
-    smiles = canonical_smiles(whole)
-    parts = Chem.GetMolFrags(whole, asMols=True, sanitizeFrags=False)
-    if len(parts) == 1:
-        return Checked(smiles, smiles, None, 1, None)
-    largest = min(parts, key=lambda part: (-part.GetNumAtoms(), canonical_smiles(part)))
-    return Checked(smiles, canonical_smiles(largest), None, len(parts), f"fragments: {len(parts)}")
+    return without_molecule(checked(whole))
 
 
 def _reason(raw: Chem.Mol, failure: str) -> str:
@@ -117,17 +112,6 @@ def _reason(raw: Chem.Mol, failure: str) -> str:
     mol = Chem.Mol(raw)
     mol.UpdatePropertyCache(strict=False)
     return sanitise(Chem.RWMol(Chem.AddHs(mol, explicitOnly=True))) or failure
-
-
-def _is_relaxed_valid(raw: Chem.Mol) -> bool:
-    mol = Chem.RWMol(raw)
-    for problem in Chem.DetectChemistryProblems(mol, Chem.SANITIZE_PROPERTIES):
-        atom = mol.GetAtomWithIdx(problem.GetAtomIdx())
-        bonds = sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds())
-        normal = NORMAL_VALENCE.get(atom.GetSymbol())
-        if normal is not None and int(bonds) + atom.GetNumExplicitHs() == normal + 1:
-            atom.SetFormalCharge(atom.GetFormalCharge() or 1)
-    return sanitise(mol, NO_CLEANUP) is None
 
 
 def _is_valence_valid(raw: Chem.Mol) -> bool:

@@ -39,15 +39,21 @@ def is_relaxed_valid(graph: Graph, vocabulary: Vocabulary) -> bool:
     """
     if len(graph) == 0:
         return False
-    mol = build(graph, vocabulary)
     with rdBase.BlockLogs():
-        for problem in Chem.DetectChemistryProblems(mol, Chem.SANITIZE_PROPERTIES):
-            atom = mol.GetAtomWithIdx(problem.GetAtomIdx())
-            valence = int(sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()))
-            normal = NORMAL_VALENCE.get(atom.GetSymbol())
-            if normal is not None and valence == normal + 1 and atom.GetFormalCharge() == 0:
-                atom.SetFormalCharge(1)
-        return sanitise(mol, NO_CLEANUP) is None
+        return sanitises_relaxed(build(graph, vocabulary))
+
+
+def sanitises_relaxed(mol: Chem.RWMol) -> bool:
+    """`is_relaxed_valid` of an unsanitised molecule, which is changed; hydrogens that stand in
+    brackets count among an atom's bonds. Call under BlockLogs."""
+    for problem in Chem.DetectChemistryProblems(mol, Chem.SANITIZE_PROPERTIES):
+        atom = mol.GetAtomWithIdx(problem.GetAtomIdx())
+        bonds = int(sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()))
+        valence = bonds + atom.GetNumExplicitHs()
+        normal = NORMAL_VALENCE.get(atom.GetSymbol())
+        if normal is not None and valence == normal + 1 and atom.GetFormalCharge() == 0:
+            atom.SetFormalCharge(1)
+    return sanitise(mol, NO_CLEANUP) is None
 
 
 def _ratio(count: int, total: int) -> float:

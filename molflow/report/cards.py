@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
+from molflow.chem.molecule import without_place
 from molflow.console import progress
 from molflow.report.charts import number
 from molflow.report.drawing import draw
@@ -91,7 +91,7 @@ def category(attempt: Attempt) -> str:
     """Its reason, whichever atom it was at; "" where it is strictly valid."""
     if attempt.reason is None:
         return ""
-    return re.sub(r" at atom \d+$", "", attempt.reason) or "no reason given"
+    return without_place(attempt.reason) or "no reason given"
 
 
 def _controls() -> str:

@@ -14,7 +14,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from molflow.chem.molecule import Checked
+from molflow.chem.molecule import Checked, place_of
 from molflow.modality import Modality, Thing
 from molflow.report.values import Attempt
 
@@ -52,8 +52,7 @@ def draw(attempt: Attempt) -> str:
     """An SVG element of class mol, the atom that its reason names marked; "" without a mol."""
     if attempt.mol is None or not attempt.mol.GetNumAtoms():
         return ""
-    fault = re.search(r"at atom (\d+)$", attempt.reason or "")
-    marked = [int(fault[1])] if fault and int(fault[1]) < attempt.mol.GetNumAtoms() else []
+    marked = [i for i in place_of(attempt.reason) if i < attempt.mol.GetNumAtoms()]
     svg = _rdkit_svg(attempt.mol, marked)
     return f'<svg class=mol viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden=true>{compact(svg)}</svg>'
 
