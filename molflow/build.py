@@ -168,6 +168,8 @@ DISTILLATIONS: dict[str, SelfDistillation] = {
     "ecld_text": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_TEXT),
     "psd": psd_loss,
 }
+CORNER = 0.15
+"""Usual share of the pairs (s, t) that are (0, 1), where the loss says something there."""
 WITHOUT_DERIVATIVE = ("none", "psd")
 """What of ``flow.distill`` differentiates no network along time: the rest compiles slowly."""
 
@@ -310,6 +312,17 @@ def build_posterior(net: Network, loss: str) -> Posterior:
     return net if loss == "mse" else posterior(net)
 
 
+def corner_of(flow: FlowConfig) -> float:
+    """The share of the pairs (s, t) that are (0, 1).
+
+    By default none where a derivative along time is taken: at t = 1 its factor (1-t) is 0, and what
+    is left, mu_01 = mu_11(mu_01), holds at every clean state, whichever the noise leads to.
+    """
+    if flow.corner is not None:
+        return flow.corner
+    return CORNER if flow.distill in WITHOUT_DERIVATIVE else 0.0
+
+
 def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowModule:
     """The Lightning module of one training run."""
     flow, trainer = config.flow, config.trainer
@@ -317,7 +330,7 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
     if flow.distill != "none":
         distillation = Distillation(
             loss=DISTILLATIONS[flow.distill],
-            times=with_corner(triangle, flow.corner),
+            times=with_corner(triangle, corner_of(flow)),
             share=flow.distill_share,
             weight=flow.distill_weight,
             average_teacher=flow.teacher == "average",

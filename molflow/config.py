@@ -87,7 +87,11 @@ class FlowConfig:
     )
     distill_share: float = key(0.25, "share of a batch for it", within=FRACTION)
     distill_weight: float = key(1.0, "of its loss beside the diagonal's", within=POSITIVE)
-    corner: float = key(0.15, "share of its pairs (s, t) that are (0, 1)", within=FRACTION)
+    corner: float | None = key(
+        None,
+        "share of its pairs (s, t) that are (0, 1); null is 0.15, or 0 where a derivative is taken",
+        within=FRACTION,
+    )
     teacher: str = key(
         "live", "the weights that teach: live ones or their average", choices=("live", "average")
     )

@@ -175,3 +175,13 @@ def test_the_posterior_of_mse_is_the_output_itself(random_graphs):
     x, t = random_graphs([2, 3]), torch.zeros(2)
     mu = build.build_posterior(lambda x, s, t: 2 * x, "mse")(x, t, t)
     assert torch.equal(mu.values["pairs"], 2 * x.values["pairs"])
+
+
+@pytest.mark.parametrize(
+    ("distill", "asked", "corner"),
+    [("psd", None, 0.15), ("csd", None, 0.0), ("ecld", None, 0.0), ("csd", 0.3, 0.3)],
+)
+def test_only_a_loss_without_derivative_gets_the_pair_0_1_more_often_by_itself(
+    distill, asked, corner
+):
+    assert build.corner_of(FlowConfig(distill=distill, corner=asked)) == corner
