@@ -15,7 +15,7 @@ from molflow.errors import InputError
 UNGUIDED, BEST_OF = "unguided", "best_of"
 WALKS = (1, 4, 16)
 """Walks of each molecule among which "draws" and "gradient" may divide their looks."""
-GENERATIONS = (4, 8)
+GENERATIONS = (2, 4, 8)
 """Generations among which "search" may divide its looks."""
 EVALUATION_SECONDS, LOOK_SECONDS = 4e-4, 2.5e-4
 """Of one molecule on two CPU cores: a network evaluation; decoding, checking and scoring."""

@@ -80,6 +80,11 @@ def keeps_vu(row: Row, rows: Sequence[Row]) -> bool | None:
     return row["vu"] >= same[0]["vu"] - VU_LOSS if same else None
 
 
+def keeping_vu(rows: Sequence[Row]) -> list[Row]:
+    """The rows that keep strict VU, and all of best_of and unguided, with whom they compare."""
+    return [row for row in rows if row["way"] in (BEST_OF, UNGUIDED) or keeps_vu(row, rows)]
+
+
 def claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """How the best row of every way stands to best_of and to unguided.
 
@@ -110,10 +115,10 @@ def claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return made
 
 
-def won(claims: Sequence[Row], against: str, budget: int, vu: bool) -> list[str]:
-    """The tasks on which a way is better than ``against``, and keeps its strict VU if asked."""
+def won(claims: Sequence[Row], against: str, budget: int) -> list[str]:
+    """The tasks on which a way is better than ``against``."""
     found = chosen(claims, budget=budget, **{against: "better"})
-    return list(dict.fromkeys(c["task"] for c in found if c["vu"] or not vu))
+    return list(dict.fromkeys(claim["task"] for claim in found))
 
 
 def at_one_evaluation(rows: Sequence[Row], budget: int) -> dict[str, str | None]:

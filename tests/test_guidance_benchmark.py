@@ -42,8 +42,10 @@ from benchmarks.guidance_rows import (
     best,
     claims,
     crossing,
+    keeping_vu,
     looks_to_reach,
     rows,
+    won,
 )
 from benchmarks.guidance_tasks import TASKS, aim, reference
 from benchmarks.sections import markers
@@ -154,8 +156,12 @@ def test_a_gradient_looks_at_two_draws_or_more_at_every_step_and_at_the_end():
 
 
 def test_a_search_divides_the_budget_among_generations_whatever_its_steps():
-    assert settings("search", 16, 4) == (Settings(4, 0, 4), Settings(2, 0, 8))
-    assert settings("search", 4, 1) == (Settings(1, 0, 4),)
+    assert settings("search", 16, 4) == (
+        Settings(8, 0, 2),
+        Settings(4, 0, 4),
+        Settings(2, 0, 8),
+    )
+    assert settings("search", 4, 1) == (Settings(2, 0, 2), Settings(1, 0, 4))
     assert settings("search", 1, 1) == ()
 
 
@@ -402,6 +408,16 @@ def test_strict_vu_may_lie_two_points_below_unguided_in_as_many_steps():
     free = [row("unguided", 0.3, vu=1.0, steps=2), row("unguided", 0.3, vu=0.92, budget=0)]
     assert claim_of("draws", *free, row("draws", 0.6, vu=0.901))["vu"]
     assert not claim_of("draws", *free, row("draws", 0.6, vu=0.899))["vu"]
+
+
+def test_a_method_may_win_at_its_best_that_keeps_strict_vu():
+    free = [row("unguided", 0.3, vu=0.92, budget=0), row("best_of", 0.5, vu=0.9)]
+    bold, careful = row("draws", 0.9, vu=0.5), row("draws", 0.7, vu=0.91)
+    found = [*free, bold, careful]
+    assert claim_of("draws", *found)["vu"] is False
+    assert keeping_vu(found) == [*free, careful]
+    assert won(claims(keeping_vu(found)), "looks", 16) == ["qed"]
+    assert won(claims(keeping_vu([*free, bold])), "looks", 16) == []
 
 
 def test_one_evaluation_is_compared_with_unguided_at_one_evaluation():
