@@ -47,7 +47,7 @@ from molflow.guides import (
     by_surrogate,
 )
 from molflow.metrics.text import Reference
-from molflow.modality import Known
+from molflow.modality import Graphs, Known
 from molflow.module import (
     Distillation,
     FlowModule,
@@ -288,6 +288,7 @@ def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
     folder = find_model(checkpoint)
     parent = read_spec(folder)
     place = f"checkpoint={checkpoint}: "
+    require_kind(place, parent, spec)
     require_same(place, parent, spec, PARENTAL)
     if parent.condition == spec.condition:
         load_weights(folder, net, spec.vocabulary)
@@ -297,6 +298,17 @@ def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
     without = build_network(parent)
     load_weights(folder, without, spec.vocabulary)
     net.load_state_dict({**net.state_dict(), **without.state_dict()})
+
+
+def require_kind(place: str, there: ModelSpec, here: ModelSpec) -> None:
+    """InputError, beginning with ``place``, where one makes graphs and the other strings."""
+    kinds = [
+        f"{'graphs' if isinstance(spec.modality, Graphs) else 'strings'}, "
+        f"{spec.modality.describe(spec.max_size)}"
+        for spec in (there, here)
+    ]
+    if type(there.modality) is not type(here.modality):
+        raise InputError(f"{place}makes {kinds[0]}; here it would be {kinds[1]}")
 
 
 def require_same(place: str, there: ModelSpec, here: ModelSpec, names: Sequence[str]) -> None:

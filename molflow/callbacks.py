@@ -15,7 +15,7 @@ import torch
 
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.console import terminal
-from molflow.files import CHECKPOINT, SNAPSHOTS
+from molflow.files import CHECKPOINT, MOLECULES, SNAPSHOTS
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples
 from molflow.modality import Known
@@ -30,10 +30,12 @@ FEW_STEPS = (1, 4)
 
 
 class Progress(pl.Callback):
-    """A bar with molecules per second, loss and remaining time; without a terminal, lines."""
+    """A bar with examples per second, loss and remaining time; without a terminal, lines."""
 
-    def __init__(self, batch_size: int, seconds_between_lines: float = 30.0) -> None:
-        self.batch_size = batch_size
+    def __init__(
+        self, batch_size: int, things: str = MOLECULES, seconds_between_lines: float = 30.0
+    ) -> None:
+        self.batch_size, self.things = batch_size, things
         self.interval = 0.2 if sys.stderr.isatty() else seconds_between_lines
         self.bar: Any = None
 
@@ -62,7 +64,7 @@ class Progress(pl.Callback):
         rate = steps * self.batch_size * trainer.world_size / (now - self.started)
         left = f", {minutes * (1 / done - 1):.1f} min left" if done > 0.01 else ""
         total = module.optimisation.steps
-        line = f"step {trainer.global_step}/{total}, {rate:.0f} molecules/s{left}"
+        line = f"step {trainer.global_step}/{total}, {rate:.0f} {self.things}/s{left}"
         if isinstance(outputs, dict) and "loss" in outputs:
             line += f", loss {float(outputs['loss']):.3f}"
         if self.bar is not None:

@@ -32,12 +32,10 @@ MEASURES = {
     "flow": "|X_st(x_s) - end of the walk|",
     "flow_euler": "the same for one Euler step",
     "flow_floor": "|end of the walk - end of a walk of half as many steps|",
-    "changed": "share of variables of other class in X_s1 than in the walk; any: of molecules",
+    "changed": "share of variables of other class in X_s1 than in the walk; any: of examples",
     "entropy": "of mu_st(x_s), in nats",
 }
-NORM = (
-    "Euclidean over classes, mean over variables and molecules; different classes are 1.414 apart"
-)
+NORM = "Euclidean over classes, mean over variables and examples; different classes are 1.414 apart"
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,7 @@ def _endpoints(means: Mapping[Key, float]) -> None:
     """From every s to 1: entropies, and which classes one jump gives otherwise than the walk."""
     fields, times = fields_and_times(means)
     columns = ["s", *(f"{mu} {field}" for mu in ("mu_s1", "mu_ss") for field in fields)]
-    columns += [f"changed {field}" for field in (*fields, "molecules")]
+    columns += [f"changed {field}" for field in (*fields, "any")]
     rows = [
         [
             s,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from molflow.config import EvaluateConfig, help_text, load_config, wants_help
 from molflow.console import atomic_write, require_writable, run_program
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, METRICS, WEIGHTS
+from molflow.files import CHECKPOINT, METRICS, MOLECULES, WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,11 @@ def evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
     from molflow.verdict import Verdict, print_verdict, write_record
 
     generator = None if config.checkpoint is None else load(config.checkpoint)
+    if generator is not None and generator.spec.modality.things != MOLECULES:
+        raise InputError(
+            f"checkpoint={config.checkpoint}: writes texts, and this measures molecules; "
+            "molflow.sample measures what it writes"
+        )
     reference = load_reference(config, generator)
     # Gone first, written last: a folder with the record is a finished one.
     (folder / METRICS).unlink(missing_ok=True)

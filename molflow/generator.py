@@ -20,10 +20,11 @@ from torch import nn
 from molflow.build import GUIDES, LOSSES, build_network, build_posterior
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec, require_fit
 from molflow.chem.constraints import Constraint
+from molflow.chem.objective import Objective
 from molflow.conditions import Aim, make_aim
 from molflow.console import progress
 from molflow.errors import InputError
-from molflow.files import CONFIG
+from molflow.files import CONFIG, MOLECULES
 from molflow.flow.conditioning import mixed
 from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
@@ -138,7 +139,7 @@ class Generator:
                 moves,
                 "sampling",
                 len(crowd),
-                "molecules",
+                self.spec.modality.things,
                 weight=lambda item: len(item[0]) / walk.steps,
             ):
                 if t == 1:
@@ -199,6 +200,8 @@ class Generator:
         guide: Guide | None = None,
     ) -> Walk:
         """The way that ``sample`` goes with these arguments."""
+        if guide is not None:
+            self._require_subjects(guide)
         if guide is not None and GUIDES[guide.method].stochastic:
             method = require_stochastic(method, noise, f"guidance={guide.method}")
         if guide is not None and GUIDES[guide.method].ends and temperature != 0:
@@ -213,6 +216,15 @@ class Generator:
                 "temperature=0 is needed, and no guidance=draws, gradient or surrogate"
             )
         return plan_walk(steps, method, noise, temperature, times, self.spec.flow_map)
+
+    def _require_subjects(self, guide: Guide) -> None:
+        """InputError where the score is of molecules and texts are written."""
+        things, scorer = self.spec.modality.things, guide.scorer
+        if isinstance(scorer, Objective) and things != MOLECULES:
+            raise InputError(
+                f"{scorer}: of molecules, and this model writes {things}: "
+                "a function of your own scores them"
+            )
 
     def plan(
         self,

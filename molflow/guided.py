@@ -47,7 +47,7 @@ def guided_walk(
     made: dict[int, Thing] = {}
     claims: dict[int, tuple[float, float]] = {}
     outcomes, n = [], len(crowd.molecules)
-    with torch.no_grad(), meter("sampling", n, "molecules") as advance:
+    with torch.no_grad(), meter("sampling", n, modality.things) as advance:
         for chosen in crowd.batches(batch_size):
             done = partial(advance, len(chosen) / steps_taken(guide, walk.times))
             task = _task(generator, walk, crowd[chosen], surrogate, done)

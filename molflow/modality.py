@@ -231,13 +231,12 @@ class Strings:
         return [self.vocabulary.decode(ids) for ids in to_tokens(x, self.vocabulary.end_class)]
 
     def check(self, things: Sequence[str]) -> list[Checked]:
-        from molflow.chem.molecule import Checked, read_smiles
+        from molflow.chem.molecule import Checked
         from molflow.metrics.attempts import judge_smiles
 
         if not self.molecular:
             return [Checked(text, text, None, 1, None) for text in things]
-        found = [judge_smiles(text).checked for text in things]
-        return [c if c.smiles is None else replace(c, mol=read_smiles(c.smiles)) for c in found]
+        return [_with_molecule(judge_smiles(text).checked) for text in things]
 
     def subject(self, strict: str) -> Chem.Mol | str:
         from molflow.chem.molecule import read_smiles
@@ -273,8 +272,8 @@ class Strings:
     ) -> Prompt | None:
         if constraint is not None:
             raise InputError(
-                "this model writes strings of tokens: prompt= holds some of them, and atoms, "
-                "scaffold, elements and forbidden are for models of graphs"
+                f"{constraint}: only for models of graphs, and this one writes strings of tokens; "
+                "prompt= holds some of them"
             )
         try:
             return (
@@ -296,7 +295,23 @@ class Strings:
         return {}
 
     def kept(self, thing: str, held: Prompt) -> bool:
-        return prompts.kept(self.vocabulary.encode(thing), held)
+        try:
+            return prompts.kept(self.vocabulary.encode(thing), held)
+        except ValueError:  # What SELFIES come to may have none, or others, of its own.
+            return False
+
+
+def _with_molecule(checked: Checked) -> Checked:
+    """The molecule of its SMILES, for those that have one. RDKit does not read all that it writes:
+    hydrogen with an aromatic bond sanitises, and its SMILES does not."""
+    from molflow.chem.molecule import Checked, Unusable, read_smiles
+
+    if checked.smiles is None:
+        return checked
+    try:
+        return replace(checked, mol=read_smiles(checked.smiles))
+    except Unusable as error:
+        return Checked(None, None, None, checked.fragments, f"its own SMILES {error}")
 
 
 def modality_of(vocabulary: Vocabulary | TokenVocabulary) -> Modality:

@@ -40,13 +40,14 @@ IDENTITY_SIZES = 16
 
 def find_data(spec: ModelSpec) -> tuple[Dataset | None, str]:
     """The model's own data set and what its validation split is called, or None and why not."""
+    things = spec.modality.things
     try:
         data = dataset_of(spec)
     except InputError as error:
-        return None, f"no validation molecules: {error}"
+        return None, f"no validation {things}: {error}"
     if not len(data.splits["valid"]):
-        return None, f"no validation molecules: that split of {data.name} is empty"
-    return data, f"validation molecules of {data.name}"
+        return None, f"no validation {things}: that split of {data.name} is empty"
+    return data, f"validation {things} of {data.name}"
 
 
 def measure(config: CheckConfig, generator: Generator, data: Dataset | None) -> dict[Key, float]:
@@ -92,7 +93,7 @@ def identities(generator: Generator, seed: int) -> dict[str, float | None]:
     """What holds for every input, whatever was learned: the largest errors in float64, of noise.
 
     None: does not apply. A network with positions is not meant to commute with permutations, and
-    where all molecules are one atom there is no padding.
+    where all have one variable there is no padding.
     """
     spec, exact = generator.spec, replace(generator, net=deepcopy(generator.net).double())
     count = min(IDENTITY_SIZES, spec.max_size)
@@ -100,13 +101,12 @@ def identities(generator: Generator, seed: int) -> dict[str, float | None]:
     x = exact.start(Crowd(seed, np.arange(count), sizes, spec.modality)).to(torch.float64)
     s = torch.linspace(0, 0.9, count, dtype=torch.float64, device=x.device)
     t = (1 + s) / 2
-    order = atom_order(x.exists["atoms"], seed)
     return {
         "slope": slope_error(exact.posterior, x, s),
         "padding": padding_error(exact.net, x, s, t) if count > 1 else None,
         "permutation": None
         if spec.positions
-        else equivariance_error(exact.net, x, s, t, lambda state: permuted(state, order)),
+        else equivariance_error(exact.net, x, s, t, lambda state: renumbered(state, seed)),
     }
 
 
@@ -114,6 +114,11 @@ def atom_order(exists: Tensor, seed: int) -> Tensor:
     """(B, N): a random order of the atoms of each molecule, padding left at the end."""
     random = torch.rand(exists.shape, generator=torch.Generator().manual_seed(seed))
     return random.to(exists.device).masked_fill(~exists, 2.0).argsort(-1)
+
+
+def renumbered(x: State, seed: int) -> State:
+    """The same graphs with their atoms in a random order."""
+    return permuted(x, atom_order(x.exists["atoms"], seed))
 
 
 def permuted(x: State, order: Tensor) -> State:

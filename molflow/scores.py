@@ -69,7 +69,7 @@ class Remembered:
 
     def judge(self, checked: Sequence[Checked]) -> tuple[Scored | None, ...]:
         """The score of every attempt, None where it is not strictly valid."""
-        for one in progress(checked, "scoring", unit="molecules"):
+        for one in progress(checked, "scoring", unit="attempts"):
             self.ask([one.strict])
         return tuple(None if one.strict is None else self.known[one.strict] for one in checked)
 

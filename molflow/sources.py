@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from molflow.errors import InputError
 from molflow.metrics.attempts import Attempt, read_raw, without_molecule
-from molflow.samples_file import SDF, Attempts, Failure, Row, collect, judged, kind_of
+from molflow.samples_file import SDF, Attempts, Failure, Row, collect, judged, kind_of, shortened
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -89,8 +89,9 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
 
 
 def _rows(made: Samples) -> Iterator[tuple[Row, Attempt]]:
-    for index, one in enumerate(made.checked):
-        yield Row(index, one.smiles or ""), Attempt(without_molecule(one))
+    for index, (thing, one) in enumerate(zip(made.things, made.checked, strict=True)):
+        written = shortened(thing) if isinstance(thing, str) else one.smiles or ""
+        yield Row(index, written), Attempt(without_molecule(one))
 
 
 def _count(share: float, n: int) -> int | None:

@@ -28,7 +28,7 @@ def print_result(config: SampleConfig, result: Result) -> None:
         table(title, ("metric", "value"), _known(result.metrics))
     else:
         _compare(f"{title}, guided toward {result.scorer.describe()}", result)
-        _steering(result)
+        _steering(result, things)
     if samples.aim is not None:
         print(
             f"asked for: {samples.aim}; of each property, mean and mean distance (off) from the "
@@ -42,9 +42,10 @@ def print_result(config: SampleConfig, result: Result) -> None:
         )
     if result.obstacle:
         print(f"what needs the training set was not measured: {result.obstacle}")
-    _counts("commonest reasons of failure", "reason", reasons(samples).most_common(SHOWN))
+    failed = reasons(samples).most_common(SHOWN)
+    _counts("commonest reasons of failure", "reason", failed, things)
     if result.scorer is not None:
-        _errors(result.scorer)
+        _errors(result.scorer, things)
     network, chemistry = samples.network_seconds, samples.chemistry_seconds
     rate = len(samples) / (network + chemistry)
     first = "network" if result.scorer is None else "network and scores"
@@ -67,22 +68,28 @@ def _compare(title: str, result: Result) -> None:
     ]
     table(title, ("metric", "unguided", "guided"), rows)
     print(
-        "scores: over the distinct strictly valid molecules that have one, "
+        f"scores: over the distinct {_judged(result)} that have one, "
         f"{before['scored']:,.0f} unguided and {after['scored']:,.0f} guided; top_score is the "
         "mean of their best tenth"
     )
 
 
-def _steering(result: Result) -> None:
+def _judged(result: Result) -> str:
+    """What a score is asked for: every text counts."""
+    things = result.run.samples.spec.modality.things
+    return f"strictly valid {things}" if things == MOLECULES else things
+
+
+def _steering(result: Result, things: str) -> None:
     steering = result.run.samples.steering
     assert steering is not None
     guide, numbers = steering.guide, steering_numbers(steering)
     words = {
-        "looks": "molecules judged on the way, per molecule",
+        "looks": f"{things} judged on the way, per {things[:-1]}",
         "calls": "calls of the score, in all",
-        "unasked": "molecules not asked about, beyond guidance.max_calls",
+        "unasked": f"{things} not asked about, beyond guidance.max_calls",
         "ess": f"effective particles of {guide.particles}, mean",
-        "resamplings": "resamplings, per molecule",
+        "resamplings": f"resamplings, per {things[:-1]}",
         "ancestors": f"distinct ancestors of {guide.particles} particles, mean",
         "entropy": "entropy of the look-ahead, nats a variable",
         "jumped": "share of looks by the jump",
@@ -101,18 +108,18 @@ def _steering(result: Result) -> None:
     if steering.unasked:
         print(
             f"guidance.max_calls={guide.max_calls} was reached: {steering.unasked:,} distinct "
-            f"molecules were not asked about, and worth {guide.invalid:.4g} while guiding; the "
+            f"{things} were not asked about, and worth {guide.invalid:.4g} while guiding; the "
             "metrics score all that came out"
         )
 
 
-def _errors(scorer: Remembered) -> None:
-    """What the score failed on, among all molecules that it was asked about."""
+def _errors(scorer: Remembered, things: str) -> None:
+    """What the score failed on, among all that it was asked about."""
     errors = scorer.errors()
-    failed = f"{errors.total():,} of {len(scorer.known):,} molecules asked about have no score"
-    _counts(failed, "error", errors.most_common(SHOWN))
+    failed = f"{errors.total():,} of {len(scorer.known):,} {things} asked about have no score"
+    _counts(failed, "error", errors.most_common(SHOWN), things)
 
 
-def _counts(title: str, what: str, rows: Sequence[tuple[str, int]]) -> None:
+def _counts(title: str, what: str, rows: Sequence[tuple[str, int]], things: str) -> None:
     if rows:
-        table(title, (what, "molecules"), rows)
+        table(title, (what, things), rows)

@@ -43,7 +43,7 @@ def make_trainer(config: TrainConfig, trial: Trial) -> pl.Trainer:
         "precision": "bf16-mixed" if wants_bf16(settings) else "32-true",
         "logger": make_loggers(config),
         "callbacks": [
-            Progress(settings.batch_size * settings.accumulate),
+            Progress(settings.batch_size * settings.accumulate, trial.spec.modality.things),
             trial,
             Snapshots(folder, trial.spec, settings.snapshots),
             Checkpoints(folder, trial.spec, settings.checkpoint_minutes),

@@ -25,6 +25,7 @@ from molflow.graph.transformer import GraphTransformer
 from molflow.metrics import chemnet
 from molflow.sequence.state import blank_tokens
 from molflow.sequence.transformer import SequenceTransformer
+from molflow.sequence.vocabulary import TokenVocabulary
 
 # A machine that does other things too must not fail a test: examples are counted, not timed.
 settings.register_profile("molflow", deadline=None)
@@ -164,6 +165,28 @@ def tiny_spec(data: DatasetConfig | None = None, **changes: Any) -> ModelSpec:
     return replace(spec, **changes)
 
 
+def token_spec(symbols: Sequence[str], scheme: str, law: Sequence[float], **more: Any) -> ModelSpec:
+    """A model of some thousand weights that writes strings of these symbols.
+
+    law: of lengths 0, 1, ... more: other parts of the model, or end=True of the vocabulary.
+    """
+    end = more.pop("end", False)
+    strings = ModelSpec(
+        vocabulary=TokenVocabulary(tuple(symbols), scheme, end),
+        max_size=len(law) - 1,
+        size_law=tuple(law),
+        width=16,
+        pair_width=None,
+        depth=1,
+        heads=2,
+        positions=True,
+        loss="cross_entropy",
+        prior_scale=0.5,
+        dataset={"name": "text", "path": "absent.txt", "split": "standard"},
+    )
+    return replace(strings, **more)
+
+
 def fresh(spec: ModelSpec) -> nn.Module:
     """The untrained network of ``spec``, always the same."""
     with torch.random.fork_rng():
@@ -179,6 +202,11 @@ def molecule_file_fixture() -> Callable[..., DatasetConfig]:
 @pytest.fixture(scope="session", name="tiny_spec")
 def tiny_spec_fixture() -> Callable[..., ModelSpec]:
     return tiny_spec
+
+
+@pytest.fixture(scope="session", name="token_spec")
+def token_spec_fixture() -> Callable[..., ModelSpec]:
+    return token_spec
 
 
 @pytest.fixture(scope="session", name="fresh")

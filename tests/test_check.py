@@ -378,6 +378,40 @@ def test_a_failure_while_writing_leaves_no_record_of_an_earlier_check(
     assert [path.name for path in tmp_path.iterdir()] == ["check.png"]
 
 
+@pytest.fixture(scope="module")
+def of_a_text(tmp_path_factory, token_spec, network) -> Path:
+    """A model of texts of five characters that was never trained, its data there."""
+    folder = tmp_path_factory.mktemp("of_a_text")
+    (folder / "mine.txt").write_text("a bad cab " * 40)
+    data = DatasetConfig(name="text", path=str(folder / "mine.txt"), split="standard", length=5)
+    symbols = build_dataset(data).vocabulary.symbols
+    spec = token_spec(symbols, "characters", (0.0,) * 5 + (1.0,), dataset=vars(data).copy())
+    save_model(folder / "model", network(spec), spec)
+    return folder / "model"
+
+
+def test_a_model_of_texts_is_checked_on_windows_of_its_text(of_a_text, tmp_path, capsys):
+    record = run(of_a_text, tmp_path / "out", "n=3")
+    assert record["states"] == "x_s are 3 noised validation texts of mine"
+    assert {row["field"] for row in record["means"]} == {"tokens", "any"}
+    assert (tmp_path / "out" / "check.png").is_file()
+    shown = capsys.readouterr().out
+    assert "tokens: |X_ut(X_su(x_s)) - X_st(x_s)|, u = (s+t)/2" in shown
+    assert "molecule" not in shown
+
+
+@pytest.mark.parametrize("length", [1, 4])
+def test_a_sound_network_of_tokens_holds_its_identities_whatever_the_length(
+    token_spec, network, length
+):
+    spec = token_spec("abc", "characters", (0.0,) * length + (1.0,))
+    errors = identities(Generator(network(spec), spec), 0)
+    assert errors["slope"] < 1e-6
+    assert errors["permutation"] is None  # The order of a text is its meaning.
+    assert (errors["padding"] is None) == (length == 1)
+    assert length == 1 or errors["padding"] < 1e-12
+
+
 def test_help_is_printed_without_loading_torch_or_rdkit():
     code = (
         "import sys; from molflow.check import main; main(['--help']);"

@@ -5,11 +5,13 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from molflow import evaluate as program
+from molflow.build import build_dataset
 from molflow.checkpoint import save_model
 from molflow.errors import InputError
 from molflow.evaluate import main
@@ -192,6 +194,44 @@ def test_a_model_and_the_file_of_its_molecules_have_the_same_numbers(files, chec
     assert {k: v for k, v in of_file.items() if k not in apart} == {
         k: v for k, v in of_model.items() if k not in apart
     }
+
+
+@pytest.fixture
+def of_smiles(files, molecule_file, token_spec, fresh, perturbed) -> Path:
+    """A model that writes SMILES of those molecules, never trained."""
+    data = replace(molecule_file(files / "mine.csv", REFERENCE), name="smiles_tokens")
+    tokens = build_dataset(data)
+    law = tokens.size_law().tolist()
+    spec = token_spec(tokens.vocabulary.symbols, "smiles", law, dataset=vars(data).copy())
+    save_model(files / "model", perturbed(fresh(spec), seed=2), spec)
+    return files / "model"
+
+
+def test_what_a_model_of_smiles_writes_is_judged_as_a_file_of_it_is(files, of_smiles):
+    from molflow.generator import load
+
+    main([f"checkpoint={of_smiles}", "n=60", "steps=1", f"out={files / 'out'}"])
+    of_model = json.loads((files / "out" / "metrics.json").read_text())
+    with (files / "out" / "failed.csv").open(newline="") as file:
+        failed = [row["text"] for row in csv.DictReader(file)]
+    texts = load(of_smiles).sample(60, 1).texts
+    (files / "samples.csv").write_text("smiles,x\n" + "".join(f"{one},1\n" for one in texts))
+    of_file = run(files, f"reference={files / 'mine.csv'}")
+    assert 0 < of_model["metrics"]["strict_valid"] < 1
+    assert of_model["metrics"] == of_file["metrics"]
+    assert of_model["reasons"] == of_file["reasons"]
+    with (files / "out" / "failed.csv").open(newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file)] == failed
+
+
+def test_a_model_of_texts_is_refused(files, token_spec, fresh):
+    spec = token_spec("abc", "characters", (0.0, 0.0, 1.0))
+    save_model(files / "model", fresh(spec), spec)
+    checkpoint = f"checkpoint={files / 'model'}"
+    assert error_of(checkpoint, f"out={files / 'out'}") == (
+        f"{checkpoint}: writes texts, and this measures molecules; "
+        "molflow.sample measures what it writes"
+    )
 
 
 @pytest.mark.parametrize(

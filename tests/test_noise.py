@@ -7,11 +7,15 @@ import pytest
 import torch
 
 from molflow.chem.vocabulary import Vocabulary
-from molflow.modality import Graphs
+from molflow.modality import Graphs, Strings
 from molflow.noise import DRAWS, LOOKS, Crowd, draw_sizes
+from molflow.sequence.vocabulary import TokenVocabulary
 
 LAW = (0.0, 0.1, 0.2, 0.3, 0.4)
 MODALITY = Graphs(Vocabulary(("C-", "C", "N-", "N", "N+", "O-", "O", "F")))
+
+
+STRINGS = Strings(TokenVocabulary(tuple("abcde"), "characters"))
 
 
 def crowd(molecules: list[int], sizes: list[int], seed: int = 0, particles: int = 1) -> Crowd:
@@ -94,3 +98,34 @@ def test_sizes_follow_the_law():
 
 def test_a_size_of_probability_zero_never_comes():
     assert set(draw_sizes(range(50), 0, (0, 0, 1, 0, 1)).tolist()) == {2, 4}
+
+
+def strings(indices: list[int], lengths: list[int], seed: int = 0, particles: int = 1) -> Crowd:
+    return Crowd(seed, np.array(indices), np.array(lengths), STRINGS, particles)
+
+
+def test_the_noise_of_a_string_depends_on_seed_index_and_length_alone():
+    together, alone = strings([3, 5, 9], [2, 7, 4]), strings([5], [7])
+    noise = together.normal()["tokens"]
+    assert noise.shape == (3, 7, 5)
+    assert torch.equal(noise[1], alone.normal()["tokens"][0])
+    assert torch.equal(
+        together.uniforms(2, LOOKS, 2)[1]["tokens"][1], alone.uniforms(2, LOOKS, 2)[1]["tokens"][0]
+    )
+    assert not noise[0, 2:].any()
+
+
+def test_a_longer_string_begins_with_the_noise_of_a_shorter_one():
+    # Numbers come position by position, so that a length changes only what is behind it.
+    short, long = (strings([5], [n]).normal()["tokens"][0] for n in (3, 8))
+    assert torch.equal(long[:3], short)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [strings([1], [4]), strings([0], [4], seed=1)],
+    ids=["index", "seed"],
+)
+def test_another_string_or_seed_has_other_noise(other: Crowd):
+    first = strings([0], [4]).normal()["tokens"]
+    assert not torch.isclose(first, other.normal()["tokens"]).any()

@@ -11,10 +11,13 @@ import torch
 from molflow.chem.molecule import build, canonical_smiles
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.packing import Recipe, pack
+from molflow.datasets.text import TextDataset, windows
+from molflow.datasets.tokens import TokenDataset, tokenised
 from molflow.flow.state import State
 from molflow.graph.graph import Graph, pair_endpoints, pair_index
 from molflow.graph.state import to_graphs
-from molflow.streams import GraphStream
+from molflow.sequence.state import to_tokens
+from molflow.streams import GraphStream, TokenStream
 
 SMILES = ["O", "CC", "CCO", "N#CO", "CCCC", "CCCN", "OCCO", "C=CC", "CC#N", "COC", "NCCF", "CF"]
 
@@ -213,3 +216,91 @@ def test_all_ranks_of_a_step_have_one_shape(mixed: MoleculeDataset) -> None:
 def test_states_are_padded_to_the_largest_molecule_of_all(mixed: MoleculeDataset) -> None:
     x_1 = GraphStream(mixed, 5, seed=0).states(np.array([0, 1]))
     assert x_1.values["atoms"].shape[1] == 40
+
+
+@pytest.fixture(scope="module")
+def smiles(dataset: MoleculeDataset) -> TokenDataset:
+    """The same twelve molecules as tokens: from O to CC#N, 1 to 4 long."""
+    return tokenised("test", dataset)
+
+
+@pytest.fixture(scope="module")
+def text() -> TextDataset:
+    """Windows of seven characters, of a text in which any seven say where they stand."""
+    return windows("abc", "abc.txt", "".join(f"{i:03}." for i in range(300)), 7)
+
+
+@pytest.fixture(params=["smiles", "text"])
+def strings(request: pytest.FixtureRequest) -> TokenDataset:
+    return request.getfixturevalue(request.param)
+
+
+def said(data: TokenDataset, x: State) -> list[str]:
+    """The texts of the likeliest classes."""
+    return [data.vocabulary.decode(ids) for ids in to_tokens(x)]
+
+
+def test_strings_are_the_texts_at_the_indices_with_nothing_given(smiles: TokenDataset) -> None:
+    stream = TokenStream(smiles, batch_size=3, seed=0, shown=0.9)
+    x_1 = stream.states(np.array([11, 0, 3]))
+    assert said(smiles, x_1) == ["CF", "O", "N#CO"]
+    assert x_1.values["tokens"].shape == (3, 4, 6)  # # = C F N O
+    assert not x_1.given["tokens"].any()
+    assert stream.sizes(np.array([11, 0, 3])).tolist() == [2, 1, 4]
+    assert stream.states(np.array([11, 0]), 2).values["tokens"].shape == (2, 2, 6)
+
+
+def test_a_window_of_a_text_is_a_string_of_that_length(text: TextDataset) -> None:
+    x_1 = TokenStream(text, 5, seed=0).batch(0, 0, 1)
+    assert x_1.values["tokens"].sum((1, 2)).tolist() == [7] * 5
+    assert all(one in text.text("train") for one in said(text, x_1))
+    # The second window of the text, which is 000.001.002.003. and so on.
+    assert said(text, TokenStream(text, 5, seed=0).states(np.array([1]))) == [".002.00"]
+
+
+@pytest.mark.parametrize("shown", [0.0, 0.7])
+def test_a_batch_of_strings_is_the_same_whenever_it_is_asked_for(
+    strings: TokenDataset, shown: float
+) -> None:
+    stream = TokenStream(strings, 3, seed=2, shown=shown)
+    first = stream.batch(5, 1, 2)
+    stream.batch(6, 0, 2)
+    assert equal(first, TokenStream(strings, 3, seed=2, shown=shown).batch(5, 1, 2))
+
+
+@pytest.mark.parametrize("other", [(1, 4), (0, 5)])
+def test_batches_of_strings_change_with_seed_and_step(
+    strings: TokenDataset, other: tuple[int, int]
+) -> None:
+    seed, step = other
+    first = said(strings, TokenStream(strings, 5, seed=0).batch(4, 0, 1))
+    assert said(strings, TokenStream(strings, 5, seed).batch(step, 0, 1)) != first
+
+
+@pytest.mark.parametrize("shown", [0.0, 0.7])
+def test_the_ranks_divide_the_strings_of_one_process(strings: TokenDataset, shown: float) -> None:
+    stream = TokenStream(strings, 3, seed=0, shown=shown)
+    parts = [said(strings, stream.batch(3, rank, 3)) for rank in range(3)]
+    whole = said(strings, TokenStream(strings, 9, seed=0).batch(3, 0, 1))
+    assert [one for part in parts for one in part] == whole
+    assert len(set(whole)) == 9
+
+
+@pytest.mark.parametrize("other", [(1, 4, 0), (0, 5, 0), (0, 4, 1)])
+def test_the_shown_tokens_change_with_seed_step_and_rank(
+    text: TextDataset, other: tuple[int, int, int]
+) -> None:
+    seed, step, rank = other
+    first = TokenStream(text, 50, seed=0, shown=0.9).batch(4, 0, 2).given["tokens"]
+    second = TokenStream(text, 50, seed, shown=0.9).batch(step, rank, 2).given["tokens"]
+    assert not torch.equal(first, second)
+
+
+def test_shown_tokens_change_no_string_and_leave_one_free(text: TextDataset) -> None:
+    plain = TokenStream(text, 400, seed=0).batch(0, 0, 1)
+    x_1 = TokenStream(text, 400, seed=0, shown=0.3).batch(0, 0, 1)
+    assert torch.equal(x_1.values["tokens"], plain.values["tokens"])
+    given = x_1.given["tokens"].sum(1)
+    assert given.max() == 6
+    # Four standard deviations of a count of 400 with probability 0.3.
+    assert abs((given > 0).sum().item() - 120) < 4 * (400 * 0.3 * 0.7) ** 0.5

@@ -43,6 +43,13 @@ class Constraint:
     elements: Mapping[str, int] = field(default_factory=dict)
     forbidden: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """As it is asked for: scaffold='CC', elements='N:2,O:1'."""
+        counts = ",".join(f"{name}:{count}" for name, count in self.elements.items())
+        asked = {"scaffold": self.scaffold, "atoms": self.atoms, "elements": counts or None}
+        asked["forbidden"] = ",".join(self.forbidden) or None
+        return ", ".join(f"{name}={one!r}" for name, one in asked.items() if one is not None)
+
 
 def parse_constraint(
     scaffold: str | None = None,

@@ -218,3 +218,34 @@ def _one(write) -> str:
 def test_a_timeout_must_be_positive(write) -> None:
     with pytest.raises(InputError, match="more than 0 seconds"):
         ScoreFile(write(""), "score", timeout=0)
+
+
+TEXTS = ["", "one\ntwo\r\n\tthree", "héllo wörld", "日本 🐈", 'a "quoted", \\n text', "x" * 100_000]
+
+
+def test_a_text_arrives_as_it_is(write, tmp_path: Path):
+    got = tmp_path / "got.txt"
+    path = write(
+        f"def score(text):\n    with open({str(got)!r}, 'a') as file:\n"
+        "        file.write(ascii(text) + chr(10))\n    return len(text)\n"
+    )
+    with open_score(f"{path}:score") as scorer:
+        scored = scorer.score_many(TEXTS)
+    assert got.read_text().splitlines() == [ascii(text) for text in TEXTS]
+    assert [one.total for one in scored] == [0, 15, 11, 4, 19, 100_000]
+    assert all(one.error is None for one in scored)
+
+
+def test_texts_and_molecules_may_take_turns(write):
+    path = write("def score(one):\n    return len(one) if isinstance(one, str) else 99\n")
+    with open_score(f"{path}:score") as scorer:
+        found = scorer.score_many(["C", Chem.MolFromSmiles("C"), "CC\n"])
+    assert [one.total for one in found] == [1, 99, 3]
+
+
+def test_a_text_on_which_the_function_fails_costs_no_other(write):
+    path = write("def score(text):\n    return 1 / text.count('a')\n")
+    with open_score(f"{path}:score") as scorer:
+        found = scorer.score_many(["aa", "b", "a"])
+    assert [one.total for one in found] == [0.5, pytest.approx(math.nan, nan_ok=True), 1]
+    assert found[1].error == "score: ZeroDivisionError: division by zero (line 2)"

@@ -1,0 +1,237 @@
+"""Sampling strings of tokens: the same whatever the batch, prompts kept, guided, ended."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from molflow.build import GUIDES, METHODS
+from molflow.checkpoint import ModelSpec, save_model
+from molflow.chem.constraints import Constraint
+from molflow.errors import InputError
+from molflow.flow.state import State
+from molflow.generator import Generator, load
+from molflow.guides import Guide
+from molflow.steer import guide
+
+LETTERS = tuple(" abcdefg")
+TOKENS = ("(", ")", "=", "C", "Cl", "N", "O")
+LENGTH = 6
+FIXED = (0.0,) * LENGTH + (1.0,)
+SHORT = (0.0, 0.0, 0.25, 0.25, 0.5)
+
+
+class InDouble(nn.Module):
+    """The network in float64, whatever it is given."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net.double()
+
+    def forward(self, x: State, s: torch.Tensor, t: torch.Tensor) -> State:
+        return self.net(x.to(torch.float64), s.double(), t.double())
+
+
+@pytest.fixture(scope="module")
+def make(fresh, perturbed):
+    """A model that was never trained, off zero and in float64."""
+
+    def generator(spec: ModelSpec) -> Generator:
+        net = perturbed(fresh(spec), seed=2)
+        nn.init.zeros_(net.tokens_out.bias)  # Else one symbol is the likeliest everywhere.
+        return Generator(InDouble(net), spec)
+
+    return generator
+
+
+@pytest.fixture(scope="module")
+def writer(make, token_spec) -> Generator:
+    """Of texts of six characters."""
+    return make(token_spec(LETTERS, "characters", FIXED, flow_map=True, shown=0.5))
+
+
+@pytest.fixture(scope="module")
+def ended(make, token_spec) -> Generator:
+    """Of texts of six characters at most."""
+    return make(token_spec(LETTERS, "characters", FIXED, end=True))
+
+
+@pytest.fixture(scope="module")
+def chemist(make, token_spec) -> Generator:
+    """Of SMILES of two to four tokens."""
+    return make(token_spec(TOKENS, "smiles", SHORT, flow_map=True))
+
+
+@pytest.fixture(params=["writer", "ended", "chemist"])
+def model(request: pytest.FixtureRequest) -> Generator:
+    return request.getfixturevalue(request.param)
+
+
+class Letters:
+    """A scorer of texts: how often the letter g is in them. It keeps what it is asked."""
+
+    names = ("g",)
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def score_many(self, subjects):
+        from molflow.chem.aggregation import Scored
+
+        self.asked += subjects
+        values = [float(text.count("g")) for text in subjects]
+        return [Scored(value, (value,), (value,), None) for value in values]
+
+    def describe(self) -> str:
+        return "g"
+
+    def close(self) -> None:
+        pass
+
+
+def toward_g(method: str) -> Guide:
+    more = {"draws": 4} if GUIDES[method].draws else {"particles": 4}
+    return guide(method, Letters(), invalid=-1.0, **more)
+
+
+STRING_GUIDES = [name for name, kind in GUIDES.items() if not kind.fitted]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_the_batch_size_changes_no_string(model: Generator, batch_size: int):
+    nine = model.sample(9, steps=3, temperature=1.0).texts
+    assert len(set(nine)) > 6
+    assert model.sample(9, steps=3, temperature=1.0, batch_size=batch_size).texts == nine
+    assert model.sample(5, steps=3, temperature=1.0).texts == nine[:5]
+
+
+@pytest.mark.parametrize("method", STRING_GUIDES)
+def test_the_batch_size_changes_no_guided_string(writer: Generator, method: str):
+    whole = writer.sample(5, 3, guide=toward_g(method)).texts
+    assert writer.sample(5, 3, guide=toward_g(method), batch_size=8).texts == whole
+
+
+def test_every_text_has_the_length_of_the_training_and_lengths_of_smiles_follow_their_law(
+    writer: Generator, chemist: Generator
+):
+    assert {len(text) for text in writer.sample(20, 2, temperature=1.0).texts} == {LENGTH}
+    made = chemist.sample(200, 1, temperature=1.0)
+    lengths = [len(chemist.spec.vocabulary.encode(text)) for text in made.texts]
+    # Four standard deviations of a count of 200 with probability 1/2.
+    assert abs(lengths.count(4) - 100) < 4 * math.sqrt(200 / 4)
+    assert min(lengths) == 2
+
+
+def test_an_end_symbol_makes_texts_shorter_and_is_never_seen(ended: Generator):
+    lengths = {len(text) for text in ended.sample(100, 2, temperature=1.0).texts}
+    assert min(lengths) < LENGTH
+    assert max(lengths) <= LENGTH
+
+
+def test_a_temperature_of_0_takes_the_likeliest_and_a_higher_one_makes_more(writer: Generator):
+    sure, drawn, wild = (
+        writer.sample(60, 4, "euler", temperature=t).texts for t in (0.0, 1.0, 20.0)
+    )
+    assert sure == writer.sample(60, 4, "euler").texts
+    assert sure != drawn
+    assert len({c for text in wild for c in text}) == len(LETTERS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_prompt_is_kept_by_every_method(writer: Generator, method: str, temperature: float):
+    made = writer.sample(12, 3, method, prompt="_ad_b", temperature=temperature)
+    assert {(text[1:3], text[4], len(text)) for text in made.texts} == {("ad", "b", LENGTH)}
+    assert made.kept == [True] * 12
+    assert len(set(made.texts)) > 1
+
+
+@pytest.mark.parametrize("method", STRING_GUIDES)
+def test_a_prompt_is_kept_by_every_guide(writer: Generator, method: str):
+    made = writer.sample(6, 3, prompt="_gd_b", guide=toward_g(method))
+    assert {(text[1:3], text[4]) for text in made.texts} == {("gd", "b")}
+
+
+def test_a_prompt_that_is_cut_off_by_an_end_is_not_kept(ended: Generator):
+    made = ended.sample(100, 2, prompt="___a", temperature=1.0)
+    assert made.kept == [len(text) > 3 and text[3] == "a" for text in made.texts]
+    assert set(made.kept) == {True, False}
+
+
+def test_smiles_have_room_for_their_prompt(chemist: Generator):
+    made = chemist.sample(20, 2, prompt="C(Cl", temperature=1.0)
+    assert {text[:4] for text in made.texts} == {"C(Cl"}
+    lengths = {len(chemist.spec.vocabulary.encode(text)) for text in made.texts}
+    assert lengths == {3, 4}
+
+
+@pytest.mark.parametrize("method", STRING_GUIDES)
+def test_every_guide_leads_texts_to_what_a_function_wants(writer: Generator, method: str):
+    def mean(texts: list[str]) -> float:
+        return sum(text.count("g") for text in texts) / len(texts)
+
+    free = mean(writer.sample(40, 4).texts)
+    asked = toward_g(method)
+    made = writer.sample(40, 4, guide=asked)
+    assert mean(made.texts) > free
+    assert made.steering.calls == len(asked.scorer.asked) == len(set(asked.scorer.asked))
+
+
+@pytest.mark.parametrize("method", STRING_GUIDES)
+def test_every_guide_leads_smiles_to_an_objective(chemist: Generator, method: str):
+    more = {"draws": 4} if GUIDES[method].draws else {"particles": 8}
+    free = chemist.sample(30, 3)
+    made = chemist.sample(30, 3, guide=guide(method, "logp:max", **more))
+    assert made.metrics()["strict_valid"] >= free.metrics()["strict_valid"]
+    assert made.texts != free.texts
+    assert all(one.mol is not None for one in made.checked if one.reason is None)
+
+
+def test_molecules_of_smiles_are_read_and_graphs_are_not_there(chemist: Generator):
+    made = chemist.sample(40, 3, temperature=1.0)
+    valid = [mol for mol in made.molecules if mol is not None]
+    assert 0 < len(valid) < 40
+    assert len(made.smiles) == len(made.texts) == 40
+    with pytest.raises(InputError, match=r"no graphs: samples\.texts has them"):
+        made.graphs  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"prompt": "a!"}, "prompt='a!': column 2: '!' is not in the vocabulary"),
+        ({"prompt": "a" * 7}, "prompt='aaaaaaa': 7 positions, and the model has 6"),
+        ({"atoms": 3}, "atoms=3: only for models of graphs"),
+        ({"constraint": Constraint(scaffold="CC")}, "scaffold='CC': only for models of graphs"),
+        ({"condition": {"qed": 1.0}}, "condition: 'qed': this model was trained without any"),
+        ({"guide": guide("best_of", "qed:max")}, "qed:max: of molecules, and this model writes"),
+    ],
+)
+def test_what_a_model_of_texts_cannot_do_is_said(writer: Generator, asked, message):
+    with pytest.raises(InputError) as error:
+        writer.sample(2, 2, **asked)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("kind", ["writer", "ended", "chemist"])
+def test_a_saved_model_of_strings_makes_the_same_again(
+    tmp_path, request, fresh, perturbed, kind: str
+):
+    spec = request.getfixturevalue(kind).spec
+    net = perturbed(fresh(spec)).eval()
+    save_model(tmp_path, net, spec)
+    again = load(tmp_path, "cpu")
+    assert again.spec == spec
+    assert spec.to_dict()["format"] == 2
+    assert again.sample(6, 2).texts == Generator(net, spec).sample(6, 2).texts
+
+
+def test_progress_counts_what_is_made(writer: Generator, monkeypatch, capsys):
+    monkeypatch.setattr("molflow.console.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("molflow.console._Lines.interval", 0.0)
+    writer.sample(4, 2)
+    writer.sample(4, 2, guide=toward_g("best_of"))
+    lines = capsys.readouterr().err.splitlines()
+    done = [line.split(",")[0] for line in lines if line.startswith("sampling")]
+    assert done == ["sampling: 2/4 texts", "sampling: 4/4 texts"] * 2
