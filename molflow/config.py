@@ -218,7 +218,7 @@ class SampleConfig:
     )
     elements: str | None = key(None, "exact counts, such as N:2,O:1")
     forbidden: str | None = key(None, "elements that must not occur, such as F,N+")
-    batch_size: int = key(512, "molecules at once; changes no result", within=COUNT)
+    batch_size: int = key(512, "molecules at once, at most; changes no result", within=COUNT)
     guidance: GuidanceConfig = section(GuidanceConfig, "the way toward a score")
     report: bool = key(True, "also write report.html")
     trajectory: bool = key(False, "also draw molecules and confidence over time")

@@ -49,6 +49,8 @@ from molflow.walk import (
 __all__ = ["Generator", "Samples", "load"]
 
 SEEDS = 2**64
+ROOM = 4096
+"""Atoms or tokens at once on a CPU: more leave its caches, and take twice as long each."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,7 +110,7 @@ class Generator:
         what to walk (``molflow.guide``). condition: values of properties that the model was
         trained with, all or some of them, as in {"qed": 0.6}; sizes do not follow it. weight: of
         that condition, 0 is as if it were not given, more than 1 strengthens it; neither 0 nor 1
-        doubles the evaluations. batch_size: particles at once. noise, temperature: see
+        doubles the evaluations. batch_size: particles at once, at most. noise, temperature: see
         ``walk.Walk``. times: between 0 and 1, to stop at; by default steps are of equal length.
         InputError names an argument out of its range.
         """
@@ -133,6 +135,8 @@ class Generator:
     def _free(self, walk: Walk, crowd: Crowd, batch_size: int) -> list[Thing]:
         """The molecules of a crowd, in its order."""
         made: dict[int, Thing] = {}
+        if self.device.type == "cpu":
+            batch_size = min(batch_size, max(1, ROOM // int(crowd.sizes.max())))
         moves = (item for item in self._walks(walk, crowd, batch_size) if item[1] > 0)
         with torch.inference_mode():
             for chosen, t, x in progress(

@@ -227,6 +227,25 @@ def test_a_saved_model_of_strings_makes_the_same_again(
     assert again.sample(6, 2).texts == Generator(net, spec).sample(6, 2).texts
 
 
+def test_a_cpu_makes_no_more_tokens_at_once_than_it_has_room_for(
+    writer: Generator, monkeypatch: pytest.MonkeyPatch
+):
+    whole = writer.sample(9, 2).texts
+    sizes, start = [], Generator.start
+
+    def noted(model: Generator, crowd, step: int = 0) -> State:
+        sizes.append(len(crowd))
+        return start(model, crowd, step)
+
+    monkeypatch.setattr(Generator, "start", noted)
+    monkeypatch.setattr("molflow.generator.ROOM", 4 * LENGTH + 1)
+    assert writer.sample(9, 2).texts == whole
+    assert sizes == [4, 4, 1]
+    monkeypatch.setattr("molflow.generator.ROOM", LENGTH - 1)
+    writer.sample(2, 2)
+    assert sizes[3:] == [1, 1]
+
+
 def test_progress_counts_what_is_made(writer: Generator, monkeypatch, capsys):
     monkeypatch.setattr("molflow.console.LINE_SECONDS", 0.0)
     monkeypatch.setattr("molflow.console._Lines.interval", 0.0)
