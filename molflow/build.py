@@ -302,13 +302,14 @@ def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
 
 def require_kind(place: str, there: ModelSpec, here: ModelSpec) -> None:
     """InputError, beginning with ``place``, where one makes graphs and the other strings."""
+    if type(there.modality) is type(here.modality):
+        return
     kinds = [
         f"{'graphs' if isinstance(spec.modality, Graphs) else 'strings'}, "
         f"{spec.modality.describe(spec.max_size)}"
         for spec in (there, here)
     ]
-    if type(there.modality) is not type(here.modality):
-        raise InputError(f"{place}makes {kinds[0]}; here it would be {kinds[1]}")
+    raise InputError(f"{place}makes {kinds[0]}; here it would be {kinds[1]}")
 
 
 def require_same(place: str, there: ModelSpec, here: ModelSpec, names: Sequence[str]) -> None:

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from math import nan
 
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import Checked, checked, sanitise
 from molflow.chem.smiles import LONGEST
-from molflow.metrics.validity import from_checked, sanitises_relaxed
+from molflow.metrics.validity import from_counts, sanitises_relaxed
 
 MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
 RECORD = 200_000
@@ -126,12 +125,6 @@ def without_molecule(checked: Checked) -> Checked:
 def measure_smiles(texts: Sequence[str], training: Collection[str] | None) -> dict[str, float]:
     """`metrics.validity.measure` of SMILES: the same names, by the definitions above."""
     attempts = [judge_smiles(text) for text in texts]
-    numbers = from_checked([one.checked for one in attempts], training)
-    n = len(attempts)
-    return {
-        "strict_valid": numbers.pop("strict_valid"),
-        "plain_valid": numbers.pop("plain_valid"),
-        "relaxed_valid": sum(one.relaxed for one in attempts) / n if n else nan,
-        "valence_valid": sum(one.valence for one in attempts) / n if n else nan,
-        **numbers,
-    }
+    relaxed = sum(one.relaxed for one in attempts)
+    valence = sum(one.valence for one in attempts)
+    return from_counts([one.checked for one in attempts], relaxed, valence, training)

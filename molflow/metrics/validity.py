@@ -95,13 +95,20 @@ def measure(
 ) -> dict[str, float]:
     """`from_checked` of the graphs, and with it, as fractions of attempts, relaxed_valid
     (`is_relaxed_valid`) and valence_valid (`is_valence_valid`)."""
-    numbers = from_checked(check_many(graphs, vocabulary), training)
     relaxed = sum(is_relaxed_valid(graph, vocabulary) for graph in graphs)
     valence = sum(is_valence_valid(graph, vocabulary) for graph in graphs)
+    return from_counts(check_many(graphs, vocabulary), relaxed, valence, training)
+
+
+def from_counts(
+    checked: Sequence[Checked], relaxed: int, valence: int, training: Collection[str] | None
+) -> dict[str, float]:
+    """`from_checked` of attempts, with the shares of those that are relaxed- and valence-valid."""
+    numbers = from_checked(checked, training)
     return {
         "strict_valid": numbers.pop("strict_valid"),
         "plain_valid": numbers.pop("plain_valid"),
-        "relaxed_valid": _ratio(relaxed, len(graphs)),
-        "valence_valid": _ratio(valence, len(graphs)),
+        "relaxed_valid": _ratio(relaxed, len(checked)),
+        "valence_valid": _ratio(valence, len(checked)),
         **numbers,
     }
