@@ -1,7 +1,7 @@
 """The sequence transformer: attention in both directions, at distances that rotations measure.
 
-Positions enter by rotating queries and keys (Su et al. 2021, "RoFormer"), so that attention knows
-how far apart two tokens are and in which direction, and nothing else of where they are.
+Positions enter twice: by rotating queries and keys (Su et al. 2021, "RoFormer"), so that attention
+knows how far apart two tokens are and in which direction, and by a learned embedding of the place.
 
 Legend: B strings, L positions, K classes, C width, H heads.
 """
@@ -94,6 +94,7 @@ class SequenceTransformer(nn.Module):
         self.channels = width // heads
         self.condition = Condition(width, max_length)
         self.tokens_in = nn.Linear(classes, width)
+        self.position = nn.Parameter(0.02 * torch.randn(max_length, width))
         self.given_in = nn.Parameter(torch.randn(width) * classes**-0.5)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = AdaptiveNorm(width, width)
@@ -107,6 +108,7 @@ class SequenceTransformer(nn.Module):
         c = self.condition(s, t, exists.sum(-1))
         # The indicator is added, not appended: a copy of the state is dear at thousands of classes.
         h = self.tokens_in(values) + given[..., None] * self.given_in
+        h = h + self.position[: h.shape[1]]
         keys, rotation = key_mask(exists, h.dtype), rotations(h.shape[1], self.channels, s)
         for block in self.blocks:
             h = block(h, c, keys, rotation)
