@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -85,7 +86,7 @@ class GraphStream:
 
 @dataclass(frozen=True)
 class TokenStream:
-    """Training strings as clean states, all padded to the longest: the same as ``GraphStream``.
+    """Training strings as clean states: the same as ``GraphStream``.
 
     shown: the share of examples of which some tokens are given (see ``sequence.parts``).
     """
@@ -95,9 +96,14 @@ class TokenStream:
     seed: int
     shown: float = 0.0
 
+    @cached_property
+    def batches(self) -> Callable[[int, int, int], TokenBatch]:
+        """(step, rank, world) -> the strings of a step."""
+        return self.dataset.batches(self.batch_size, self.seed)
+
     def batch(self, step: int, rank: int, world: int) -> State:
-        """x_1 of one batch."""
-        batch = self.dataset.batch(self.batch_size, self.seed, step, rank, world)
+        """x_1 of one batch, of one of a few shapes, the same for all ranks."""
+        batch = self.batches(step, rank, world)
         state = self._state(batch)
         if self.shown == 0:
             return state

@@ -2,7 +2,8 @@
 
 The number of pairs grows with the square of the atoms: padded to its largest molecule, 62 % of the
 pairs of ZINC250k would be padding. So molecules of similar size share a batch, and batches are
-padded to a few sizes only, each of which a compiled network compiles once.
+padded to a few sizes only, each of which a compiled network compiles once. Strings are served by
+the same rule: attention looks at all pairs of their tokens.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -55,19 +55,23 @@ class TextDataset(TokenDataset):
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     length: int = LENGTH
 
-    def batch(
-        self, batch_size: int, seed: int, step: int, rank: int = 0, world: int = 1
-    ) -> TokenBatch:
-        """Windows of the training text from anywhere, independent draws: a function of the
-        arguments alone. The ranks of a step share the draws of one process."""
-        if not 0 <= rank < world or step < 0 or batch_size < 1:
-            raise ValueError(f"batch_size={batch_size}, step={step}, rank={rank}, world={world}")
+    def batches(self, batch_size: int, seed: int) -> Callable[[int, int, int], TokenBatch]:
+        """As for any strings; windows of the training text from anywhere, independent draws. The
+        ranks of a step share the draws of one process."""
         begin, end = self.bounds["train"]
-        generator = np.random.default_rng([seed, step])
-        offsets = generator.integers(begin, end - self.length + 1, size=batch_size * world)
-        mine = offsets[rank * batch_size : (rank + 1) * batch_size]
-        tokens = self.packed.ids[mine[:, None] + np.arange(self.length)].astype(np.int64)
-        return TokenBatch(tokens, np.full(batch_size, self.length, np.int64))
+
+        def batch(step: int, rank: int, world: int) -> TokenBatch:
+            if not 0 <= rank < world or step < 0 or batch_size < 1:
+                raise ValueError(
+                    f"batch_size={batch_size}, step={step}, rank={rank}, world={world}"
+                )
+            generator = np.random.default_rng([seed, step])
+            offsets = generator.integers(begin, end - self.length + 1, size=batch_size * world)
+            mine = offsets[rank * batch_size : (rank + 1) * batch_size]
+            tokens = self.packed.ids[mine[:, None] + np.arange(self.length)].astype(np.int64)
+            return TokenBatch(tokens, np.full(batch_size, self.length, np.int64))
+
+        return batch
 
     def ids(self, split: str) -> NDArray[np.uint16]:
         """The classes of the whole text of a split."""

@@ -7,7 +7,7 @@ and no class of the vocabulary is spent on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molflow.console import progress
-from molflow.datasets.loaders import Indices, MoleculeDataset, batch_indices, positions
+from molflow.datasets.batches import Batches, padding_widths
+from molflow.datasets.loaders import Indices, MoleculeDataset, positions
 from molflow.datasets.names import require_name
 from molflow.datasets.store import starts
 from molflow.errors import InputError
@@ -102,16 +103,21 @@ class TokenDataset:
         lengths = self.packed.lengths[self.splits["train"]]
         return np.bincount(lengths, minlength=self.max_size + 1) / len(lengths)
 
-    def batch(
-        self, batch_size: int, seed: int, step: int, rank: int = 0, world: int = 1
-    ) -> TokenBatch:
-        """A training batch, padded to ``max_size``: a function of its arguments alone.
+    def batches(self, batch_size: int, seed: int) -> Callable[[int, int, int], TokenBatch]:
+        """(step, rank, world) -> a training batch: a function of all these numbers alone.
 
-        Epochs are reshuffled as `loaders.batch_indices` says.
+        Strings are chosen and padded as ``datasets.batches`` says.
         """
         train = self.splits["train"]
-        chosen = train[batch_indices(len(train), batch_size, seed, step, rank, world)]
-        return collate_tokens(self.packed, chosen, self.max_size)
+        lengths = self.packed.lengths[train]
+        widths = padding_widths(lengths, self.max_size)
+        batches = Batches(lengths, widths, batch_size, seed)
+
+        def batch(step: int, rank: int, world: int) -> TokenBatch:
+            places, width = batches.at(step, rank, world)
+            return collate_tokens(self.packed, train[places], width)
+
+        return batch
 
     def texts(self, split: str) -> list[str]:
         """What the sequences of a split say, in the order of its indices."""

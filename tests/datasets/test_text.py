@@ -75,7 +75,7 @@ def test_a_batch_is_windows_of_the_training_text_from_anywhere(tmp_path: Path) -
     # No character occurs twice, so the first of a window tells where it begins.
     text = "".join(chr(200 + i) for i in range(200))
     made = load(write(tmp_path / "a.txt", text), 10)
-    batch = made.batch(3_000, seed=0, step=0)
+    batch = made.batches(3_000, seed=0)(0, 0, 1)
     assert batch.tokens.shape == (3_000, 10)
     assert (np.diff(batch.tokens) == 1).all()
     assert set(batch.lengths.tolist()) == {10}
@@ -84,22 +84,24 @@ def test_a_batch_is_windows_of_the_training_text_from_anywhere(tmp_path: Path) -
 
 
 def test_the_ranks_share_the_batch_of_one_process(dataset: TextDataset) -> None:
-    parts = [dataset.batch(3, 1, 5, rank, 2).tokens for rank in (0, 1)]
-    assert np.concatenate(parts).tolist() == dataset.batch(6, 1, 5).tokens.tolist()
+    parts = [dataset.batches(3, 1)(5, rank, 2).tokens for rank in (0, 1)]
+    assert np.concatenate(parts).tolist() == dataset.batches(6, 1)(5, 0, 1).tokens.tolist()
 
 
 def test_a_batch_is_a_function_of_seed_and_step(dataset: TextDataset) -> None:
-    wanted = dataset.batch(8, 1, 5).tokens.tolist()
-    dataset.batch(8, 1, 6)
-    assert dataset.batch(8, 1, 5).tokens.tolist() == wanted
-    assert dataset.batch(8, 1, 6).tokens.tolist() != wanted
-    assert dataset.batch(8, 2, 5).tokens.tolist() != wanted
+    wanted = dataset.batches(8, 1)(5, 0, 1).tokens.tolist()
+    dataset.batches(8, 1)(6, 0, 1)
+    assert dataset.batches(8, 1)(5, 0, 1).tokens.tolist() == wanted
+    assert dataset.batches(8, 1)(6, 0, 1).tokens.tolist() != wanted
+    assert dataset.batches(8, 2)(5, 0, 1).tokens.tolist() != wanted
 
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"step": -1}, {"rank": 1}, {"rank": -1}])
 def test_impossible_batches_are_refused(dataset: TextDataset, wrong: dict[str, int]) -> None:
+    numbers = {"batch_size": 2, "step": 0, "rank": 0, **wrong}
+    batches = dataset.batches(numbers["batch_size"], 0)
     with pytest.raises(ValueError, match="="):
-        dataset.batch(**{"batch_size": 2, "seed": 0, "step": 0, **wrong})
+        batches(numbers["step"], numbers["rank"], 1)
 
 
 def test_a_packed_file_is_the_same_text(tmp_path: Path, dataset: TextDataset) -> None:

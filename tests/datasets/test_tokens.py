@@ -83,14 +83,14 @@ def test_a_sequence_longer_than_the_padding_is_refused(dataset: TokenDataset) ->
 
 def test_a_training_batch_takes_what_the_shuffled_epochs_say(dataset: TokenDataset) -> None:
     for step, rank in ((0, 0), (7, 1)):
-        batch = dataset.batch(2, seed=5, step=step, rank=rank, world=2)
+        batch = dataset.batches(2, seed=5)(step, rank, 2)
         chosen = dataset.splits["train"][batch_indices(3, 2, 5, step, rank, 2)]
         assert batch.tokens.tolist() == collate_tokens(dataset.packed, chosen, 7).tokens.tolist()
         assert batch.lengths.tolist() == dataset.packed.lengths[chosen].tolist()
 
 
 def test_an_epoch_shows_every_training_molecule_and_no_other(dataset: TokenDataset) -> None:
-    seen = [dataset.batch(1, seed=0, step=step).lengths.item() for step in range(3)]
+    seen = [dataset.batches(1, seed=0)(step, 0, 1).lengths.item() for step in range(3)]
     assert sorted(seen) == [1, 2, 7]
 
 
