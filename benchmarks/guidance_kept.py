@@ -15,11 +15,11 @@ from benchmarks.measuring import content, plain
 from molflow.build import GUIDES
 from molflow.console import atomic_write
 from molflow.datasets.store import cache_folder
-from molflow.steer import guide
+from molflow.guidance.steer import guide
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
-    from molflow.guides import Guide
+    from molflow.guidance.guides import Guide
 
 FORMAT = 1
 

@@ -20,12 +20,12 @@ from molflow.chem.objective import Objective, parse_objective
 from molflow.console import progress
 from molflow.flow.samplers import sample
 from molflow.graph.state import to_graphs
-from molflow.noise import draw_sizes
+from molflow.sampling.noise import draw_sizes
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
     from molflow.graph.graph import Graph
-    from molflow.walk import Walk
+    from molflow.sampling.walk import Walk
 
 
 def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:

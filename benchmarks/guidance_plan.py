@@ -129,7 +129,7 @@ def walking_seconds(cell: Cell, n: int, walks: int) -> float:
 
 def require_ways(ways: Sequence[str]) -> None:
     """InputError for what is no method of guidance or has no such strength."""
-    from molflow.steer import guide
+    from molflow.guidance.steer import guide
 
     for way in ways:
         method, colon, text = way.partition(":")

@@ -125,14 +125,14 @@ def reference_graphs(config: StructureConfig) -> Iterable[nx.Graph | None]:
 
 def is_file(name: str) -> bool:
     """Whether it is called as a file of molecules is."""
-    from molflow.samples_file import KINDS
+    from molflow.evaluation.samples_file import KINDS
 
     return name.lower().removesuffix(".gz").endswith(KINDS)
 
 
 def from_file(path: str, column: str) -> Iterable[nx.Graph | None]:
     """A graph for each row, None where it holds no molecule that passes sanitisation."""
-    from molflow.samples_file import judged
+    from molflow.evaluation.samples_file import judged
 
     for _, attempt in judged(Path(path), column):
         smiles = attempt.checked.smiles

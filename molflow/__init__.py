@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from molflow.chem.constraints import Constraint as Constraint
     from molflow.generator import load as load
-    from molflow.steer import guide as guide
+    from molflow.guidance.steer import guide as guide
 
 __version__ = "0.1.0"
 
 
 PUBLIC = {
     "load": "molflow.generator",
-    "guide": "molflow.steer",
+    "guide": "molflow.guidance.steer",
     "Constraint": "molflow.chem.constraints",
 }
 

@@ -35,7 +35,7 @@ from molflow.flow.samplers import Step, heun_step, renoised
 from molflow.flow.state import State
 from molflow.flow.times import TimeLaw, logit_normal, triangle, uniform, with_corner
 from molflow.graph.transformer import GraphTransformer
-from molflow.guides import (
+from molflow.guidance.guides import (
     Guide,
     Outcome,
     Task,

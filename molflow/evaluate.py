@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from molflow.build import Dataset
-    from molflow.comparison import Reference
+    from molflow.evaluation.comparison import Reference
+    from molflow.evaluation.samples_file import Failure
+    from molflow.evaluation.sources import Source
+    from molflow.evaluation.verdict import Verdict
     from molflow.generator import Generator
-    from molflow.samples_file import Failure
-    from molflow.sources import Source
-    from molflow.verdict import Verdict
 
 FAILED, PAGE = "failed.csv", "report.html"
 OF_A_MODEL = (CHECKPOINT, WEIGHTS)
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
     given = [f"{EXPLAIN}=true" if one == EXPLAIN else one for one in arguments]
     config = load_config("evaluate", given)
     if config.explain and config.samples is None and config.checkpoint is None:
-        from molflow.verdict import print_definitions
+        from molflow.evaluation.verdict import print_definitions
 
         print_definitions(config.suite)
         return
@@ -54,11 +54,11 @@ def evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
     check(config)
     folder = Path(config.out)
     require_room(folder)
-    from molflow.comparison import Subject
-    from molflow.evaluation import WANTED
-    from molflow.evaluation import evaluate as measure
+    from molflow.evaluation.comparison import Subject
+    from molflow.evaluation.numbers import WANTED
+    from molflow.evaluation.numbers import evaluate as measure
+    from molflow.evaluation.verdict import Verdict, print_verdict, write_record
     from molflow.generator import load
-    from molflow.verdict import Verdict, print_verdict, write_record
 
     generator = None if config.checkpoint is None else load(config.checkpoint)
     if generator is not None and generator.spec.modality.things != MOLECULES:
@@ -88,7 +88,7 @@ def check(config: EvaluateConfig) -> None:
             raise InputError("reference: needed with samples=, a data set or a file")
         if config.steps is not None:
             raise InputError(f"steps={config.steps}: only with checkpoint=")
-        from molflow.samples_file import kind_of
+        from molflow.evaluation.samples_file import kind_of
 
         kind_of(Path(config.samples))
 
@@ -109,8 +109,8 @@ def load_reference(config: EvaluateConfig, generator: Generator | None) -> Refer
     import torch
 
     from molflow.build import dataset_of
-    from molflow.comparison import Reference
     from molflow.datasets.store import cache_folder
+    from molflow.evaluation.comparison import Reference
 
     if config.reference is None:
         assert generator is not None
@@ -168,7 +168,7 @@ def source_of(
     config: EvaluateConfig, generator: Generator | None, tell: Callable[[Failure], None]
 ) -> Source:
     """The attempts of the file, or of the model."""
-    from molflow.sources import from_file, from_model
+    from molflow.evaluation.sources import from_file, from_model
 
     if generator is None:
         assert config.samples is not None

@@ -31,13 +31,13 @@ from molflow.flow.interpolant import prior
 from molflow.flow.restriction import restricted
 from molflow.flow.samplers import Step, trajectory
 from molflow.flow.state import Fields, State
-from molflow.guided import guided_walk
-from molflow.guides import Guide
+from molflow.guidance.guided import guided_walk
+from molflow.guidance.guides import Guide
+from molflow.guidance.surrogate import surrogate_for
 from molflow.modality import Held, Thing
-from molflow.noise import Crowd, draw_sizes
-from molflow.samples import Samples
-from molflow.surrogate import surrogate_for
-from molflow.walk import (
+from molflow.sampling.noise import Crowd, draw_sizes
+from molflow.sampling.samples import Samples
+from molflow.sampling.walk import (
     AUTO,
     Walk,
     plan_walk,

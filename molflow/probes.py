@@ -33,7 +33,7 @@ from molflow.flow.state import State
 from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.graph import pair_endpoints
-from molflow.noise import Crowd
+from molflow.sampling.noise import Crowd
 
 IDENTITY_SIZES = 16
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from molflow.chem.constraints import Constraint
     from molflow.conditions import Aim, Standard
     from molflow.generator import Generator
-    from molflow.guides import Guide
+    from molflow.guidance.guides import Guide
     from molflow.metrics.similarity import References
     from molflow.modality import Known
-    from molflow.samples import Samples
-    from molflow.summary import Result
-    from molflow.walk import Walk
+    from molflow.sampling.samples import Samples
+    from molflow.sampling.summary import Result
+    from molflow.sampling.walk import Walk
 
 REFERENCES = 100_000
 """Training molecules at most, chosen by a seed, among which the nearest is sought."""
@@ -43,7 +43,7 @@ def sample(config: SampleConfig, arguments: list[str]) -> None:
 
     With guidance an unguided control comes first: the same seed, sizes, walk and constraints.
     """
-    from molflow.steer import configured_guide
+    from molflow.guidance.steer import configured_guide
 
     guide = configured_guide(config.guidance)
     if guide is None:
@@ -54,8 +54,8 @@ def sample(config: SampleConfig, arguments: list[str]) -> None:
 
 
 def _sample(config: SampleConfig, arguments: list[str], guide: Guide | None) -> None:
-    from molflow.results import require_room, write_results
-    from molflow.tables import print_result
+    from molflow.sampling.results import require_room, write_results
+    from molflow.sampling.tables import print_result
 
     task = prepare(config, guide)
     require_room(Path(config.out))
@@ -162,8 +162,8 @@ def require_for_texts(config: SampleConfig) -> None:
 def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     """Samples, scores and measures. InputError where a fit needs molecules that are not here."""
     from molflow.build import GUIDES
-    from molflow.scores import Remembered
-    from molflow.summary import Result, Run, measure
+    from molflow.guidance.scores import Remembered
+    from molflow.sampling.summary import Result, Run, measure
 
     spec = task.generator.spec
     known, training, obstacle = training_of(spec)
@@ -215,7 +215,7 @@ def references_of(training: Sequence[str]) -> References:
     from rdkit import Chem
 
     from molflow.metrics.similarity import fingerprints, index_references
-    from molflow.summary import chosen
+    from molflow.sampling.summary import chosen
 
     smiles = chosen(training, REFERENCES)
     read = progress(smiles, "reading the training set", unit="molecules")

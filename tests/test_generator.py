@@ -15,8 +15,8 @@ from molflow.conditions import Standard
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
-from molflow.noise import stream
-from molflow.steer import guide
+from molflow.guidance.steer import guide
+from molflow.sampling.noise import stream
 
 LAW = (0.0, 0.1, 0.2, 0.3, 0.4)
 ATOMS = ("C", "C-", "N", "N+", "O", "O-", "O+", "F")

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from molflow.comparison import Reference, Subject
 from molflow.config import load_config
-from molflow.evaluation import WANTED, evaluate
+from molflow.evaluation.comparison import Reference, Subject
+from molflow.evaluation.numbers import WANTED, evaluate
+from molflow.evaluation.sources import from_file
+from molflow.evaluation.verdict import Verdict
 from molflow.metrics.suites import SUITES
 from molflow.report import evaluation as page
 from molflow.report.evaluation import evaluation_report
 from molflow.report.page import render
-from molflow.sources import from_file
-from molflow.verdict import Verdict
 
 SPLITS = {"train": ["CCO", "CC"], "valid": ["CN"], "test": ["CCO", "CCN", "c1ccccc1"]}
 ROWS = ["CCO", "CCO.O", "CN(C)(C)C", "C(", "", "c1ccccc1", "<b>x</b>"]

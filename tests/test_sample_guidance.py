@@ -24,11 +24,11 @@ from molflow.config import load_config
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator
-from molflow.guides import Guide
+from molflow.guidance.guides import Guide
+from molflow.guidance.surrogate import Surrogate
 from molflow.sample import SampleTask, carry_out, main
-from molflow.samples import Samples
-from molflow.surrogate import Surrogate
-from molflow.walk import Walk
+from molflow.sampling.samples import Samples
+from molflow.sampling.walk import Walk
 
 OBJECTIVE = "logp:-0.5±0.5,tpsa:<30*2"
 PARTICLES = "guidance.particles=4"

@@ -12,8 +12,8 @@ from molflow.chem.constraints import Constraint
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, load
-from molflow.guides import Guide
-from molflow.steer import guide
+from molflow.guidance.guides import Guide
+from molflow.guidance.steer import guide
 
 LETTERS = tuple(" abcdefg")
 TOKENS = ("(", ")", "=", "C", "Cl", "N", "O")

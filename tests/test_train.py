@@ -22,7 +22,7 @@ from molflow.console import run_program
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.module import Draws, FlowModule, draws
-from molflow.samples import Samples
+from molflow.sampling.samples import Samples
 from molflow.train import main
 
 SMILES = [

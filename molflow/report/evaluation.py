@@ -11,14 +11,14 @@ from rdkit import Chem
 
 from molflow.chem.properties import PROPERTIES
 from molflow.config import to_plain
+from molflow.evaluation.standard_suite import SHOWN
+from molflow.evaluation.verdict import Verdict
 from molflow.metrics.describing import Population
 from molflow.metrics.intervals import Estimate
 from molflow.metrics.suites import SUITES, Metric
 from molflow.report.cards import select
 from molflow.report.charts import number, percent
 from molflow.report.values import Attempt, Measure, Quantity, Report, Series
-from molflow.standard_suite import SHOWN
-from molflow.verdict import Verdict
 
 MOST = 20_000
 """Attempts of a page at most, the first ones; the numbers are of all."""

@@ -11,9 +11,9 @@ from rdkit import Chem
 from molflow.chem.objective import Component
 from molflow.chem.properties import PROPERTIES, Property
 from molflow.console import progress
+from molflow.guidance.scores import SCORE, Remembered, has_score
 from molflow.report.values import Better, Quantity
-from molflow.scores import SCORE, Remembered, has_score
-from molflow.summary import Run, chosen
+from molflow.sampling.summary import Run, chosen
 
 if TYPE_CHECKING:
     from molflow.chem.aggregation import Scored

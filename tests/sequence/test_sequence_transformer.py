@@ -1,5 +1,5 @@
-"""The sequence transformer at full size and off zero: blind to padding, not to places, distances and
-directions, differentiable.
+"""The sequence transformer off zero: blind to padding, not to places, distances and directions,
+differentiable.
 
 Fresh weights close every gate and would pass most of these tests; `sequence_network` has all moved.
 """

@@ -31,13 +31,13 @@ from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.samplers import decoded
 from molflow.flow.state import Fields, State
 from molflow.graph.soft import SoftGraphNet
+from molflow.guidance.oracle import Oracle
+from molflow.guidance.scores import Remembered
 from molflow.modality import Graphs
-from molflow.oracle import Oracle
-from molflow.scores import Remembered
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
-    from molflow.guides import Guide
+    from molflow.guidance.guides import Guide
     from molflow.streams import GraphStream, TokenStream
 
 FORMAT = 1

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from molflow.config import SampleConfig
 from molflow.console import table
 from molflow.files import MOLECULES
-from molflow.results import PAGE, reasons
-from molflow.scores import Remembered
-from molflow.summary import Result, steering_numbers
+from molflow.guidance.scores import Remembered
+from molflow.sampling.results import PAGE, reasons
+from molflow.sampling.summary import Result, steering_numbers
 
 SHOWN = 8
 """Reasons and errors of a table."""

@@ -8,15 +8,15 @@ from math import isnan
 import numpy as np
 import pytest
 
-from molflow import standard_suite
-from molflow.comparison import Reference, Subject
 from molflow.errors import InputError
-from molflow.evaluation import WANTED, Evaluation, evaluate
+from molflow.evaluation import standard_suite
+from molflow.evaluation.comparison import Reference, Subject
+from molflow.evaluation.numbers import WANTED, Evaluation, evaluate
+from molflow.evaluation.samples_file import Row, collect
+from molflow.evaluation.standard_suite import redrawn
 from molflow.metrics import chemnet
 from molflow.metrics.attempts import judge_smiles
 from molflow.metrics.suites import SUITES
-from molflow.samples_file import Row, collect
-from molflow.standard_suite import redrawn
 
 NAPHTHALENE, QUINOLINE, NORBORNANE = "c1ccc2ccccc2c1", "c1ccc2ncccc2c1", "C1CC2CCC1C2"
 TEST = ["CCO", "CCN", NAPHTHALENE, "CC(=O)Nc1ccccc1", NORBORNANE]

@@ -12,9 +12,9 @@ from molflow.chem.molecule import Checked
 from molflow.conditions import Aim
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
-from molflow.guides import Steering
+from molflow.guidance.guides import Steering
 from molflow.modality import Graphs, Held, Known, Strings, Thing
-from molflow.walk import Walk
+from molflow.sampling.walk import Walk
 
 if TYPE_CHECKING:
     from rdkit import Chem

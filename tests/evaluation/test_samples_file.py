@@ -8,8 +8,7 @@ import pytest
 from rdkit import Chem
 
 from molflow.errors import InputError
-from molflow.metrics.attempts import RECORD
-from molflow.samples_file import (
+from molflow.evaluation.samples_file import (
     LONGEST_LINE,
     QUOTED_LINES,
     Failure,
@@ -18,6 +17,7 @@ from molflow.samples_file import (
     read,
     shortened,
 )
+from molflow.metrics.attempts import RECORD
 
 Read = Callable[..., tuple[list[str | None], list[tuple[int, str, str]]]]
 

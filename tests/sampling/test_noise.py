@@ -8,7 +8,7 @@ import torch
 
 from molflow.chem.vocabulary import Vocabulary
 from molflow.modality import Graphs, Strings
-from molflow.noise import DRAWS, LOOKS, Crowd, draw_sizes
+from molflow.sampling.noise import DRAWS, LOOKS, Crowd, draw_sizes
 from molflow.sequence.vocabulary import TokenVocabulary
 
 LAW = (0.0, 0.1, 0.2, 0.3, 0.4)

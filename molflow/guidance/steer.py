@@ -11,9 +11,9 @@ from molflow.build import GUIDES
 from molflow.chem.objective import parse_objective, read_objective
 from molflow.chem.scoring import ScoreFile, open_score
 from molflow.errors import InputError
-from molflow.guides import Guide
-from molflow.surrogate import FIT_CALLS
-from molflow.walk import require_positive
+from molflow.guidance.guides import Guide
+from molflow.guidance.surrogate import FIT_CALLS
+from molflow.sampling.walk import require_positive
 
 if TYPE_CHECKING:
     from molflow.chem.scoring import Scorer

@@ -17,9 +17,9 @@ from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.graph.graph import Graph, pair_count
 from molflow.graph.state import clean_state
+from molflow.guidance.oracle import Oracle
+from molflow.guidance.scores import Remembered
 from molflow.modality import Graphs
-from molflow.oracle import Oracle
-from molflow.scores import Remembered
 
 VOCABULARY = Vocabulary(("C", "N", "O"))
 GRAPHS = Graphs(VOCABULARY)

@@ -13,11 +13,11 @@ from molflow.chem.aggregation import Scored
 from molflow.chem.constraints import parse_constraint, plan
 from molflow.chem.molecule import check_many, read_smiles, to_graph
 from molflow.graph.graph import Graph
-from molflow.guides import Guide, Steering
+from molflow.guidance.guides import Guide, Steering
 from molflow.metrics.similarity import fingerprints, index_references
-from molflow.samples import Samples
-from molflow.summary import Run, chosen, measure, steering_by_time, steering_numbers
-from molflow.walk import Walk
+from molflow.sampling.samples import Samples
+from molflow.sampling.summary import Run, chosen, measure, steering_by_time, steering_numbers
+from molflow.sampling.walk import Walk
 
 BROKEN = Graph(np.array([2, 0, 0, 0], np.int16), np.array([2, 2, 0, 2, 0, 0], np.int8))
 """An oxygen with three double bonds."""

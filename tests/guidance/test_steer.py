@@ -15,7 +15,7 @@ from molflow.chem.scoring import ScoreFile
 from molflow.config import GuidanceConfig
 from molflow.errors import InputError
 from molflow.generator import load
-from molflow.steer import configured_guide, guide
+from molflow.guidance.steer import configured_guide, guide
 
 UNSTARTED = object.__new__(ScoreFile)
 """A user's own function, without its process."""

@@ -14,8 +14,8 @@ from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, progress, require_writable
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, MOLECULES, RECORD, TEXTS, WEIGHTS
-from molflow.scores import SCORE, has_score
-from molflow.summary import Result, Run, steering_by_time, steering_numbers
+from molflow.guidance.scores import SCORE, has_score
+from molflow.sampling.summary import Result, Run, steering_by_time, steering_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from molflow.chem.aggregation import Scored
     from molflow.generator import Generator
-    from molflow.guides import Steering
-    from molflow.samples import Samples
-    from molflow.scores import Remembered
+    from molflow.guidance.guides import Steering
+    from molflow.guidance.scores import Remembered
+    from molflow.sampling.samples import Samples
 
 CSV, SMI, SDF, GRID = "samples.csv", "samples.smi", "samples.sdf", "grid.png"
 TRAJECTORY, PAGE = "trajectory.png", "report.html"

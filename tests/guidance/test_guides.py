@@ -13,7 +13,6 @@ from rdkit import Chem
 from torch import Tensor, nn
 
 from molflow import generator as generator_module
-from molflow import guided, steer
 from molflow.build import GUIDES, build_network
 from molflow.checkpoint import ModelSpec
 from molflow.chem.aggregation import Scored
@@ -25,10 +24,11 @@ from molflow.flow.guidance import Reward
 from molflow.flow.samplers import Step, decoded
 from molflow.flow.state import Fields, State
 from molflow.generator import Generator, Samples
-from molflow.guides import Guide, Outcome, Task
-from molflow.noise import Crowd
-from molflow.steer import guide
-from molflow.surrogate import Surrogate
+from molflow.guidance import guided, steer
+from molflow.guidance.guides import Guide, Outcome, Task
+from molflow.guidance.steer import guide
+from molflow.guidance.surrogate import Surrogate
+from molflow.sampling.noise import Crowd
 
 STEPS = 3
 USUAL = {

@@ -8,7 +8,7 @@ from rdkit import Chem
 from molflow.chem.aggregation import Scored
 from molflow.chem.molecule import Checked
 from molflow.chem.objective import parse_objective
-from molflow.scores import Remembered, has_score
+from molflow.guidance.scores import Remembered, has_score
 
 
 class Counting:

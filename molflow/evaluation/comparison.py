@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molflow.chem.molecule import Checked
+from molflow.evaluation.samples_file import Attempts
 from molflow.metrics import chemnet
 from molflow.metrics.describing import Described, Floats, Population, describe, mean_nspdk
 from molflow.metrics.distribution import Statistics, reference_statistics
-from molflow.samples_file import Attempts
-from molflow.summary import chosen
+from molflow.sampling.summary import chosen
 
 LONG = chemnet.LENGTH - 1
 """Characters of a SMILES that fits ChemNet's usual window."""

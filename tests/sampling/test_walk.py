@@ -8,8 +8,8 @@ import torch
 from molflow.errors import InputError
 from molflow.flow.samplers import sample
 from molflow.flow.state import Fields, State
-from molflow.noise import DRAWS
-from molflow.walk import Walk, plan_walk, require_stochastic
+from molflow.sampling.noise import DRAWS
+from molflow.sampling.walk import Walk, plan_walk, require_stochastic
 
 
 def plan(**changes: object) -> Walk:

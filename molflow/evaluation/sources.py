@@ -9,14 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molflow.errors import InputError
+from molflow.evaluation.samples_file import (
+    SDF,
+    Attempts,
+    Failure,
+    Row,
+    collect,
+    judged,
+    kind_of,
+    shortened,
+)
 from molflow.metrics.attempts import Attempt, read_raw, without_molecule
-from molflow.samples_file import SDF, Attempts, Failure, Row, collect, judged, kind_of, shortened
 
 if TYPE_CHECKING:
     from rdkit import Chem
 
     from molflow.generator import Generator
-    from molflow.samples import Samples
+    from molflow.sampling.samples import Samples
 
 PICTURED = 2_000
 """Attempts at most, the first ones, that are kept to be drawn though they are no molecules."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from molflow.comparison import Reference, Subject
 from molflow.errors import InputError
-from molflow.metrics import chemnet
-from molflow.metrics.suites import SUITES
-from molflow.published_suites import more, of_guacamol, of_moses
-from molflow.standard_suite import (
+from molflow.evaluation.comparison import Reference, Subject
+from molflow.evaluation.published_suites import more, of_guacamol, of_moses
+from molflow.evaluation.standard_suite import (
     COMPARED,
     SHOWN,
     Notes,
@@ -20,6 +18,8 @@ from molflow.standard_suite import (
     likeness,
     validity,
 )
+from molflow.metrics import chemnet
+from molflow.metrics.suites import SUITES
 
 WANTED = {
     "standard": (*COMPARED, "print", "passes"),

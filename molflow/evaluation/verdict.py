@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molflow.comparison import Reference, Subject
 from molflow.config import EvaluateConfig, to_plain
 from molflow.console import atomic_write, table
-from molflow.evaluation import Evaluation
+from molflow.evaluation.comparison import Reference, Subject
+from molflow.evaluation.numbers import Evaluation
+from molflow.evaluation.sources import Source
 from molflow.metrics.intervals import Estimate
 from molflow.metrics.suites import SUITES
-from molflow.sources import Source
 
 PACKAGES = ("molflow", "torch", "numpy", "scipy", "rdkit")
 SHOWN = 8

@@ -7,12 +7,8 @@ from math import isnan, nan
 
 import numpy as np
 
-from molflow.comparison import Reference, Subject
-from molflow.metrics import guacamol, moses, nspdk
-from molflow.metrics.describing import Population
-from molflow.metrics.distribution import extrapolated_fcd
-from molflow.metrics.intervals import Estimate, share
-from molflow.standard_suite import (
+from molflow.evaluation.comparison import Reference, Subject
+from molflow.evaluation.standard_suite import (
     Notes,
     Numbers,
     against,
@@ -24,6 +20,10 @@ from molflow.standard_suite import (
     plain,
     w1,
 )
+from molflow.metrics import guacamol, moses, nspdk
+from molflow.metrics.describing import Population
+from molflow.metrics.distribution import extrapolated_fcd
+from molflow.metrics.intervals import Estimate, share
 
 GUACAMOL = 10_000
 """Molecules at most, by the protocol of GuacaMol."""

@@ -12,8 +12,8 @@ from torch import Tensor
 from molflow.chem.molecule import Checked
 from molflow.errors import InputError
 from molflow.flow.state import State
+from molflow.guidance.scores import Remembered, has_score
 from molflow.modality import Modality
-from molflow.scores import Remembered, has_score
 
 if TYPE_CHECKING:
     from molflow.chem.aggregation import Scored

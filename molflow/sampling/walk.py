@@ -15,7 +15,7 @@ from molflow.flow.flow_map import Posterior
 from molflow.flow.samplers import Step, drawn
 from molflow.flow.state import Fields, State
 from molflow.flow.times import time_steps
-from molflow.noise import DRAWS
+from molflow.sampling.noise import DRAWS
 
 AUTO = "auto"
 FEW = 8

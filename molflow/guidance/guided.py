@@ -13,9 +13,9 @@ import torch
 from molflow.build import GUIDES
 from molflow.console import meter
 from molflow.flow.particles import best_of
-from molflow.guides import Guide, Steering, Task, steps_taken, summarise
-from molflow.noise import LOOKS, Crowd
-from molflow.oracle import Oracle
+from molflow.guidance.guides import Guide, Steering, Task, steps_taken, summarise
+from molflow.guidance.oracle import Oracle
+from molflow.sampling.noise import LOOKS, Crowd
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from molflow.flow.samplers import Step
     from molflow.flow.state import Fields, State
     from molflow.generator import Generator
+    from molflow.guidance.surrogate import Surrogate
     from molflow.modality import Thing
-    from molflow.surrogate import Surrogate
-    from molflow.walk import Walk
+    from molflow.sampling.walk import Walk
 
 
 def guided_walk(

@@ -19,21 +19,21 @@ from molflow.chem.constraints import Plan
 from molflow.chem.holding import substructure_kept
 from molflow.chem.properties import PROPERTIES
 from molflow.files import MOLECULES
+from molflow.guidance.scores import Remembered, has_score
 from molflow.metrics.similarity import (
     References,
     fingerprints,
     internal_diversity,
     nearest_similarity,
 )
-from molflow.scores import Remembered, has_score
 
 if TYPE_CHECKING:
     from rdkit import Chem
 
     from molflow.chem.aggregation import Scored
-    from molflow.guides import Steering
+    from molflow.guidance.guides import Steering
     from molflow.modality import Known
-    from molflow.samples import Samples
+    from molflow.sampling.samples import Samples
 
 TOP = 10
 """The best tenth has one molecule of every 10 begun."""

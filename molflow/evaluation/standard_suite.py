@@ -9,7 +9,7 @@ from math import isnan, nan
 
 import numpy as np
 
-from molflow.comparison import Reference, Subject
+from molflow.evaluation.comparison import Reference, Subject
 from molflow.metrics import moses
 from molflow.metrics.describing import Population
 from molflow.metrics.distribution import FEWEST, frechet_distance

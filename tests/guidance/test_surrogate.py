@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from molflow import surrogate
 from molflow.build import dataset_of
 from molflow.chem.objective import parse_objective
 from molflow.flow.state import State
 from molflow.generator import Generator
 from molflow.graph.state import clean_state
-from molflow.oracle import Oracle
-from molflow.scores import Remembered
-from molflow.steer import guide
+from molflow.guidance import surrogate
+from molflow.guidance.oracle import Oracle
+from molflow.guidance.scores import Remembered
+from molflow.guidance.steer import guide
+from molflow.guidance.surrogate import surrogate_for
 from molflow.streams import GraphStream
-from molflow.surrogate import surrogate_for
 
 MOLECULES = [
     *("C" * n + head + "C" * m for n in range(1, 5) for m in range(4) for head in ("O", "N", "")),

@@ -1,0 +1,1 @@
+"""Walks toward a score: guides as values, and from names."""

@@ -1,0 +1,1 @@
+"""Sampling, its random numbers and what it gives."""
