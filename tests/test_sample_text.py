@@ -10,6 +10,7 @@ from molflow.build import build_dataset
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.config import DatasetConfig
 from molflow.errors import InputError
+from molflow.generator import load
 from molflow.sample import main
 
 TEXT = "a bad cab, a fad\n" * 60
@@ -85,6 +86,21 @@ def test_the_table_has_every_text_as_it_was_written_line_ends_too(results):
     assert [row["index"] for row in table] == [str(i) for i in range(30)]
     assert {len(row["text"]) for row in table} == {LENGTH}
     assert any("\n" in row["text"] for row in table)
+
+
+def test_a_model_of_smiles_says_what_it_wrote_molecule_or_not(
+    token_spec, fresh, perturbed, tmp_path
+):
+    spec = token_spec(("C", "O", "(", "="), "smiles", (0, 0, 0, 0.5, 0.5), dataset={"name": "x"})
+    model, out = tmp_path / "model", tmp_path / "out"
+    save_model(model, perturbed(fresh(spec), seed=2), spec)
+    run(model, out)
+    table, wanted = rows(out), load(model).sample(30, steps=2, temperature=1)
+    assert list(table[0])[-1] == "text"
+    assert [row["text"] for row in table] == wanted.texts
+    failed = [row for row in table if row["valid"] == "False"]
+    assert 0 < len(failed) < 30
+    assert all(row["text"] and not row["smiles"] for row in failed)
 
 
 def test_the_prompt_is_in_every_text_and_that_is_counted(results):

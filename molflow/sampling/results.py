@@ -15,6 +15,7 @@ from molflow.console import atomic_write, for_json, progress, require_writable
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, MOLECULES, RECORD, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
+from molflow.modality import Strings
 from molflow.sampling.summary import Result, Run, steering_by_time, steering_numbers
 
 if TYPE_CHECKING:
@@ -69,15 +70,21 @@ def write_results(
 
 
 def write_molecules(folder: Path, result: Result) -> None:
-    """samples.csv has every attempt, samples.smi and samples.sdf the strictly valid molecules."""
+    """samples.csv has every attempt, samples.smi and samples.sdf the strictly valid molecules.
+
+    Of a model of strings samples.csv ends with what it wrote, molecule or not.
+    """
     run, samples = result.run, result.run.samples
     with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result)))
+        texts = samples.texts if isinstance(samples.spec.modality, Strings) else None
+        text = () if texts is None else ("text",)
+        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result), *text))
         for i, one in enumerate(samples):
             valid = one.mol is not None
             row = (i, one.smiles, valid, one.connected, one.fragments, one.reason)
-            writer.writerow((*row, *held_cells(run, i), *score_cells(result, i)))
+            written = () if texts is None else (texts[i],)
+            writer.writerow((*row, *held_cells(run, i), *score_cells(result, i), *written))
     with atomic_write(folder / SMI) as path, path.open("w") as file:
         file.writelines(
             f"{one.smiles} {i}\n" for i, one in enumerate(samples) if one.reason is None
