@@ -19,6 +19,9 @@ from molflow.graph.state import clean_state
 from molflow.sequence.parts import draw_shown
 from molflow.sequence.state import token_state
 
+PROBED = 32
+"""Batches that tell how much of the others is padding."""
+
 PARTS = 1
 """Sets the random numbers of the shown parts apart from those of the shuffling."""
 
@@ -124,3 +127,11 @@ class TokenStream:
     def _state(self, batch: TokenBatch) -> State:
         ids, lengths = torch.from_numpy(batch.tokens), torch.from_numpy(batch.lengths)
         return token_state(ids, lengths, self.dataset.vocabulary.classes)
+
+
+def padding(stream: GraphStream | TokenStream) -> dict[str, float]:
+    """field -> the share of its variables that only fill up a batch, in the first PROBED ones."""
+    masks = [stream.batch(step, 0, 1).exists for step in range(PROBED)]
+    counts = {name: sum(mask[name].numel() for mask in masks) for name in masks[0]}
+    there = {name: sum(int(mask[name].sum()) for mask in masks) for name in masks[0]}
+    return {name: 1 - there[name] / max(1, counts[name]) for name in counts}

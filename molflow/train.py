@@ -131,7 +131,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     trainer = make_trainer(config, trial)
     if is_main_process():
         write_record(config, arguments, dataset)
-        introduce(config, dataset, context, sum(p.numel() for p in net.parameters()))
+        introduce(config, stream, context, sum(p.numel() for p in net.parameters()))
     fit(trainer, module, checkpoint)
     if trainer.is_global_zero:
         conclude(config, module, trial)
@@ -198,17 +198,23 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
         path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def introduce(config: TrainConfig, dataset: Dataset, context: Context, parameters: int) -> None:
+def introduce(
+    config: TrainConfig, stream: GraphStream | TokenStream, context: Context, parameters: int
+) -> None:
     """What is about to be trained, on what."""
     from molflow.modality import modality_of
+    from molflow.streams import padding
     from molflow.trainer import wants_bf16, wants_compilation
 
+    dataset = stream.dataset
     counts = ", ".join(f"{len(indices):,} {name}" for name, indices in dataset.splits.items())
     print(f"data:    {dataset.name}: {counts}")
     if dataset.dropped:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
         print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
     print(f"made of: {modality_of(dataset.vocabulary).describe(dataset.max_size)}")
+    filled = " and ".join(f"{share:.0%} of the {name}" for name, share in padding(stream).items())
+    print(f"batches: {config.trainer.batch_size}; {filled} are padding")
     if context.standards:
         print(f"told:    {context}: mean±spread (range) in training")
     precision = "bf16" if wants_bf16(config.trainer) else "fp32"

@@ -17,7 +17,7 @@ from molflow.flow.state import State
 from molflow.graph.graph import Graph, pair_endpoints, pair_index
 from molflow.graph.state import to_graphs
 from molflow.sequence.state import to_tokens
-from molflow.streams import GraphStream, TokenStream
+from molflow.streams import GraphStream, TokenStream, padding
 
 SMILES = ["O", "CC", "CCO", "N#CO", "CCCC", "CCCN", "OCCO", "C=CC", "CC#N", "COC", "NCCF", "CF"]
 
@@ -216,6 +216,29 @@ def test_all_ranks_of_a_step_have_one_shape(mixed: MoleculeDataset) -> None:
 def test_states_are_padded_to_the_largest_molecule_of_all(mixed: MoleculeDataset) -> None:
     x_1 = GraphStream(mixed, 5, seed=0).states(np.array([0, 1]))
     assert x_1.values["atoms"].shape[1] == 40
+
+
+def test_padding_is_the_share_of_variables_that_do_not_exist(dataset: MoleculeDataset) -> None:
+    # All eleven in every batch, padded to 4 atoms and 6 pairs: one of one atom, one of two, five
+    # of three, four of four are 34 atoms of 44 and 0 + 1 + 5 * 3 + 4 * 6 = 40 pairs of 66.
+    assert padding(GraphStream(dataset, 11, seed=0)) == {
+        "atoms": pytest.approx(10 / 44),
+        "pairs": pytest.approx(26 / 66),
+    }
+
+
+def test_windows_of_a_text_need_no_padding(text: TextDataset) -> None:
+    assert padding(TokenStream(text, 5, seed=0)) == {"tokens": 0}
+
+
+def test_strings_of_many_lengths_are_padded_to_a_few(mixed: MoleculeDataset) -> None:
+    # A chain of n carbons is n tokens.
+    strings = tokenised("test", mixed)
+    stream = TokenStream(strings, 5, seed=0)
+    batches = [stream.batch(step, 0, 1) for step in range(20)]
+    assert 1 < len({x_1.values["tokens"].shape[1] for x_1 in batches}) <= 4
+    seen = [len(text) for x_1 in batches for text in said(strings, x_1)]
+    assert sorted(seen) == sorted(mixed.packed.sizes.tolist())
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,7 @@ def test_a_run_on_smiles_leaves_a_model_that_writes_them_and_a_picture(
     assert "trial/entropy" not in last
     printed = capsys.readouterr()
     assert "made of: up to 7 tokens of # ( ) 1 = C Cl N O [nH] c o" in printed.out
+    assert "batches: 5; " in printed.out
     assert "order" not in next(x for x in printed.out.splitlines() if x.startswith("network:"))
     assert "trial at step 3: strict_valid" in printed.err
     assert "24 molecules" in printed.out
@@ -117,6 +118,7 @@ def test_a_run_on_a_text_leaves_a_model_that_writes_and_texts_to_read(
     )
     printed = capsys.readouterr()
     assert "made of: up to 8 tokens of ' acdefhmnorst'" in printed.out
+    assert "batches: 5; 0% of the tokens are padding" in printed.out
     assert "trial at step 6: words_in_vocabulary" in printed.err
     assert "24 texts" in printed.out
     assert "texts/s" in printed.err
