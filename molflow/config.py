@@ -105,7 +105,9 @@ class TrainerConfig:
         20.0, "minutes of training at most; null is no limit", within=POSITIVE
     )
     learning_rate: float = key(3e-3, "the largest, after the warm-up", within=POSITIVE)
-    weight_decay: float = key(0.01, "of AdamW", within=NOT_NEGATIVE)
+    weight_decay: float = key(
+        0.01, "of matrices, a share of the learning rate", within=NOT_NEGATIVE
+    )
     warmup: int = key(500, "steps of linear warm-up, then cosine to zero", within=NOT_NEGATIVE)
     gradient_clip: float = key(1.0, "largest gradient norm; 0 is no limit", within=NOT_NEGATIVE)
     ema_decay: float = key(0.999, "of the averaged weights; 0 is no average", within=FRACTION)

@@ -24,6 +24,7 @@ from molflow.flow.flow_map import Network
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.state import Fields, State
 from molflow.flow.times import PairLaw, TimeLaw, stratified
+from molflow.optimizers import optimizer_of
 
 LOG_EVERY = 20
 """Steps between two rows of the log."""
@@ -81,7 +82,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Optimisation:
-    """AdamW with linear warm-up and a cosine to zero, over steps or minutes, whichever end first.
+    """Linear warm-up and a cosine to zero, over steps or minutes, whichever end first.
 
     gradient_clip: the largest norm of a gradient, 0 for no limit.
     ema_decay: of the averaged weights that sampling uses; the average starts at the first step.
@@ -243,15 +244,9 @@ class FlowModule(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; matrices and positions decay, vectors (biases) do not."""
-        settings, trainable = self.optimisation, list(self.net.parameters())
-        decayed = [p for p in trainable if p.dim() > 1]
-        others = [p for p in trainable if p.dim() <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99), fused=True)
+        """Muon inside the network, AdamW around it (see ``molflow.optimizers``)."""
+        settings = self.optimisation
+        return optimizer_of(self.net, settings.learning_rate, settings.weight_decay)
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
         """Clips the norm here: Lightning refuses to for a fused optimizer, fearing fp16 scaling."""

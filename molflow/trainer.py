@@ -133,10 +133,11 @@ def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> R
         seen, step = saved["molflow"], int(saved["global_step"])
         resumed = Resumed(str(path), step, float(seen["minutes"]))
         complete = {"pytorch-lightning_version", "loops", "optimizer_states"} <= saved.keys()
-        if not complete or len(saved["optimizer_states"]) != 1 or int(seen["batches_seen"]) < step:
+        (optimizer,) = saved["optimizer_states"]
+        if not complete or "parts" not in optimizer or int(seen["batches_seen"]) < step:
             raise ValueError
     except Exception:  # whatever a damaged or foreign archive makes the reader stumble over
-        raise InputError(f"{path}: truncated or not a checkpoint of molflow") from None
+        raise InputError(f"{path}: truncated or not a checkpoint of this molflow") from None
     require_same(f"{path}: ", read_spec(folder), spec, (*PARENTAL, "size_law", "condition"))
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     for name in wanted | tensors:

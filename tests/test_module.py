@@ -220,7 +220,7 @@ def test_the_average_moves_a_tenth_of_the_way_with_decay_nine_tenths(module: Flo
     assert torch.allclose(module.average.module.atoms - before, torch.tensor([0.1, 0.1]))
 
 
-def test_weight_decay_spares_vectors(module: FlowModule) -> None:
+def test_the_optimizer_is_of_all_weights_as_the_settings_have_it(module: FlowModule) -> None:
     module.net.matrix = nn.Linear(2, 2)
     decayed, spared = module.configure_optimizers().param_groups
     assert [tuple(p.shape) for p in decayed["params"]] == [(2, 2)]

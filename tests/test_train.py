@@ -391,7 +391,9 @@ def test_a_damaged_checkpoint_is_refused(arguments: list[str], tmp_path: Path) -
         with pytest.raises(InputError, match=r"last\.ckpt: truncated or not a checkpoint"):
             main(more)
     torch.save({"state_dict": [1]}, run / "last.ckpt")
-    with pytest.raises(InputError, match=r"last\.ckpt: truncated or not a checkpoint of molflow"):
+    with pytest.raises(
+        InputError, match=r"last\.ckpt: truncated or not a checkpoint of this molflow"
+    ):
         main(more)
 
 
