@@ -40,7 +40,7 @@ from molflow.errors import InputError
 from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state, to_graphs
 from molflow.schema import COUNT, key
-from molflow.trainer import wants_bf16
+from molflow.training.trainer import wants_bf16
 
 RESULT = Path(__file__).parent / "results" / "speed.json"
 

@@ -16,7 +16,7 @@ from molflow.config import TrainConfig
 from molflow.flow.state import State
 from molflow.graph.graph import pair_count
 from molflow.graph.state import clean_state
-from molflow.module import FlowModule, draws
+from molflow.training.module import FlowModule, draws
 
 VOCABULARY = Vocabulary(("C-", "C", "N-", "N", "N+", "O-", "O", "F"))
 SEED = 0

@@ -17,8 +17,8 @@ from molflow.flow.state import State
 from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.state import to_graphs
-from molflow.module import draws
-from molflow.trainer import wants_bf16
+from molflow.training.module import draws
+from molflow.training.trainer import wants_bf16
 
 STEPS = (1, 2, 4, 8, 16)
 MAP = "psd"

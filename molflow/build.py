@@ -48,7 +48,9 @@ from molflow.guidance.guides import (
 )
 from molflow.metrics.text import Reference
 from molflow.modality import Graphs, Known
-from molflow.module import (
+from molflow.schema import from_plain
+from molflow.sequence.transformer import SequenceTransformer
+from molflow.training.module import (
     Distillation,
     FlowModule,
     Objective,
@@ -56,9 +58,7 @@ from molflow.module import (
     SelfDistillation,
     Stream,
 )
-from molflow.schema import from_plain
-from molflow.sequence.transformer import SequenceTransformer
-from molflow.streams import GraphStream, TokenStream
+from molflow.training.streams import GraphStream, TokenStream
 
 
 @dataclass(frozen=True)

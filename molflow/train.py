@@ -17,11 +17,11 @@ from molflow.files import CHECKPOINT, LOSS, METRICS, RECORD
 
 if TYPE_CHECKING:
     from molflow.build import Context, Dataset
-    from molflow.callbacks import Trial
     from molflow.checkpoint import ModelSpec
     from molflow.modality import Known
-    from molflow.module import FlowModule
-    from molflow.streams import GraphStream, TokenStream
+    from molflow.training.callbacks import Trial
+    from molflow.training.module import FlowModule
+    from molflow.training.streams import GraphStream, TokenStream
 
 OWN_FOLDER = ("out", "resume")
 PATHS = ("dataset.path", "checkpoint")
@@ -103,7 +103,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         load_parent,
     )
     from molflow.conditions import parse_names
-    from molflow.trainer import checkpoint_to_resume, fit, make_trainer, wants_compilation
+    from molflow.training.trainer import checkpoint_to_resume, fit, make_trainer, wants_compilation
 
     names = parse_names(config.model.condition)
     dataset = build_dataset(config.dataset)
@@ -163,7 +163,7 @@ def make_trial(
     known: Known,
 ) -> Trial:
     """The trial on the first held-out examples and against what is known of the training set."""
-    from molflow.callbacks import Trial
+    from molflow.training.callbacks import Trial
 
     held_out, size = dataset.splits["valid"][:HELD_OUT], config.trainer.batch_size
     batches = [stream.states(held_out[k : k + size]) for k in range(0, len(held_out), size)]
@@ -203,8 +203,8 @@ def introduce(
 ) -> None:
     """What is about to be trained, on what."""
     from molflow.modality import modality_of
-    from molflow.streams import padding
-    from molflow.trainer import wants_bf16, wants_compilation
+    from molflow.training.streams import padding
+    from molflow.training.trainer import wants_bf16, wants_compilation
 
     dataset = stream.dataset
     counts = ", ".join(f"{len(indices):,} {name}" for name, indices in dataset.splits.items())
@@ -231,7 +231,7 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
     A run that was stopped by a signal ends as KeyboardInterrupt, with the command to continue.
     """
     from molflow.pictures import draw_run, read_logs
-    from molflow.trainer import close_loggers
+    from molflow.training.trainer import close_loggers
 
     folder = Path(config.out)
     close_loggers(module.loggers)

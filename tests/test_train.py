@@ -21,9 +21,9 @@ import molflow
 from molflow.console import run_program
 from molflow.errors import InputError
 from molflow.flow.state import State
-from molflow.module import Draws, FlowModule, draws
 from molflow.sampling.samples import Samples
 from molflow.train import main
+from molflow.training.module import Draws, FlowModule, draws
 
 SMILES = [
     "C", "CC", "CO", "CN", "C=O", "C#N", "CCO", "CCN", "CC=O", "CC#N", "C1CC1", "C1CO1", "COC",
@@ -49,7 +49,7 @@ TINY = [
 @pytest.fixture(autouse=True)
 def _few_molecules_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("molflow.train.LAST_SAMPLE", 24)
-    monkeypatch.setattr("molflow.callbacks.TRIAL_SAMPLE", 24)
+    monkeypatch.setattr("molflow.training.callbacks.TRIAL_SAMPLE", 24)
 
 
 @pytest.fixture
@@ -167,7 +167,9 @@ def test_the_minutes_of_a_run_end_it_with_the_minutes_before_a_resumption_counte
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accumulate: int
 ) -> None:
     clock, run = SimpleNamespace(now=1e6), tmp_path / "run"
-    monkeypatch.setattr("molflow.module.time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(
+        "molflow.training.module.time", SimpleNamespace(monotonic=lambda: clock.now)
+    )
     step = FlowModule.training_step
 
     def training_step(module: FlowModule, *rest: Any) -> torch.Tensor:
@@ -476,7 +478,7 @@ def test_the_molecules_of_the_test_really_are_thirty_different_ones() -> None:
 
 RANKS = """
 import os, signal, sys, torch
-from molflow.module import FlowModule
+from molflow.training.module import FlowModule
 from molflow.train import main
 
 folder, stop = sys.argv[1:3]
@@ -554,7 +556,7 @@ def test_two_processes_train_what_one_would_on_their_batches_together(
 
     monkeypatch.setattr(FlowModule, "training_step", training_step)
     monkeypatch.setattr(FlowModule, "configure_gradient_clipping", configure_gradient_clipping)
-    monkeypatch.setattr("molflow.module.draws", joint_draws)
+    monkeypatch.setattr("molflow.training.module.draws", joint_draws)
     one = ["trainer.batch_size=10", "trainer.steps=4", "trainer.sample_every=0"]
     main([*arguments, *one, f"out={tmp_path / 'one'}"])
     for k, (x_1, gradient) in enumerate(zip(batches, gradients, strict=True)):

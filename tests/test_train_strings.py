@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from molflow.errors import InputError
 from molflow.generator import load
 from molflow.modality import Strings
-from molflow.module import FlowModule
 from molflow.pictures import read_logs
 from molflow.train import main
+from molflow.training.module import FlowModule
 
 SMILES = [
     "C", "CC", "CO", "CN", "C=O", "C#N", "CCO", "CCN", "CC=O", "CC#N", "C1CC1", "C1CO1", "COC",
@@ -42,7 +42,7 @@ TINY = [
 @pytest.fixture(autouse=True)
 def _few_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("molflow.train.LAST_SAMPLE", 24)
-    monkeypatch.setattr("molflow.callbacks.TRIAL_SAMPLE", 24)
+    monkeypatch.setattr("molflow.training.callbacks.TRIAL_SAMPLE", 24)
 
 
 @pytest.fixture

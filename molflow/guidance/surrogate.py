@@ -38,7 +38,7 @@ from molflow.modality import Graphs
 if TYPE_CHECKING:
     from molflow.generator import Generator
     from molflow.guidance.guides import Guide
-    from molflow.streams import GraphStream, TokenStream
+    from molflow.training.streams import GraphStream, TokenStream
 
 FORMAT = 1
 MOLECULES, HELD_OUT = 8_000, 1_000

@@ -19,7 +19,7 @@ from molflow.guidance.oracle import Oracle
 from molflow.guidance.scores import Remembered
 from molflow.guidance.steer import guide
 from molflow.guidance.surrogate import surrogate_for
-from molflow.streams import GraphStream
+from molflow.training.streams import GraphStream
 
 MOLECULES = [
     *("C" * n + head + "C" * m for n in range(1, 5) for m in range(4) for head in ("O", "N", "")),

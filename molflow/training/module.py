@@ -24,7 +24,7 @@ from molflow.flow.flow_map import Network
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.state import Fields, State
 from molflow.flow.times import PairLaw, TimeLaw, stratified
-from molflow.optimizers import optimizer_of
+from molflow.training.optimizers import optimizer_of
 
 LOG_EVERY = 20
 """Steps between two rows of the log."""
@@ -244,7 +244,7 @@ class FlowModule(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Muon inside the network, AdamW around it (see ``molflow.optimizers``)."""
+        """Muon inside the network, AdamW around it (see ``molflow.training.optimizers``)."""
         settings = self.optimisation
         return optimizer_of(self.net, settings.learning_rate, settings.weight_decay)
 

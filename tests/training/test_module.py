@@ -18,7 +18,14 @@ from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import triangle, uniform
 from molflow.graph.state import clean_state
-from molflow.module import BatchesFrom, Distillation, FlowModule, Objective, Optimisation, draws
+from molflow.training.module import (
+    BatchesFrom,
+    Distillation,
+    FlowModule,
+    Objective,
+    Optimisation,
+    draws,
+)
 
 OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
 OPTIMISATION = Optimisation(
@@ -320,7 +327,9 @@ def trained(
 def a_minute_a_batch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A clock that moves on by one minute with every batch of training, and never else."""
     clock = SimpleNamespace(now=1e6)
-    monkeypatch.setattr("molflow.module.time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(
+        "molflow.training.module.time", SimpleNamespace(monotonic=lambda: clock.now)
+    )
     step = FlowModule.training_step
 
     def training_step(module: FlowModule, *arguments: Any) -> Tensor:
@@ -426,7 +435,7 @@ def test_a_module_asks_for_the_batches_and_the_draws_of_its_own_rank(
         asked.append(arguments[1:])
         return draws(*arguments)
 
-    monkeypatch.setattr("molflow.module.draws", recorded)
+    monkeypatch.setattr("molflow.training.module.draws", recorded)
     module.training_step((21, x_1), 0)
     module._trainer = None
     assert asked == [(0, 21, 2)]

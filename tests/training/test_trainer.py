@@ -14,7 +14,6 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from molflow.callbacks import Checkpoints, Progress, Trial
 from molflow.checkpoint import ModelSpec
 from molflow.config import TrainConfig, TrainerConfig
 from molflow.errors import InputError
@@ -22,8 +21,9 @@ from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.graph.state import clean_state
-from molflow.module import FlowModule, Objective, Optimisation
-from molflow.trainer import fit, make_trainer, wants_bf16, wants_compilation
+from molflow.training.callbacks import Checkpoints, Progress, Trial
+from molflow.training.module import FlowModule, Objective, Optimisation
+from molflow.training.trainer import fit, make_trainer, wants_bf16, wants_compilation
 
 OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
 HERE = TrainerConfig(precision="fp32", accelerator="cpu", steps=4, batch_size=5, max_minutes=None)
@@ -109,7 +109,9 @@ def test_the_rate_shown_counts_every_accumulated_molecule(
 ) -> None:
     settings = replace(HERE, accumulate=2, batch_size=600)
     clock = SimpleNamespace(now=1e6)
-    monkeypatch.setattr("molflow.callbacks.time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(
+        "molflow.training.callbacks.time", SimpleNamespace(monotonic=lambda: clock.now)
+    )
     step = FlowModule.training_step
 
     def training_step(module: FlowModule, *arguments: Any) -> Tensor:
@@ -189,7 +191,8 @@ def test_bf16_is_for_those_who_ask_and_for_hardware_that_is_faster_with_it(
 def compilers(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(
-        "molflow.trainer.shutil.which", lambda name: f"/bin/{name}" if name in names else None
+        "molflow.training.trainer.shutil.which",
+        lambda name: f"/bin/{name}" if name in names else None,
     )
 
 

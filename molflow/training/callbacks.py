@@ -19,8 +19,8 @@ from molflow.files import CHECKPOINT, MOLECULES, SNAPSHOTS
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples
 from molflow.modality import Known
-from molflow.module import FlowModule, draws
 from molflow.pictures import show
+from molflow.training.module import FlowModule, draws
 
 TRIAL_SAMPLE = 1000
 TRIAL_STEPS = 20

@@ -21,7 +21,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from molflow.build import build_network
-from molflow.callbacks import Checkpoints, Progress, Snapshots, Trial
 from molflow.checkpoint import ModelSpec, load_weights, read_spec
 from molflow.chem.vocabulary import Vocabulary
 from molflow.flow.losses import vfm_loss
@@ -29,8 +28,9 @@ from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.generator import Generator
 from molflow.graph.state import clean_state
-from molflow.module import FlowModule, Objective, Optimisation
-from molflow.trainer import fit
+from molflow.training.callbacks import Checkpoints, Progress, Snapshots, Trial
+from molflow.training.module import FlowModule, Objective, Optimisation
+from molflow.training.trainer import fit
 
 OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
 OPTIMISATION = Optimisation(
@@ -127,7 +127,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A clock for callbacks and module that moves on by ``tick`` seconds with every batch alone."""
     clock = SimpleNamespace(now=1e6, tick=60.0)
     for place in ("module", "callbacks"):
-        monkeypatch.setattr(f"molflow.{place}.time", SimpleNamespace(monotonic=lambda: clock.now))
+        monkeypatch.setattr(
+            f"molflow.training.{place}.time", SimpleNamespace(monotonic=lambda: clock.now)
+        )
     step = FlowModule.training_step
 
     def training_step(module: FlowModule, *arguments: Any) -> Tensor:
@@ -379,7 +381,7 @@ def test_a_trial_samples_from_the_average(
     make_module: MakeModule,
     fresh: Callable[..., nn.Module],
 ) -> None:
-    monkeypatch.setattr("molflow.callbacks.TRIAL_SAMPLE", 30)
+    monkeypatch.setattr("molflow.training.callbacks.TRIAL_SAMPLE", 30)
     module = make_module(perturbed(fresh(spec), seed=1, size=1.0))
     module.average.module.load_state_dict(perturbed(fresh(spec), seed=2, size=1.0).state_dict())
     live, average = (

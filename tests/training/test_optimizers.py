@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.optimizers import Together, optimizer_of
+from molflow.training.optimizers import Together, optimizer_of
 
 RATE, DECAY = 0.01, 0.1
 

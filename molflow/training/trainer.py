@@ -18,12 +18,12 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
 from molflow.build import PARENTAL, WITHOUT_DERIVATIVE, require_same
-from molflow.callbacks import Checkpoints, Progress, Snapshots, Trial
 from molflow.checkpoint import ModelSpec, read_spec
 from molflow.config import TrainConfig, TrainerConfig, to_plain
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT
-from molflow.module import FlowModule
+from molflow.training.callbacks import Checkpoints, Progress, Snapshots, Trial
+from molflow.training.module import FlowModule
 
 STEPS_WORTH_COMPILING = 3000
 MINUTES_WORTH_COMPILING = 10.0

@@ -17,7 +17,7 @@ from molflow.flow.state import State
 from molflow.graph.graph import Graph, pair_endpoints, pair_index
 from molflow.graph.state import to_graphs
 from molflow.sequence.state import to_tokens
-from molflow.streams import GraphStream, TokenStream, padding
+from molflow.training.streams import GraphStream, TokenStream, padding
 
 SMILES = ["O", "CC", "CCO", "N#CO", "CCCC", "CCCN", "OCCO", "C=CC", "CC#N", "COC", "NCCF", "CF"]
 

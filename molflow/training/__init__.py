@@ -1,0 +1,1 @@
+"""Training: the Lightning shell, its batches, optimizer, callbacks and hardware."""
