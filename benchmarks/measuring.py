@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from molflow.build import METHODS, dataset_of
-from molflow.chem.molecule import Checked, check_many
+from molflow.build import METHODS, Dataset, dataset_of
+from molflow.chem.molecule import Checked
 from molflow.console import atomic_write
 from molflow.datasets.loaders import SPLITS, MoleculeDataset
 from molflow.datasets.store import cache_folder
 from molflow.errors import InputError
+from molflow.files import MOLECULES
 from molflow.generator import Generator
-from molflow.graph.graph import Graph
 from molflow.metrics import chemnet
 from molflow.metrics.distribution import FCD_KEYS, FEWEST, Statistics, fcd, reference_statistics
-from molflow.metrics.validity import measure
+from molflow.modality import Modality, Thing, modality_of
 
 FORMAT = 1
 WARM_UP = 512
@@ -53,7 +53,7 @@ class Protocol:
     device: of ChemNet.
     """
 
-    data: MoleculeDataset
+    data: Dataset
     training: frozenset[str]
     validation: Statistics
     test: Statistics
@@ -62,14 +62,19 @@ class Protocol:
     force: bool
     device: str
 
+    @property
+    def modality(self) -> Modality:
+        """Of the model and the data: graphs or SMILES."""
+        return modality_of(self.data.vocabulary)
+
     @cached_property
     def content(self) -> str:
         """A name for the molecules of all splits."""
         return content([self.data.smiles(split) for split in SPLITS])
 
-    def measure(self, graphs: Sequence[Graph], checked: Sequence[Checked]) -> Numbers:
+    def measure(self, things: Sequence[Thing], checked: Sequence[Checked]) -> Numbers:
         """All metrics of these attempts; FCD is nan where too few of them are molecules."""
-        numbers = measure(graphs, self.data.vocabulary, self.training)
+        numbers = self.modality.measure(things, checked, self.training)
         valid = [one.largest for one in checked if one.largest is not None]
         if self.force or len(set(valid)) >= FEWEST:
             numbers |= fcd(valid, self.validation, self.test, self.force, self.device)
@@ -77,11 +82,13 @@ class Protocol:
             counts = dict(zip(FCD_KEYS, (len(set(valid)), len(valid)), strict=True))
             numbers |= dict.fromkeys(FCD_KEYS, math.nan)
             numbers |= {f"{name}_n": count for name, count in counts.items()}
-        return numbers | {"attempts": len(graphs)}
+        return numbers | {"attempts": len(things)}
 
 
 def prepare(generator: Generator, n: int, noise: float, force: bool) -> Protocol:
     """The training set of the model and its references; InputError where it is not here."""
+    if generator.spec.modality.things != MOLECULES:
+        raise InputError("this model writes texts, no molecules: benchmarks.text measures those")
     data, device = dataset_of(generator.spec), str(generator.device)
     for split in ("valid", "test"):
         present = len(data.splits[split])
@@ -99,13 +106,13 @@ def prepare(generator: Generator, n: int, noise: float, force: bool) -> Protocol
 def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
     """The numbers of one cell."""
     if cell.method in ANCHORS:
-        graphs = draw_training(protocol, cell)
-        return protocol.measure(graphs, check_many(graphs, protocol.data.vocabulary))
+        things = draw_training(protocol, cell)
+        return protocol.measure(things, protocol.modality.check(things))
     n = protocol.n
     generator.sample(min(n, WARM_UP), 1, cell.method)
     made = generator.sample(n, cell.steps, cell.method, cell.seed, noise=protocol.noise)
     return {
-        **protocol.measure(made.graphs, made.checked),
+        **protocol.measure(made.things, made.checked),
         "evaluations": made.evaluations,
         "per_second_network": n / made.network_seconds,
         "per_second_decoding": n / made.chemistry_seconds,
@@ -113,12 +120,15 @@ def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
     }
 
 
-def draw_training(protocol: Protocol, cell: Cell) -> list[Graph]:
+def draw_training(protocol: Protocol, cell: Cell) -> list[Thing]:
     """n training molecules, or all where there are fewer and none may come twice."""
-    train, replace = protocol.data.splits["train"], ANCHORS[cell.method]
+    data = protocol.data
+    train, replace = data.splits["train"], ANCHORS[cell.method]
     n = protocol.n if replace else min(protocol.n, len(train))
     chosen = np.random.default_rng(cell.seed).choice(train, n, replace)
-    return [protocol.data.packed.graph(i) for i in chosen]
+    if isinstance(data, MoleculeDataset):
+        return [data.packed.graph(i) for i in chosen]
+    return [data.vocabulary.decode(data.packed.sequence(i)) for i in chosen]
 
 
 def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any]:

@@ -91,8 +91,11 @@ class Modality(Protocol):
         """The molecule as it was made, valid or not, to be drawn; None where there is none."""
         ...
 
-    def measure(self, things: Sequence[Thing], known: Known | None) -> dict[str, float]:
-        """The numbers that say how good they are; the headlines are among them."""
+    def measure(
+        self, things: Sequence[Thing], checked: Sequence[Checked], known: Known | None
+    ) -> dict[str, float]:
+        """The numbers that say how good they are, what ``check`` says of each given; the headlines
+        are among them."""
         ...
 
     def plan(self, constraint: Constraint | None, prompt: str | None, max_size: int) -> Held | None:
@@ -162,10 +165,12 @@ class Graphs:
         mol.UpdatePropertyCache(strict=False)
         return mol
 
-    def measure(self, things: Sequence[Graph], known: Known | None) -> dict[str, float]:
+    def measure(
+        self, things: Sequence[Graph], checked: Sequence[Checked], known: Known | None
+    ) -> dict[str, float]:
         from molflow.metrics.validity import measure
 
-        return measure(things, self.vocabulary, known)
+        return measure(things, checked, self.vocabulary, known)
 
     def describe(self, max_size: int) -> str:
         return f"up to {max_size} atoms of {' '.join(self.vocabulary.atoms)}"
@@ -254,12 +259,14 @@ class Strings:
             mol.UpdatePropertyCache(strict=False)
         return mol
 
-    def measure(self, things: Sequence[str], known: Known | None) -> dict[str, float]:
+    def measure(
+        self, things: Sequence[str], checked: Sequence[Checked], known: Known | None
+    ) -> dict[str, float]:
         from molflow.metrics.attempts import measure_smiles
         from molflow.metrics.text import measure_text, variety
 
         if self.molecular:
-            return measure_smiles(things, known)
+            return measure_smiles(things, checked, known)
         return variety(things) if known is None else measure_text(things, known)
 
     def describe(self, max_size: int) -> str:

@@ -3,16 +3,18 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from molflow.build import METHODS
+from molflow.build import METHODS, build_dataset
 from molflow.checkpoint import save_model
+from molflow.config import DatasetConfig
 from molflow.errors import InputError
-from molflow.generator import Generator
+from molflow.generator import Generator, load
 
 pytest.importorskip("benchmarks.generation", reason="the folder benchmarks is not here")
 
@@ -85,6 +87,30 @@ def test_a_row_has_every_metric_with_its_n_and_the_speed(checkpoint, tmp_path):
     assert mean["evaluations"] == 9
     rates = [mean[name] for name in speeds]
     assert rates[2] == pytest.approx(1 / (1 / rates[0] + 1 / rates[1]))
+
+
+def test_a_model_of_smiles_is_measured_as_one_of_graphs_is(checkpoint, token_spec, fresh, tmp_path):
+    data = replace(
+        DatasetConfig(**load(checkpoint).spec.dataset), name="smiles_tokens", split="random"
+    )
+    tokens = build_dataset(data)
+    spec = token_spec(
+        tokens.vocabulary.symbols, "smiles", tokens.size_law(), dataset=vars(data).copy()
+    )
+    save_model(tmp_path / "writer", fresh(spec), spec)
+    result = run(tmp_path / "writer", tmp_path / "out", "methods=euler", "steps=1")
+    assert row(result, "training", 0)["mean"]["strict_valid"] == 1
+    assert row(result, "redraw", 0)["mean"]["unique"] < 1
+    model = load(tmp_path / "writer")
+    alone = [model.sample(30, 1, "euler", seed).metrics()["relaxed_valid"] for seed in (0, 1)]
+    assert row(result, "euler", 1)["mean"]["relaxed_valid"] == pytest.approx(sum(alone) / 2)
+
+
+def test_a_model_of_texts_is_sent_to_its_own_benchmark(token_spec, fresh, tmp_path):
+    spec = token_spec(" ab", "characters", (0, 0, 0, 1))
+    save_model(tmp_path / "writer", fresh(spec), spec)
+    said = error_of(f"checkpoint={tmp_path / 'writer'}", f"out={tmp_path}")
+    assert "this model writes texts, no molecules: benchmarks.text measures those" in said
 
 
 def test_a_cell_holds_the_numbers_of_the_same_sampling(checkpoint, tmp_path):

@@ -29,6 +29,10 @@ ETHER = Graph(np.array([0, 2, 0]), np.array([1, 0, 1]))  # C-O-C, its scaffold C
 BROKEN = Graph(np.array([2, 2, 2]), np.array([3, 0, 1]))  # O#O-O
 
 
+def measured(modality: Modality, things: list, known: object) -> dict[str, float]:
+    return modality.measure(things, modality.check(things), known)
+
+
 def written(modality: Strings, *texts: str, length: int = 9) -> State:
     """The clean states of these texts."""
     ids = np.zeros((len(texts), length), np.int64)
@@ -155,7 +159,7 @@ def test_what_is_no_molecule_can_be_drawn_as_it_was_made():
     ids=["graphs", "smiles"],
 )
 def test_molecules_are_measured_by_validity_uniqueness_and_novelty(modality, things):
-    numbers = modality.measure(things, frozenset({"CCO"}))
+    numbers = measured(modality, things, frozenset({"CCO"}))
     assert {name: numbers[name] for name in modality.headlines} == {
         "strict_valid": 3 / 4,
         "unique": 1 / 3,
@@ -166,14 +170,14 @@ def test_molecules_are_measured_by_validity_uniqueness_and_novelty(modality, thi
 def test_texts_are_measured_against_the_words_of_a_training_text():
     text = "a bb ccc " * 9
     reference = Reference.of(text, LETTERS.vocabulary.encode(text), LETTERS.vocabulary)
-    numbers = LETTERS.measure(["a bb c a", "a ab bb a"], reference)
+    numbers = measured(LETTERS, ["a bb c a", "a ab bb a"], reference)
     # The inner words of the two are bb, c and ab, bb: two of four are words of the text.
     assert numbers["words_in_vocabulary"] == 0.5
     assert set(LETTERS.headlines) <= set(numbers)
 
 
 def test_without_a_training_text_texts_have_their_variety_alone():
-    numbers = LETTERS.measure(["abab", "aaaa"], None)
+    numbers = measured(LETTERS, ["abab", "aaaa"], None)
     assert numbers["entropy"] == 0.5  # 1 bit and 0 bits
     assert "words_in_vocabulary" not in numbers
 

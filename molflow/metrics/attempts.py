@@ -122,9 +122,11 @@ def without_molecule(checked: Checked) -> Checked:
     return checked if checked.mol is None else replace(checked, mol=None)
 
 
-def measure_smiles(texts: Sequence[str], training: Collection[str] | None) -> dict[str, float]:
+def measure_smiles(
+    texts: Sequence[str], checked: Sequence[Checked], training: Collection[str] | None
+) -> dict[str, float]:
     """`metrics.validity.measure` of SMILES: the same names, by the definitions above."""
     attempts = [judge_smiles(text) for text in texts]
     relaxed = sum(one.relaxed for one in attempts)
     valence = sum(one.valence for one in attempts)
-    return from_counts([one.checked for one in attempts], relaxed, valence, training)
+    return from_counts(checked, relaxed, valence, training)

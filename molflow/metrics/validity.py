@@ -14,7 +14,7 @@ from math import nan
 
 from rdkit import Chem, rdBase
 
-from molflow.chem.molecule import Checked, Vocabulary, build, check_many, sanitise
+from molflow.chem.molecule import Checked, Vocabulary, build, sanitise
 from molflow.graph.graph import Graph
 
 NORMAL_VALENCE = {"N": 3, "O": 2, "S": 2}
@@ -91,13 +91,16 @@ def from_checked(checked: Sequence[Checked], training: Collection[str] | None) -
 
 
 def measure(
-    graphs: Sequence[Graph], vocabulary: Vocabulary, training: Collection[str] | None
+    graphs: Sequence[Graph],
+    checked: Sequence[Checked],
+    vocabulary: Vocabulary,
+    training: Collection[str] | None,
 ) -> dict[str, float]:
     """`from_checked` of the graphs, and with it, as fractions of attempts, relaxed_valid
     (`is_relaxed_valid`) and valence_valid (`is_valence_valid`)."""
     relaxed = sum(is_relaxed_valid(graph, vocabulary) for graph in graphs)
     valence = sum(is_valence_valid(graph, vocabulary) for graph in graphs)
-    return from_counts(check_many(graphs, vocabulary), relaxed, valence, training)
+    return from_counts(checked, relaxed, valence, training)
 
 
 def from_counts(

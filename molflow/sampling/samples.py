@@ -114,4 +114,4 @@ class Samples:
         training: a set of canonical SMILES without stereochemistry, None leaves novelty undefined;
         of texts a ``metrics.text.Reference``, None leaves what it is needed for.
         """
-        return self.spec.modality.measure(self.things, training)
+        return self.spec.modality.measure(self.things, self.checked, training)
