@@ -198,18 +198,23 @@ def read_logs(folder: Path) -> list[dict[str, float]]:
     return rows
 
 
+FIRST_SHARES = ("trial/strict_valid", "trial/words_in_vocabulary")
+"""What a trial is judged by, in 50 steps, and in as few as the ending of a longer name says."""
+
+LATER_SHARES = ("trial/unique", "trial/novel")
+
+
 def draw_run(rows: Sequence[dict[str, float]], path: Path) -> None:
-    """Two panels against the step: losses; validity, uniqueness and novelty of the trials."""
+    """Against the step: losses; and where there were trials, what they found that is a share."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    losses, shares = figure.subplots(1, 2)
-    few = sorted({name for row in rows for name in row if name.startswith("trial/strict_valid_")})
-    trials = ("trial/strict_valid", *few, "trial/unique", "trial/novel")
-    panels = [
-        (losses, ("train/loss", "valid/loss"), "loss (nats)"),
-        (shares, trials, "share of a trial"),
-    ]
+    found = {name for row in rows for name in row}
+    firsts = sorted(name for name in found if name.startswith(FIRST_SHARES))
+    trials = [name for name in (*firsts, *LATER_SHARES) if name in found]
+    figure = Figure(figsize=(10 if trials else 5, 4), layout="constrained")
+    losses, *others = figure.subplots(1, 2 if trials else 1, squeeze=False)[0]
+    panels = [(losses, ["train/loss", "valid/loss"], "loss (nats)")]
+    panels += [(shares, trials, "share of a trial") for shares in others]
     for axes, names, label in panels:
         for name in names:
             points = [(row["step"], row[name]) for row in rows if name in row]
@@ -221,7 +226,8 @@ def draw_run(rows: Sequence[dict[str, float]], path: Path) -> None:
         axes.grid(alpha=0.3)
         if axes.has_data():
             axes.legend()
-    shares.set_ylim(0, 1.02)
+    for shares in others:
+        shares.set_ylim(0, 1.02)
     trained = sorted(row["train/loss"] for row in rows if "train/loss" in row)
     if len(trained) > 20:  # the fall from the uniform guess would flatten all that follows
         losses.set_ylim(0.95 * trained[0], 1.1 * trained[int(0.97 * len(trained))])

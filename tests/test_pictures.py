@@ -113,9 +113,15 @@ def test_logs_of_resumed_parts_come_in_order_without_blanks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "rows",
-    [[], [{"step": 1, "train/loss": 2.0}], [{"step": 1, "valid/loss": 2.0, "trial/novel": 0.5}]],
+    ("rows", "width"),
+    [
+        ([], 600),
+        ([{"step": 1, "train/loss": 2.0}], 600),
+        ([{"step": 1, "valid/loss": 2.0, "trial/novel": 0.5}], 1200),
+        ([{"step": 1, "trial/words_in_vocabulary_1": 0.5, "trial/entropy": 4.0}], 1200),
+    ],
+    ids=["nothing", "no trials", "molecules", "texts"],
 )
-def test_a_run_is_drawn_from_the_first_row_on(tmp_path, rows):
+def test_a_run_is_drawn_from_the_first_row_on_with_a_panel_for_its_trials(tmp_path, rows, width):
     draw_run(rows, tmp_path / "loss.png")
-    assert Image.open(tmp_path / "loss.png").size == (1200, 480)
+    assert Image.open(tmp_path / "loss.png").size == (width, 480)
