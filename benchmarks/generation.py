@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +72,7 @@ def benchmark(config: GenerationConfig) -> None:
 
     cells = plan(config)
     generator = load(config.checkpoint)
+    config = replace(config, name=config.name or name_of(config.checkpoint))
     target = place(config)
     protocol = prepare(generator, config.n, config.noise, config.force)
     numbers = []
@@ -88,11 +89,16 @@ def benchmark(config: GenerationConfig) -> None:
     print(f"written: {target}.json, .png")
 
 
-def place(config: GenerationConfig) -> Path:
-    """The path of the results without ending; InputError where nothing can be written."""
+def name_of(checkpoint: str) -> str:
+    """The name of the model's folder."""
     from molflow.checkpoint import find_model
 
-    name = config.name or find_model(config.checkpoint).resolve().name
+    return find_model(checkpoint).resolve().name
+
+
+def place(config: GenerationConfig) -> Path:
+    """The path of the results without ending; InputError where nothing can be written."""
+    name = config.name
     if Path(name).name != name:
         raise InputError(f"name={name!r}: the name of a file, without folders")
     folder = Path(config.out) if config.out else RESULTS

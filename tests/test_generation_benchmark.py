@@ -224,6 +224,8 @@ def test_results_bear_the_name_of_the_model_or_the_one_given(checkpoint, tmp_pat
         ["generation-tiny.json", "generation-tiny.png"],
         ["generation-v1.2.json", "generation-v1.2.png"],
     ]
+    said = json.loads((tmp_path / "a" / "generation-tiny.json").read_text())
+    assert said["config"]["name"] == "tiny"
     with Image.open(tmp_path / "a" / "generation-tiny.png") as picture:
         assert picture.width > 1000
 
