@@ -102,9 +102,9 @@ def plan(config: TextConfig) -> list[Row]:
 
 def place(config: TextConfig) -> Path:
     """The path of the results without ending; InputError where nothing can be written."""
-    from molflow.checkpoint import find_model
+    from benchmarks.generation import name_of
 
-    name = config.name or find_model(config.checkpoint).resolve().name
+    name = config.name or name_of(config.checkpoint)
     if Path(name).name != name:
         raise InputError(f"name={name!r}: the name of a file, without folders")
     folder = Path(config.out) if config.out else RESULTS
