@@ -20,7 +20,12 @@ ANCHORS = {
     "training": "training molecules, none twice",
     "redraw": "training molecules, redrawn",
 }
-STEPS = {"flow_map": "flow map", "euler": "Euler steps", "renoised": "flow map, renoised"}
+STEPS = {
+    "flow_map": "flow map",
+    "renoised": "flow map, renoised",
+    "euler": "Euler steps",
+    "euler_ancestral": "Euler steps, renoised",
+}
 OURS = "none: this is the protocol that the others are compared with"
 
 

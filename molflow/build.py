@@ -79,6 +79,11 @@ METHODS = {
     "heun": Method(lambda noise, amount: heun_step, lambda steps: 2 * steps - 1),
     "flow_map": Method(lambda noise, amount: flow_map, lambda steps: steps),
     "renoised": Method(renoised, lambda steps: steps, stochastic=True),
+    "euler_ancestral": Method(
+        lambda noise, amount: renoised(noise, amount, euler_step),
+        lambda steps: steps,
+        stochastic=True,
+    ),
 }
 
 

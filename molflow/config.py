@@ -205,9 +205,11 @@ class SampleConfig:
     method: str = key(
         "auto",
         "the step; auto is flow_map in up to 8 steps where the model has learned one, else euler",
-        choices=("auto", "euler", "heun", "flow_map", "renoised"),
+        choices=("auto", "euler", "heun", "flow_map", "renoised", "euler_ancestral"),
     )
-    noise: float = key(1.0, "share renewed at each step, for method=renoised", within=Range(0, 1))
+    noise: float = key(
+        1.0, "share renewed at each step, by renoised and euler_ancestral", within=Range(0, 1)
+    )
     temperature: float = key(
         0.0, "of the last step: 0 takes the likeliest classes, 1 draws them", within=NOT_NEGATIVE
     )
@@ -255,7 +257,7 @@ class EvaluateConfig:
     method: str = key(
         "auto",
         "the model's step, as for molflow.sample",
-        choices=("auto", "euler", "heun", "flow_map", "renoised"),
+        choices=("auto", "euler", "heun", "flow_map", "renoised", "euler_ancestral"),
     )
     seed: int = key(0, "of the model's sizes and noise", within=SEEDS)
     reference: str | None = key(

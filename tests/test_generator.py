@@ -180,7 +180,10 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
         ({"batch_size": 0}, "batch_size=0: at least 1"),
         ({"atoms": 0}, "atoms=0: this model makes 1 to 4 atoms"),
         ({"atoms": 5}, "atoms=5: this model makes 1 to 4 atoms"),
-        ({"method": "rk4"}, "method='rk4': one of auto, euler, heun, flow_map, renoised"),
+        (
+            {"method": "rk4"},
+            "method='rk4': one of auto, euler, heun, flow_map, renoised, euler_ancestral",
+        ),
         ({"seed": -1}, "seed=-1: at least 0 and less than 2^64"),
         ({"n": 2.5}, "n=2.5: a whole number is needed"),
         ({"n": "2"}, "n='2': a whole number is needed"),

@@ -507,7 +507,10 @@ def test_a_file_that_is_no_result_is_named(tmp_path):
         ("budgets=0", "budgets='0': integers from 1 to 10,000, separated by commas"),
         ("budgets=", "budgets: needs a value"),
         ("steps=1,x", "steps='x': integers from 1 to 10,000, separated by commas"),
-        ("walks=leap", "walks='leap': any of auto, euler, heun, flow_map, renoised"),
+        (
+            "walks=leap",
+            "walks='leap': any of auto, euler, heun, flow_map, renoised, euler_ancestral",
+        ),
         ("n=0", "n=0: must be at least 1"),
         ("seeds=0", "seeds=0: must be at least 1"),
         ("name=a/b", "name='a/b': the name of a file, without folders"),

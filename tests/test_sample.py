@@ -307,7 +307,10 @@ def test_novelty_that_cannot_be_measured_says_why(checkpoint, tmp_path, capsys):
         ("n=-3", "n=-3: must be at least 1"),
         ("batch_size=0", "batch_size=0: must be at least 1"),
         ("seed=-1", "seed=-1: must be at least 0"),
-        ("method=rk4", "method='rk4': one of auto, euler, heun, flow_map, renoised"),
+        (
+            "method=rk4",
+            "method='rk4': one of auto, euler, heun, flow_map, renoised, euler_ancestral",
+        ),
         ("atoms=5", "atoms=5: this model makes 1 to 4 atoms"),
         ("checkpoint=no/where", "checkpoint=no/where: no such folder; released models: qm9"),
         ("checkpoint=", "checkpoint: needs a value"),

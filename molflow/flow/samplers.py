@@ -59,21 +59,23 @@ def heun_step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
     return x_t + half * (mu(x_t, t, t) - mu_ss).on_free()
 
 
-def renoised(noise: State, amount: float) -> Step:
-    """A jump by the flow map to a later time u = t + amount (1-t), and back to t with new noise.
+def renoised(noise: State, amount: float, jump: Step = flow_map) -> Step:
+    """A jump to a later time u = t + amount (1-t), and back to t with new noise.
 
-    noise: another draw of x_0. amount 0: the flow map from s to t; amount 1: a jump to the endpoint
-    mu_{s,1}, then x_t = (1-t) noise + t mu_{s,1}. Between, x_t = (t/u) X_su + c noise with
-    c^2 = (1-t)^2 - (t/u)^2 (1-u)^2, the noise that is missing at t: with an exact flow map
-    x_t keeps its law for every amount. One evaluation. The gamma-sampling of Kim et al. 2024,
-    "Consistency Trajectory Models", on the straight path; for a Gaussian x_0 of mean 0.
+    noise: another draw of x_0. jump: how to go from s to u. amount 0: the jump from s to t alone;
+    amount 1: all the way to x_1 = X_s1, then x_t = (1-t) noise + t x_1. Between, x_t = (t/u) X_su
+    + c noise with c^2 = (1-t)^2 - (t/u)^2 (1-u)^2, the noise that is missing at t: with an exact
+    flow map x_t keeps its law for every amount. With ``euler_step`` it does in the limit of small
+    steps and amounts alone: what it jumps to is too close to a mean. One evaluation. The
+    gamma-sampling of Kim et al. 2024, "Consistency Trajectory Models", on the straight path; for a
+    Gaussian x_0 of mean 0.
     """
 
     def step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
         u = t + amount * (1 - t)
         back = torch.where(u > 0, t / torch.where(u > 0, u, 1.0), 1.0)
         missing = ((1 - t).square() - (back * (1 - u)).square()).sqrt()
-        return (back * flow_map(mu, x_s, s, u) + missing * noise).where_free(x_s)
+        return (back * jump(mu, x_s, s, u) + missing * noise).where_free(x_s)
 
     return step
 

@@ -332,6 +332,14 @@ def test_the_stochastic_kernel_moves_no_given_or_padded_variable(
         assert torch.isfinite(made.values[name]).all()
 
 
+def distance_from_law(flow, x_t: State, t: float) -> float:
+    """Of Kolmogorov and Smirnov, along the axis; above 1.95 / sqrt(n) one time in a thousand."""
+    y, n = flow.coordinate(x_t, at(t, x_t)), len(x_t)
+    below = flow.probabilities(-y.abs(), at(t, x_t))[0]
+    quantiles = torch.where(y > 0, 1 - below, below).sort().values
+    return (quantiles - (torch.arange(n) + 0.5) / n).abs().max().item()
+
+
 @pytest.mark.parametrize("amount", [0.0, 0.3, 1.0])
 def test_with_an_exact_flow_map_every_amount_of_noise_keeps_the_law(
     two_point_flow, two_points, field, fresh, amount
@@ -341,17 +349,33 @@ def test_with_an_exact_flow_map_every_amount_of_noise_keeps_the_law(
     x_0, noise = (fresh(like, key, two_point_flow.scale) for key in (1, 2))
     step = renoised(noise, amount)
     x_t = step(posterior(two_point_flow), x_0, at(s, x_0), at(t, x_0))
-    # Along the axis the quantiles F_t(y) are uniform; across it, a class of
-    # both points is normal.
-    y = two_point_flow.coordinate(x_t, at(t, x_t))
-    below = two_point_flow.probabilities(-y.abs(), at(t, x_t))[0]
-    quantiles = torch.where(y > 0, 1 - below, below).sort().values
-    largest = (quantiles - (torch.arange(n) + 0.5) / n).abs().max().item()
-    assert largest < 1.95 / n**0.5  # Kolmogorov and Smirnov, one in a thousand
+    # Along the axis the law is that of the flow; across it, a class of both points is normal.
+    assert distance_from_law(two_point_flow, x_t, t) < 1.95 / n**0.5
     shared = x_t.values[field][:, 2, 0]  # class 0 in both points
     deviation = (1 - t) * two_point_flow.scale
     assert shared.mean().item() == pytest.approx(t, abs=4 * deviation / n**0.5)
     assert shared.std().item() == pytest.approx(deviation, rel=4 / (2 * n) ** 0.5)
+
+
+def test_the_jump_may_be_an_euler_step(noisy, fresh):
+    # From s = 0 to t = 1/3 with half the noise: to u = 2/3 along the velocity at 0, and back.
+    x = noisy(3, 1.0)
+    s, t, u = (at(time, x) for time in (0.0, 1 / 3, 2 / 3))
+    by_hand = 0.5 * euler_step(smooth, x, s, u) + (15 / 36) ** 0.5 * fresh(x, 9)
+    assert same(renoised(fresh(x, 9), 0.5, euler_step)(smooth, x, s, t), by_hand, 1e-12)
+
+
+@pytest.mark.parametrize(("steps", "amount", "keeps"), [(80, 0.03, True), (4, 1.0, False)])
+def test_euler_steps_with_new_noise_keep_the_law_where_they_are_small(
+    two_point_flow, two_points, fresh, steps, amount, keeps
+):
+    n, t = 2000, 0.5
+    like = two_points[torch.zeros(n, dtype=torch.long)]
+    noises = [fresh(like, key, two_point_flow.scale) for key in range(steps + 1)]
+    moves = [renoised(noise, amount, euler_step) for noise in noises[1:]]
+    times = [t * k / steps for k in range(steps + 1)]
+    x_t = sample(moves, posterior(two_point_flow), noises[0], times)
+    assert (distance_from_law(two_point_flow, x_t, t) < 1.95 / n**0.5) == keeps
 
 
 def test_four_molecules_survive_noise_at_every_step(data, noisy, fresh, smiles_of, exact_posterior):

@@ -509,7 +509,7 @@ def test_a_free_walk_has_no_steering_and_a_guided_one_its_guide(generator):
         (
             "particles",
             {"method": "euler"},
-            "method='euler': guidance=particles renews noise, with renoised",
+            "method='euler': guidance=particles renews noise, with renoised, euler_ancestral",
         ),
         (
             "particles",

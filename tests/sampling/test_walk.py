@@ -54,7 +54,11 @@ def test_auto_is_a_method_that_renews_noise_where_one_is_needed():
 @pytest.mark.parametrize(
     ("method", "noise", "message"),
     [
-        ("heun", 1.0, "method='heun': guidance=particles renews noise, with renoised"),
+        (
+            "heun",
+            1.0,
+            "method='heun': guidance=particles renews noise, with renoised, euler_ancestral",
+        ),
         ("auto", 0, "noise=0: guidance=particles renews noise, more than 0 is needed"),
         ("renoised", 0.0, "noise=0.0: guidance=particles renews noise, more than 0 is needed"),
     ],
@@ -68,7 +72,10 @@ def test_a_walk_without_new_noise_is_refused_where_some_is_needed(method, noise,
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"method": "rk4"}, "method='rk4': one of auto, euler, heun, flow_map, renoised"),
+        (
+            {"method": "rk4"},
+            "method='rk4': one of auto, euler, heun, flow_map, renoised, euler_ancestral",
+        ),
         ({"noise": 1.5}, "noise=1.5: from 0 to 1"),
         ({"noise": float("nan")}, "noise=nan: from 0 to 1"),
         ({"noise": "1"}, "noise='1': from 0 to 1"),
