@@ -62,7 +62,7 @@ class Results:
 
     def write(self, path: Path) -> None:
         """As JSON, with null for nan."""
-        from benchmarks.measuring import plain
+        from benchmarks.outputs import plain
 
         content = {"format": FORMAT, "settings": self.settings, "runs": self.runs}
         with atomic_write(path) as temporary:

@@ -8,17 +8,16 @@ memorised training set would score. A cell that is finished is kept and not made
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read, several
+from benchmarks.outputs import name_of, place, write
 from molflow.config import wants_help
-from molflow.console import atomic_write, progress, require_writable, run_program
+from molflow.console import progress, run_program
 from molflow.errors import InputError
 from molflow.schema import COUNT, Range, key
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from benchmarks.measuring import Cell, Numbers
     from molflow.generator import Generator
 
-RESULTS = Path(__file__).parent / "results"
 ONE_SEED_ABOVE = 8
 PROTOCOL = {
     "strict_valid": "the whole molecule sanitises unrepaired and is connected / attempts",
@@ -50,7 +48,7 @@ class GenerationConfig:
     methods: str = key("", "names of methods, separated by commas; empty is all")
     n: int = key(10_000, "molecules a cell", within=COUNT)
     seeds: int = key(3, f"seeds a cell; above {ONE_SEED_ABOVE} steps it is one", within=COUNT)
-    noise: float = key(1.0, "of method renoised: 0 renews none, 1 all", within=Range(0, 1))
+    noise: float = key(1.0, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")
     force: bool = key(False, "measure FCD on fewer than 1,000 molecules too")
@@ -67,13 +65,13 @@ def main(arguments: list[str]) -> None:
 def benchmark(config: GenerationConfig) -> None:
     """Measures every cell that is not known yet, prints the tables, writes JSON and PNG."""
     from benchmarks.curves import draw, show
-    from benchmarks.measuring import facts, known, perform, plain, prepare
+    from benchmarks.measuring import facts, known, perform, prepare
     from molflow.generator import load
 
     cells = plan(config)
     generator = load(config.checkpoint)
     config = replace(config, name=config.name or name_of(config.checkpoint))
-    target = place(config)
+    target = place("generation", config.name, config.out)
     protocol = prepare(generator, config.n, config.noise, config.force)
     numbers = []
     for cell in progress(cells, "benchmark", len(cells), "cells"):
@@ -81,29 +79,8 @@ def benchmark(config: GenerationConfig) -> None:
         numbers.append(known(facts(cell, protocol, generator), work))
     rows = summarise(cells, numbers)
     result = record(config, generator, cells, numbers, rows)
-    with atomic_write(target.with_name(f"{target.name}.json")) as path:
-        path.write_text(json.dumps(plain(result), indent=1, allow_nan=False) + "\n")
-    with atomic_write(target.with_name(f"{target.name}.png")) as path:
-        draw(rows, config.n, path)
     show(rows, config.n)
-    print(f"written: {target}.json, .png")
-
-
-def name_of(checkpoint: str) -> str:
-    """The name of the model's folder."""
-    from molflow.checkpoint import find_model
-
-    return find_model(checkpoint).resolve().name
-
-
-def place(config: GenerationConfig) -> Path:
-    """The path of the results without ending; InputError where nothing can be written."""
-    name = config.name
-    if Path(name).name != name:
-        raise InputError(f"name={name!r}: the name of a file, without folders")
-    folder = Path(config.out) if config.out else RESULTS
-    require_writable(folder)
-    return folder / f"generation-{name}"
+    write(target, result, partial(draw, rows, config.n))
 
 
 def plan(config: GenerationConfig) -> list[Cell]:

@@ -9,7 +9,6 @@ they take; ``render`` writes the table of results that are there into a README.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read, several
+from benchmarks.outputs import name_of, place, write
 from molflow.config import wants_help
-from molflow.console import atomic_write, progress, require_writable, run_program, table
+from molflow.console import progress, run_program, table
 from molflow.errors import InputError
 from molflow.schema import COUNT, key
 
@@ -71,26 +71,20 @@ def run(config: GuidanceConfig) -> None:
     from benchmarks.guidance_report import details, per_step, sentences
     from benchmarks.guidance_results import record
     from benchmarks.guidance_rows import best
-    from benchmarks.measuring import plain
 
     generator, protocol, cells = prepare(config)
-    target = place(config)
-    require_writable(target.parent)
+    target = place("guidance", config.name or name_of(config.checkpoint), config.out)
     show_plan(cells, protocol, generator)
     numbers = []
     for cell in progress(cells, "benchmark", len(cells), "cells"):
         work = partial(perform, cell, protocol, generator)
         numbers.append(known(facts(cell, protocol, generator), work))
     result = record(settings(config), protocol.objectives, generator, cells, numbers)
-    with atomic_write(target) as path:
-        path.write_text(json.dumps(plain(result), indent=1, allow_nan=False) + "\n")
-    with atomic_write(target.with_suffix(".png")) as path:
-        draw(result["rows"], protocol.objectives, config.n, path)
     table("reward at every number of steps", *per_step(result["rows"]))
     table("the best of every method", *details(best(result["rows"])))
     for budget in sorted({claim["budget"] for claim in result["claims"]}):
         print("\n".join(sentences(result, budget)))
-    print(f"written: {target}, {target.with_suffix('.png')}")
+    write(target, result, partial(draw, result["rows"], protocol.objectives, config.n))
 
 
 def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[Cell]]:
@@ -128,19 +122,8 @@ def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[Cell]]:
 def settings(config: GuidanceConfig) -> dict[str, Any]:
     """What the results depend on, with the name of the model in place of its folder."""
     hidden = ("checkpoint", "out", "readme", "name", "batch")
-    name = place(config).stem.removeprefix("guidance-")
+    name = config.name or name_of(config.checkpoint)
     return {"checkpoint": name} | {k: v for k, v in asdict(config).items() if k not in hidden}
-
-
-def place(config: GuidanceConfig) -> Path:
-    """The file of the results; InputError for a name that is none."""
-    from molflow.checkpoint import find_model
-
-    name = config.name or find_model(config.checkpoint).resolve().name
-    if Path(name).name != name:
-        raise InputError(f"name={name!r}: the name of a file, without folders")
-    folder = Path(config.out) if config.out else HERE / "results"
-    return folder / f"guidance-{name}.json"
 
 
 def plan(config: GuidanceConfig) -> None:

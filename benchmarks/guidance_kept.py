@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.guidance_plan import UNGUIDED, Cell
-from benchmarks.measuring import content, plain
+from benchmarks.measuring import content
+from benchmarks.outputs import plain
 from molflow.build import GUIDES
 from molflow.console import atomic_write
 from molflow.datasets.store import cache_folder

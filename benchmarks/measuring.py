@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.outputs import plain
 from molflow.build import METHODS, Dataset, dataset_of
 from molflow.chem.molecule import Checked
 from molflow.console import atomic_write
@@ -175,12 +176,3 @@ def known(about: dict[str, Any], perform: Callable[[], Numbers]) -> Numbers:
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(plain({"about": about, "numbers": numbers}), indent=1))
     return numbers
-
-
-def plain(value: Any) -> Any:
-    """The same for JSON, which has no nan: null in its place."""
-    if isinstance(value, dict):
-        return {name: plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -8,23 +8,22 @@ n-gram model of the training text. A row that is finished is kept and not made a
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read, several
+from benchmarks.outputs import name_of, place, write
 from molflow.config import wants_help
-from molflow.console import atomic_write, require_writable, run_program
+from molflow.console import run_program
 from molflow.errors import InputError
 from molflow.schema import COUNT, Range, key
 
 if TYPE_CHECKING:
     from benchmarks.text_rows import Row
 
-RESULTS = Path(__file__).parent / "results"
 PROTOCOL = {
     "texts": "n texts of one length; held-out windows are those of validation and test together",
     "words_in_vocabulary": "words of the training text / words; the first and last of a text drop",
@@ -46,6 +45,7 @@ class TextConfig:
     methods: str = key("flow_map,euler", "names of methods, separated by commas", required=True)
     n: int = key(1_000, "texts a row", within=COUNT)
     seed: int = key(0, "of the texts", within=Range(0))
+    noise: float = key(1.0, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")
 
@@ -60,29 +60,25 @@ def main(arguments: list[str]) -> None:
 
 def benchmark(config: TextConfig) -> None:
     """Measures every row that is not known yet, prints the tables, writes JSON and PNG."""
-    from benchmarks.measuring import plain, provenance
+    from benchmarks.measuring import provenance
     from benchmarks.text_curves import draw, show
     from benchmarks.text_rows import FORMAT, Bench, measured, text_of
     from molflow.generator import load
 
-    planned, target = plan(config), place(config)
+    config = replace(config, name=config.name or name_of(config.checkpoint))
+    planned, target = plan(config), place("text", config.name, config.out)
     generator = load(config.checkpoint)
-    bench = Bench(generator, text_of(generator, config.n), config.n, config.seed)
+    bench = Bench(generator, text_of(generator, config.n), config.n, config.seed, config.noise)
     rows = compared(measured(planned, bench))
     result = {
         "format": FORMAT,
-        "config": {name: getattr(config, name) for name in ("steps", "methods", "n", "seed")},
+        "config": {k: v for k, v in asdict(config).items() if k not in ("checkpoint", "out")},
         **provenance(generator),
         "protocol": PROTOCOL,
         "rows": rows,
     }
-    with atomic_write(target.with_name(f"{target.name}.json")) as path:
-        text = json.dumps(plain(result), indent=1, allow_nan=False, ensure_ascii=False)
-        path.write_text(f"{text}\n", encoding="utf-8")
-    with atomic_write(target.with_name(f"{target.name}.png")) as path:
-        draw(rows, config.n, path)
     show(rows, config.n)
-    print(f"written: {target}.json, .png")
+    write(target, result, partial(draw, rows, config.n))
 
 
 def plan(config: TextConfig) -> list[Row]:
@@ -98,18 +94,6 @@ def plan(config: TextConfig) -> list[Row]:
     steps = [count("steps", text) for text in several("steps", config.steps)]
     anchors = [Row(name) for name in (*WINDOWS, *SAMPLERS)]
     return anchors + [Row(name, k) for name in methods for k in steps]
-
-
-def place(config: TextConfig) -> Path:
-    """The path of the results without ending; InputError where nothing can be written."""
-    from benchmarks.generation import name_of
-
-    name = config.name or name_of(config.checkpoint)
-    if Path(name).name != name:
-        raise InputError(f"name={name!r}: the name of a file, without folders")
-    folder = Path(config.out) if config.out else RESULTS
-    require_writable(folder)
-    return folder / f"text-{name}"
 
 
 def compared(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

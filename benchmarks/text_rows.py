@@ -38,12 +38,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all rows have in common: a model, its text, and n texts a row drawn by a seed."""
+    """What all rows have in common: a model, its text, n texts a row drawn by a seed, and how much
+    noise stochastic methods renew."""
 
     generator: Generator
     data: TextDataset
     n: int
     seed: int
+    noise: float = 1.0
 
     def texts(self, row: Row, n: int) -> list[str]:
         """n texts of one row; of windows and of a model the first of those of a larger n."""
@@ -51,7 +53,7 @@ class Bench:
             return self.windows(row.method, n)
         if row.method in SAMPLERS:
             return self.ngrams(SAMPLERS[row.method], n)
-        return self.generator.sample(n, row.steps, row.method, self.seed).texts
+        return self.generator.sample(n, row.steps, row.method, self.seed, noise=self.noise).texts
 
     def windows(self, name: str, n: int) -> list[str]:
         """n windows of real text in random order, none twice."""
@@ -102,6 +104,8 @@ def measured(rows: list[Row], bench: Bench) -> list[dict[str, Any]]:
     made = []
     for row in progress(rows, "benchmark", len(rows), "rows"):
         fact = about | {"row": [row.method, row.steps], "model": model if row.steps else None}
+        if row.steps and METHODS[row.method].stochastic:
+            fact["noise"] = bench.noise
         numbers = known(fact, partial(_numbers, row, bench, reference))
         evaluations = METHODS[row.method].evaluations(row.steps) if row.steps else 0
         start = {"method": row.method, "steps": row.steps, "evaluations": evaluations}

@@ -47,8 +47,8 @@ class StandIn:
         )
     )
 
-    def sample(self, n: int, steps: int, method: str, seed: int) -> SimpleNamespace:
-        self.asked.append((n, steps, method, seed))
+    def sample(self, n: int, steps: int, method: str, seed: int, noise: float) -> SimpleNamespace:
+        self.asked.append((n, steps, method, seed, noise))
         text = self.data.text("train")
         return SimpleNamespace(texts=[text[i : i + LENGTH] for i in range(steps, steps + n)])
 
@@ -108,7 +108,7 @@ def test_the_texts_of_a_row_are_those_that_the_model_made(model, tmp_path):
     assert numbers["examples"] == [text[i : i + LENGTH] for i in (4, 5, 6)]
     # All but the edges of training windows are words of the training text.
     assert numbers["words_in_vocabulary"] == 1
-    assert (20, 4, "flow_map", 3) in model.asked
+    assert (20, 4, "flow_map", 3, 1.0) in model.asked
 
 
 def test_real_text_comes_from_its_splits_and_none_twice(model, data):
@@ -144,6 +144,15 @@ def test_another_number_of_texts_or_seed_is_another_row(model, tmp_path, change)
     model.asked.clear()
     run(tmp_path, change)
     assert sum(n >= 20 for n, *_ in model.asked) == 4
+
+
+def test_noise_is_of_stochastic_methods_alone(model, tmp_path):
+    methods = "methods=renoised,euler"
+    run(tmp_path, methods)
+    model.asked.clear()
+    run(tmp_path, methods, "noise=0.3")
+    made = [asked for asked in model.asked if asked[0] == 20]
+    assert made == [(20, steps, "renoised", 0, 0.3) for steps in (1, 4)]
 
 
 def test_other_weights_are_other_rows_but_the_same_anchors(model, tmp_path):
