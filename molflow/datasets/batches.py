@@ -44,6 +44,11 @@ class Batches:
     batch_size: int
     seed: int
 
+    @classmethod
+    def of(cls, sizes: NDArray[np.integer], largest: int, batch_size: int, seed: int) -> Batches:
+        """With the widths that waste least, the last of them ``largest``."""
+        return cls(sizes, padding_widths(sizes, largest), batch_size, seed)
+
     def at(self, step: int, rank: int = 0, world: int = 1) -> tuple[Indices, int]:
         """The molecules (batch_size,) of a step, as indices below n, and the size to pad to."""
         n, wanted = len(self.sizes), self.batch_size * world

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molflow.console import progress
-from molflow.datasets.batches import Batches, padding_widths
+from molflow.datasets.batches import Batches
 from molflow.datasets.loaders import Indices, MoleculeDataset, positions
 from molflow.datasets.names import require_name
 from molflow.datasets.store import starts
@@ -110,8 +110,7 @@ class TokenDataset:
         """
         train = self.splits["train"]
         lengths = self.packed.lengths[train]
-        widths = padding_widths(lengths, self.max_size)
-        batches = Batches(lengths, widths, batch_size, seed)
+        batches = Batches.of(lengths, self.max_size, batch_size, seed)
 
         def batch(step: int, rank: int, world: int) -> TokenBatch:
             places, width = batches.at(step, rank, world)

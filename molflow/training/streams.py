@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from molflow.datasets.batches import Batches, padding_widths
+from molflow.datasets.batches import Batches
 from molflow.datasets.loaders import Batch, Indices, MoleculeDataset, collate
 from molflow.datasets.tokens import TokenBatch, TokenDataset, collate_tokens
 from molflow.flow.state import State
@@ -44,8 +44,7 @@ class GraphStream:
     def batches(self) -> Batches:
         """Which training molecules a step takes, and how far it pads them."""
         sizes = self.dataset.packed.sizes[self.dataset.splits["train"]]
-        widths = padding_widths(sizes, self.dataset.max_atoms)
-        return Batches(sizes, widths, self.batch_size, self.seed)
+        return Batches.of(sizes, self.dataset.max_atoms, self.batch_size, self.seed)
 
     def batch(self, step: int, rank: int, world: int) -> State:
         """x_1 of one batch, of one of a few shapes, the same for all ranks (see
