@@ -48,7 +48,7 @@ class GenerationConfig:
     methods: str = key("", "names of methods, separated by commas; empty is all")
     n: int = key(10_000, "molecules a cell", within=COUNT)
     seeds: int = key(3, f"seeds a cell; above {ONE_SEED_ABOVE} steps it is one", within=COUNT)
-    noise: float = key(1.0, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
+    noise: float = key(0.3, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")
     force: bool = key(False, "measure FCD on fewer than 1,000 molecules too")

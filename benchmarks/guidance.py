@@ -160,7 +160,7 @@ def render_results(config: GuidanceConfig) -> None:
     """The section of the README and the picture beside the results."""
     from benchmarks.guidance_report import render
 
-    target = place(config)
+    target = place("guidance", config.name or name_of(config.checkpoint), config.out)
     readme = Path(config.readme) if config.readme else HERE / "README.md"
     render(target, readme)
     print(f"written: {target.with_suffix('.png')}, {readme}")

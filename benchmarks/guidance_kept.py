@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from molflow.generator import Generator
     from molflow.guidance.guides import Guide
 
-FORMAT = 1
+FORMAT = 2
 
 T = TypeVar("T")
 

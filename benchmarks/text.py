@@ -45,7 +45,7 @@ class TextConfig:
     methods: str = key("flow_map,euler", "names of methods, separated by commas", required=True)
     n: int = key(1_000, "texts a row", within=COUNT)
     seed: int = key(0, "of the texts", within=Range(0))
-    noise: float = key(1.0, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
+    noise: float = key(0.3, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")
 

@@ -45,7 +45,7 @@ class Bench:
     data: TextDataset
     n: int
     seed: int
-    noise: float = 1.0
+    noise: float
 
     def texts(self, row: Row, n: int) -> list[str]:
         """n texts of one row; of windows and of a model the first of those of a larger n."""

@@ -204,11 +204,13 @@ class SampleConfig:
     times: str | None = key(None, "to stop at, such as 0.2,0.5; null makes equal steps")
     method: str = key(
         "auto",
-        "the step; auto is flow_map in up to 8 steps where the model has learned one, else euler",
+        "the step; auto is renoised where the model has learned a flow map, else euler",
         choices=("auto", "euler", "heun", "flow_map", "renoised", "euler_ancestral"),
     )
-    noise: float = key(
-        1.0, "share renewed at each step, by renoised and euler_ancestral", within=Range(0, 1)
+    noise: float | None = key(
+        None,
+        "share renewed by steps of renoised and euler_ancestral; null is 0.3, of particles 1",
+        within=Range(0, 1),
     )
     temperature: float = key(
         0.0, "of the last step: 0 takes the likeliest classes, 1 draws them", within=NOT_NEGATIVE

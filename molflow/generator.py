@@ -96,23 +96,24 @@ class Generator:
         condition: Mapping[str, float] | None = None,
         weight: float = 1.0,
         batch_size: int = 512,
-        noise: float = 1.0,
+        noise: float | None = None,
         temperature: float = 0.0,
         times: Sequence[float] | None = None,
     ) -> Samples:
         """``n`` molecules in ``steps`` steps each (50 by default).
 
         The size and the noise of molecule i depend on (seed, i) alone, so neither n nor the batch
-        size changes it. method: a name of ``build.METHODS``; "auto" is the flow map in up to 8
-        steps where the model has learned one, Euler steps otherwise. atoms: a number of atoms for
-        all; by default sizes follow the training law. constraint: what all must have. prompt:
-        of a model of strings, the text that all begin with, "_" where one is free. guide: toward
-        what to walk (``molflow.guide``). condition: values of properties that the model was
-        trained with, all or some of them, as in {"qed": 0.6}; sizes do not follow it. weight: of
-        that condition, 0 is as if it were not given, more than 1 strengthens it; neither 0 nor 1
-        doubles the evaluations. batch_size: particles at once, at most. noise, temperature: see
-        ``walk.Walk``. times: between 0 and 1, to stop at; by default steps are of equal length.
-        InputError names an argument out of its range.
+        size changes it. method: a name of ``build.METHODS``; "auto" is "renoised" where the model
+        has learned a flow map, "euler" otherwise. atoms: a number of atoms for all; by default
+        sizes follow the training law. constraint: what all must have. prompt: of a model of
+        strings, the text that all begin with, "_" where one is free. guide: toward what to walk
+        (``molflow.guide``). condition: values of properties that the model was trained with, all or
+        some of them, as in {"qed": 0.6}; sizes do not follow it. weight: of that condition, 0 is as
+        if it were not given, more than 1 strengthens it; neither 0 nor 1 doubles the evaluations.
+        batch_size: particles at once, at most. noise, temperature: see ``walk.Walk``; by default a
+        share of 0.3 is renewed, all of it by a guide that lives on new noise. times: between 0 and
+        1, to stop at; by default steps are of equal length. InputError names an argument out of its
+        range.
         """
         require_positive(n=n, batch_size=batch_size)
         walk = self.walk(steps, method, noise, temperature, times, guide)
@@ -198,7 +199,7 @@ class Generator:
         self,
         steps: int | None = None,
         method: str = AUTO,
-        noise: float = 1.0,
+        noise: float | None = None,
         temperature: float = 0.0,
         times: Sequence[float] | None = None,
         guide: Guide | None = None,
@@ -207,6 +208,7 @@ class Generator:
         if guide is not None:
             self._require_subjects(guide)
         if guide is not None and GUIDES[guide.method].stochastic:
+            noise = 1.0 if noise is None else noise
             method = require_stochastic(method, noise, f"guidance={guide.method}")
         if guide is not None and GUIDES[guide.method].ends and temperature != 0:
             raise InputError(

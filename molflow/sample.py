@@ -91,7 +91,7 @@ class SampleTask:
             condition=None if self.aim is None else self.aim.values,
             weight=config.guidance.weight,
             batch_size=config.batch_size,
-            noise=config.noise,
+            noise=self.walk.noise,
             temperature=config.temperature,
             times=self.walk.times[1:-1],
         )

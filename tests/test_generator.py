@@ -204,11 +204,12 @@ def test_whole_numbers_of_numpy_are_taken(generator, nine):
     assert graphs_of(made) == nine
 
 
-def test_auto_is_the_flow_map_in_few_steps_where_the_model_is_one(generator):
+def test_auto_jumps_and_renews_noise_where_the_model_has_a_map(generator):
     of_map = replace(generator, spec=replace(generator.spec, flow_map=True))
-    for steps, method in ((1, "flow_map"), (8, "flow_map"), (9, "euler"), (None, "euler")):
-        assert of_map.walk(steps).method == method
-        assert generator.walk(steps).method == "euler"
+    assert (of_map.walk(4).method, of_map.walk(4).noise) == ("renoised", 0.3)
+    assert generator.walk(4).method == "euler"
+    by_map = graphs_of(of_map.sample(9, steps=1, method="flow_map"))
+    assert graphs_of(of_map.sample(9, steps=1)) == by_map
 
 
 def test_the_temperature_of_the_last_step_is_a_matter_of_seed_and_index_alone(generator, nine):

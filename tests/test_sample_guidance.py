@@ -144,7 +144,7 @@ def test_the_record_has_the_numbers_before_and_after_and_what_guidance_cost(guid
 
 
 def test_the_control_is_an_unguided_sampling_of_the_same_walk(checkpoint, guided, tmp_path):
-    run(checkpoint, tmp_path, "method=renoised")
+    run(checkpoint, tmp_path, "method=renoised", "noise=1")
     plain, control = record(tmp_path), record(guided)["unguided"]
     assert plain["walk"] == record(guided)["walk"]
     assert plain["reasons"] == control["reasons"]

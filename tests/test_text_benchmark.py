@@ -108,11 +108,11 @@ def test_the_texts_of_a_row_are_those_that_the_model_made(model, tmp_path):
     assert numbers["examples"] == [text[i : i + LENGTH] for i in (4, 5, 6)]
     # All but the edges of training windows are words of the training text.
     assert numbers["words_in_vocabulary"] == 1
-    assert (20, 4, "flow_map", 3, 1.0) in model.asked
+    assert (20, 4, "flow_map", 3, 0.3) in model.asked
 
 
 def test_real_text_comes_from_its_splits_and_none_twice(model, data):
-    bench = text_rows.Bench(model, data, 30, 0)
+    bench = text_rows.Bench(model, data, 30, 0, 1.0)
     held_out, training = bench.windows("held_out", 30), bench.windows("training", 30)
     places = [[data.text(split).find(text) for text in held_out] for split in ("valid", "test")]
     assert all(max(pair) >= 0 for pair in zip(*places, strict=True))
@@ -150,9 +150,9 @@ def test_noise_is_of_stochastic_methods_alone(model, tmp_path):
     methods = "methods=renoised,euler"
     run(tmp_path, methods)
     model.asked.clear()
-    run(tmp_path, methods, "noise=0.3")
+    run(tmp_path, methods, "noise=0.5")
     made = [asked for asked in model.asked if asked[0] == 20]
-    assert made == [(20, steps, "renoised", 0, 0.3) for steps in (1, 4)]
+    assert made == [(20, steps, "renoised", 0, 0.5) for steps in (1, 4)]
 
 
 def test_other_weights_are_other_rows_but_the_same_anchors(model, tmp_path):

@@ -31,15 +31,20 @@ def test_times_are_completed_by_the_start_and_the_end():
 @pytest.mark.parametrize(
     ("changes", "method"),
     [
-        ({"steps": 8}, "flow_map"),
-        ({"steps": 9}, "euler"),
-        ({"times": [0.5]}, "flow_map"),
+        ({"steps": 8}, "renoised"),
+        ({}, "renoised"),
+        ({"times": [0.5]}, "renoised"),
         ({"steps": 1, "has_map": False}, "euler"),
         ({"steps": 1, "method": "heun"}, "heun"),
     ],
 )
-def test_auto_is_the_flow_map_in_up_to_8_steps_where_the_model_has_one(changes, method):
+def test_auto_jumps_and_renews_noise_where_the_model_has_a_map(changes, method):
     assert plan(**changes).method == method
+
+
+def test_noise_is_renewed_to_three_tenths_where_nothing_is_said():
+    assert plan(noise=None).noise == 0.3
+    assert plan(noise=0.0).noise == 0
 
 
 def test_evaluations_are_those_of_the_method():
