@@ -37,7 +37,7 @@ def read_generation(path: Path) -> list[Entry]:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
         data = result["model"]["dataset"]
-        if data["name"] not in DATASETS:
+        if _molecules(data["name"]) not in DATASETS:
             return []
         methods = dict.fromkeys(row["method"] for row in result["rows"])
         return [from_values(_values(path, result, method)) for method in methods]
@@ -56,13 +56,18 @@ def read_results(folder: Path) -> list[Entry]:
     return list(found.values())
 
 
+def _molecules(dataset: str) -> str:
+    """The data set whose molecules it has: SMILES are those of the graphs."""
+    return dataset.removesuffix("_smiles")
+
+
 def _values(path: Path, result: Mapping[str, Any], method: str) -> dict[str, Any]:
     """The content of an entry's file."""
     data = result["model"]["dataset"]
     name = f"molflow {result['config']['name']}, {STEPS.get(method, method)}"
     return {
         "method": ANCHORS.get(method, name),
-        "dataset": data["name"],
+        "dataset": _molecules(data["name"]),
         "split": data["split"],
         "source": {
             "kind": "computed",

@@ -200,6 +200,12 @@ def test_anchors_of_two_models_on_one_data_set_count_once(tmp_path: Path) -> Non
     assert "molflow other, flow map" in names
 
 
+def test_a_model_of_smiles_stands_beside_those_of_graphs() -> None:
+    methods = {"molflow qm9, flow map", "molflow qm9_smiles, Euler steps"}
+    shipped = {e.about.method: e.about.dataset for e in read_results(RESULTS)}
+    assert {shipped[method] for method in methods} == {"qm9"}
+
+
 def test_molecules_of_a_users_own_file_are_on_no_leaderboard(tmp_path: Path) -> None:
     own = {"dataset": {"name": "smiles_file", "split": "random"}}
     assert read_generation(generation(tmp_path, model=own)) == []
