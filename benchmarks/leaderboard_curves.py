@@ -70,7 +70,7 @@ def _plot(axes: Axes, panel: Panel) -> None:
         fontsize=7,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.13),
-        ncols=2,
+        ncols=1,
         frameon=False,
         handlelength=3,
     )
