@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read, several
-from benchmarks.outputs import name_of, place, write
-from molflow.config import wants_help
+from benchmarks.outputs import named, place, write
+from molflow.config import NOISE, wants_help
 from molflow.console import progress, run_program
 from molflow.errors import InputError
 from molflow.schema import COUNT, Range, key
@@ -48,7 +48,7 @@ class GenerationConfig:
     methods: str = key("", "names of methods, separated by commas; empty is all")
     n: int = key(10_000, "molecules a cell", within=COUNT)
     seeds: int = key(3, f"seeds a cell; above {ONE_SEED_ABOVE} steps it is one", within=COUNT)
-    noise: float = key(0.3, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
+    noise: float = key(NOISE, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")
     force: bool = key(False, "measure FCD on fewer than 1,000 molecules too")
@@ -70,7 +70,7 @@ def benchmark(config: GenerationConfig) -> None:
 
     cells = plan(config)
     generator = load(config.checkpoint)
-    config = replace(config, name=config.name or name_of(config.checkpoint))
+    config = named(config)
     target = place("generation", config.name, config.out)
     protocol = prepare(generator, config.n, config.noise, config.force)
     numbers = []

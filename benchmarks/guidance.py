@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read, several
-from benchmarks.outputs import name_of, place, write
+from benchmarks.outputs import named, place, write
 from molflow.config import wants_help
 from molflow.console import progress, run_program, table
 from molflow.errors import InputError
@@ -72,8 +72,9 @@ def run(config: GuidanceConfig) -> None:
     from benchmarks.guidance_results import record
     from benchmarks.guidance_rows import best
 
+    config = named(config)
     generator, protocol, cells = prepare(config)
-    target = place("guidance", config.name or name_of(config.checkpoint), config.out)
+    target = place("guidance", config.name, config.out)
     show_plan(cells, protocol, generator)
     numbers = []
     for cell in progress(cells, "benchmark", len(cells), "cells"):
@@ -122,8 +123,9 @@ def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[Cell]]:
 def settings(config: GuidanceConfig) -> dict[str, Any]:
     """What the results depend on, with the name of the model in place of its folder."""
     hidden = ("checkpoint", "out", "readme", "name", "batch")
-    name = config.name or name_of(config.checkpoint)
-    return {"checkpoint": name} | {k: v for k, v in asdict(config).items() if k not in hidden}
+    return {"checkpoint": config.name} | {
+        k: v for k, v in asdict(config).items() if k not in hidden
+    }
 
 
 def plan(config: GuidanceConfig) -> None:
@@ -160,7 +162,7 @@ def render_results(config: GuidanceConfig) -> None:
     """The section of the README and the picture beside the results."""
     from benchmarks.guidance_report import render
 
-    target = place("guidance", config.name or name_of(config.checkpoint), config.out)
+    target = place("guidance", named(config).name, config.out)
     readme = Path(config.readme) if config.readme else HERE / "README.md"
     render(target, readme)
     print(f"written: {target.with_suffix('.png')}, {readme}")

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from molflow.console import atomic_write, require_writable
 from molflow.errors import InputError
 
+T = TypeVar("T", bound=Any)
+
 RESULTS = Path(__file__).parent / "results"
 
 
-def name_of(checkpoint: str) -> str:
-    """The name of the model's folder."""
+def named(config: T) -> T:
+    """The configuration of a benchmark whose ``name``, where it has none, is that of the folder of
+    its ``checkpoint``."""
     from molflow.checkpoint import find_model
 
-    return find_model(checkpoint).resolve().name
+    return replace(config, name=config.name or find_model(config.checkpoint).resolve().name)
 
 
 def place(kind: str, name: str, out: str) -> Path:

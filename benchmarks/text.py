@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read, several
-from benchmarks.outputs import name_of, place, write
-from molflow.config import wants_help
+from benchmarks.outputs import named, place, write
+from molflow.config import NOISE, wants_help
 from molflow.console import run_program
 from molflow.errors import InputError
 from molflow.schema import COUNT, Range, key
@@ -45,7 +45,7 @@ class TextConfig:
     methods: str = key("flow_map,euler", "names of methods, separated by commas", required=True)
     n: int = key(1_000, "texts a row", within=COUNT)
     seed: int = key(0, "of the texts", within=Range(0))
-    noise: float = key(0.3, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
+    noise: float = key(NOISE, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")
 
@@ -65,7 +65,7 @@ def benchmark(config: TextConfig) -> None:
     from benchmarks.text_rows import FORMAT, Bench, measured, text_of
     from molflow.generator import load
 
-    config = replace(config, name=config.name or name_of(config.checkpoint))
+    config = named(config)
     planned, target = plan(config), place("text", config.name, config.out)
     generator = load(config.checkpoint)
     bench = Bench(generator, text_of(generator, config.n), config.n, config.seed, config.noise)

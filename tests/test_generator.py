@@ -241,6 +241,8 @@ def test_no_renewed_noise_is_the_flow_map_and_some_is_not(generator, renoised_ni
     flow_map = graphs_of(generator.sample(9, steps=3, method="flow_map"))
     assert graphs_of(generator.sample(9, steps=3, method="renoised", noise=0.0)) == flow_map
     assert renoised_nine != flow_map
+    euler = graphs_of(generator.sample(9, steps=3, method="euler"))
+    assert graphs_of(generator.sample(9, steps=3, method="euler_ancestral", noise=0.0)) == euler
 
 
 def test_evaluations_count_the_calls_of_the_network(generator):

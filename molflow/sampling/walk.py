@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from torch import Tensor
 
 from molflow.build import METHODS
+from molflow.config import NOISE
 from molflow.errors import InputError
 from molflow.flow.flow_map import Posterior
 from molflow.flow.samplers import Step, drawn
@@ -18,9 +19,6 @@ from molflow.flow.times import time_steps
 from molflow.sampling.noise import DRAWS
 
 AUTO = "auto"
-NOISE = 0.3
-"""The usual share of the noise that a stochastic method renews: on QM9 the best of 0, 0.1, 0.3, 0.5
-and 1 in FCD, or next to it, at every number of steps."""
 
 
 @dataclass(frozen=True)
