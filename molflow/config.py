@@ -104,7 +104,7 @@ class FlowConfig:
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    batch_size: int = key(256, "molecules per batch and device", within=COUNT)
+    batch_size: int = key(256, "molecules of a batch, shared out to the devices", within=COUNT)
     steps: int = key(20_000, "optimizer steps at most", within=COUNT)
     max_minutes: float | None = key(
         20.0, "minutes of training at most; null is no limit", within=POSITIVE
@@ -120,7 +120,9 @@ class TrainerConfig:
     precision: str = key("auto", "of the arithmetic", choices=("auto", "bf16", "fp32"))
     compile: str = key("auto", "torch.compile", choices=("auto", "always", "never"))
     accelerator: str = key("auto", "where to train", choices=("auto", "cpu", "gpu"))
-    devices: int = key(1, "GPUs or CPU processes", within=COUNT)
+    devices: int | None = key(
+        None, "GPUs or CPU processes; null is one GPU, or all CPU cores in a long run", within=COUNT
+    )
     strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
     sample_every: int = key(
         2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE

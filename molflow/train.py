@@ -103,13 +103,24 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         load_parent,
     )
     from molflow.conditions import parse_names
-    from molflow.training.trainer import checkpoint_to_resume, fit, make_trainer, wants_compilation
+    from molflow.training.trainer import (
+        checkpoint_to_resume,
+        fit,
+        make_trainer,
+        processes,
+        wants_compilation,
+    )
 
+    devices = processes(config.trainer)
     names = parse_names(config.model.condition)
     dataset = build_dataset(config.dataset)
     context = build_context(names, dataset)
     stream = build_stream(
-        dataset, config.trainer.batch_size, config.seed, config.flow.shown, context.values
+        dataset,
+        config.trainer.batch_size // devices,
+        config.seed,
+        config.flow.shown,
+        context.values,
     )
     spec = build_spec(config, dataset, context.standards)
     pl.seed_everything(config.seed, verbose=False)
@@ -128,10 +139,10 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     trial = make_trial(config, spec, dataset, stream, known_of(dataset))
     if wants_compilation(config.trainer, config.flow.distill):
         module.compile_networks()
-    trainer = make_trainer(config, trial)
+    trainer = make_trainer(config, trial, devices)
     if is_main_process():
         write_record(config, arguments, dataset)
-        introduce(config, stream, context, sum(p.numel() for p in net.parameters()))
+        introduce(config, stream, context, sum(p.numel() for p in net.parameters()), devices)
     fit(trainer, module, checkpoint)
     if trainer.is_global_zero:
         conclude(config, module, trial)
@@ -199,7 +210,11 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
 
 
 def introduce(
-    config: TrainConfig, stream: GraphStream | TokenStream, context: Context, parameters: int
+    config: TrainConfig,
+    stream: GraphStream | TokenStream,
+    context: Context,
+    parameters: int,
+    devices: int,
 ) -> None:
     """What is about to be trained, on what."""
     from molflow.modality import modality_of
@@ -214,7 +229,8 @@ def introduce(
         print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
     print(f"made of: {modality_of(dataset.vocabulary).describe(dataset.max_size)}")
     filled = " and ".join(f"{share:.0%} of the {name}" for name, share in padding(stream).items())
-    print(f"batches: {config.trainer.batch_size}; {filled} are padding")
+    shared = f", shared by {devices} processes" if devices > 1 else ""
+    print(f"batches: {config.trainer.batch_size}{shared}; {filled} are padding")
     if context.standards:
         print(f"told:    {context}: mean±spread (range) in training")
     precision = "bf16" if wants_bf16(config.trainer) else "fp32"

@@ -513,8 +513,9 @@ def two_processes(
     stop: "rank:step" of the process that gets a SIGTERM, and when.
     """
     (folder / "ranks.py").write_text(RANKS)
-    options = ["trainer=ddp", "trainer.steps=4", "trainer.sample_every=0", f"out={folder / 'run'}"]
+    options = ["trainer=ddp", "trainer.batch_size=10", "trainer.steps=4", "trainer.sample_every=0"]
     command = [sys.executable, folder / "ranks.py", folder, stop, *arguments, *options]
+    command.append(f"out={folder / 'run'}")
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return done, [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
 

@@ -61,7 +61,7 @@ class Progress(pl.Callback):
         assert isinstance(module, FlowModule)
         done, minutes = module.progress, module.minutes()
         steps = trainer.global_step - self.first_step
-        rate = steps * self.batch_size * trainer.world_size / (now - self.started)
+        rate = steps * self.batch_size / (now - self.started)
         left = f", {minutes * (1 / done - 1):.1f} min left" if done > 0.01 else ""
         total = module.optimisation.steps
         line = f"step {trainer.global_step}/{total}, {rate:.0f} {self.things}/s{left}"

@@ -25,20 +25,54 @@ from molflow.files import CHECKPOINT
 from molflow.training.callbacks import Checkpoints, Progress, Snapshots, Trial
 from molflow.training.module import FlowModule
 
-STEPS_WORTH_COMPILING = 3000
-MINUTES_WORTH_COMPILING = 10.0
+LONG_STEPS = 3000
+LONG_MINUTES = 10.0
+"""From here on a run repays a minute of preparation."""
+
+FEWEST_EXAMPLES = 32
+"""For one of several processes on a CPU: with less, its network is mostly overhead."""
 
 
-def make_trainer(config: TrainConfig, trial: Trial) -> pl.Trainer:
-    """Lightning's trainer with our callbacks, on the hardware that ``config`` names."""
+def processes(settings: TrainerConfig) -> int:
+    """How many devices share a batch: as asked, else one, or up to one for each CPU core.
+
+    A CPU core with a process of its own does more than as one of several threads. InputError where
+    the batch cannot be shared out evenly.
+    """
+    size, asked = settings.batch_size, settings.devices
+    if asked is not None and size % asked:
+        divide = f"trainer.batch_size={size}: not a multiple of trainer.devices={asked}"
+        raise InputError(f"{divide}, which share it")
+    if asked is not None or not trains_on_cpu(settings) or not is_long(settings):
+        return asked or 1
+    able = [n for n in range(2, torch.get_num_threads() + 1) if size % n == 0]
+    return max((n for n in able if size // n >= FEWEST_EXAMPLES), default=1)
+
+
+def trains_on_cpu(settings: TrainerConfig) -> bool:
+    """Where asked, or where ``auto`` finds nothing else."""
+    if settings.accelerator != "auto":
+        return settings.accelerator == "cpu"
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+def is_long(settings: TrainerConfig) -> bool:
+    """Whether the run may last long enough to repay a minute of preparation."""
+    return settings.steps >= LONG_STEPS and (settings.max_minutes or math.inf) >= LONG_MINUTES
+
+
+def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
+    """Lightning's trainer with our callbacks, on ``devices`` of the hardware in ``config``."""
     _quieten_lightning()
     settings, folder = config.trainer, Path(config.out)
+    if devices > 1 and trains_on_cpu(settings):
+        torch.set_num_threads(max(1, torch.get_num_threads() // devices))
     arguments: dict[str, Any] = {
         "max_steps": settings.steps,
         "max_epochs": -1,
         "accumulate_grad_batches": settings.accumulate,
         "accelerator": settings.accelerator,
-        "devices": settings.devices,
+        "devices": devices,
         "strategy": settings.strategy,
         "precision": "bf16-mixed" if wants_bf16(settings) else "32-true",
         "logger": make_loggers(config),
@@ -56,7 +90,7 @@ def make_trainer(config: TrainConfig, trial: Trial) -> pl.Trainer:
     try:
         return pl.Trainer(**arguments)
     except MisconfigurationException as error:
-        asked = f"trainer.accelerator={settings.accelerator}, trainer.devices={settings.devices}"
+        asked = f"trainer.accelerator={settings.accelerator}, trainer.devices={devices}"
         raise InputError(f"{asked}: not to be had here ({str(error).splitlines()[0]})") from None
 
 
@@ -106,9 +140,7 @@ def wants_compilation(settings: TrainerConfig, distill: str) -> bool:
     if settings.compile != "auto":
         return settings.compile == "always"
     compiler = any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++"))
-    minutes = settings.max_minutes or math.inf
-    long = settings.steps >= STEPS_WORTH_COMPILING and minutes >= MINUTES_WORTH_COMPILING
-    return compiler and long and distill in WITHOUT_DERIVATIVE
+    return compiler and is_long(settings) and distill in WITHOUT_DERIVATIVE
 
 
 @dataclass(frozen=True)
@@ -155,7 +187,8 @@ def _has_wandb_key() -> bool:
 
 def _quieten_lightning() -> None:
     """Hints about loaders, sanity checks and products; errors and our own lines remain."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
 
 

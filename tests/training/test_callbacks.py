@@ -480,12 +480,12 @@ def test_a_line_says_step_rate_time_left_and_loss(
     module = make_module()
     module.optimisation = replace(OPTIMISATION, steps=200)
     trainer: Any = SimpleNamespace(global_step=100, world_size=2, is_global_zero=True)
-    bar = Progress(batch_size=8)
+    bar = Progress(batch_size=16)
     bar.on_train_start(trainer, module)
     clock.now, trainer.global_step = clock.now + 40, 150
     module.progress, module.minutes_before, module._started = 0.75, 3.0, clock.now
     bar.on_train_batch_end(trainer, module, {"loss": torch.tensor(1.5)})
-    # 50 steps of 2 x 8 molecules in 40 s, and a quarter to go where three quarters took 3 min.
+    # 50 steps of 16 molecules in 40 s, and a quarter to go where three quarters took 3 min.
     assert capsys.readouterr().err == (
         "training: step 150/200, 20 molecules/s, 1.0 min left, loss 1.500\n"
     )

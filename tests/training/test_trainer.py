@@ -23,7 +23,13 @@ from molflow.flow.times import uniform
 from molflow.graph.state import clean_state
 from molflow.training.callbacks import Checkpoints, Progress, Trial
 from molflow.training.module import FlowModule, Objective, Optimisation
-from molflow.training.trainer import fit, make_trainer, wants_bf16, wants_compilation
+from molflow.training.trainer import (
+    fit,
+    make_trainer,
+    processes,
+    wants_bf16,
+    wants_compilation,
+)
 
 OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
 HERE = TrainerConfig(precision="fp32", accelerator="cpu", steps=4, batch_size=5, max_minutes=None)
@@ -67,7 +73,8 @@ def trainer_of(tiny_spec: Callable[..., ModelSpec]) -> TrainerOf:
 
     def make(settings: TrainerConfig, folder: Path) -> pl.Trainer:
         trial = Trial(tiny_spec(), [], frozenset(), folder, every=0)
-        return make_trainer(TrainConfig(out=str(folder), trainer=settings), trial)
+        config = TrainConfig(out=str(folder), trainer=settings)
+        return make_trainer(config, trial, settings.devices or 1)
 
     return make
 
@@ -251,3 +258,72 @@ def test_a_derivative_along_time_is_compiled_only_where_asked(
     compilers(monkeypatch, "g++")
     assert not wants_compilation(TrainerConfig(), distill)
     assert wants_compilation(TrainerConfig(compile="always"), distill)
+
+
+def cores(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr("molflow.training.trainer.torch.get_num_threads", lambda: count)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "wanted"),
+    [
+        (1, 256, 1),
+        (2, 256, 2),
+        (6, 256, 4),  # 256 is not a multiple of 5 and 6
+        (64, 256, 8),  # of 32 molecules each
+        (2, 63, 1),  # 63 is not even
+        (3, 96, 3),
+        (2, 62, 1),  # 31 each would be too few
+    ],
+)
+def test_every_core_of_a_cpu_gets_a_process_where_the_batch_can_be_shared_out(
+    monkeypatch: pytest.MonkeyPatch, count: int, batch_size: int, wanted: int
+) -> None:
+    cores(monkeypatch, count)
+    assert processes(TrainerConfig(accelerator="cpu", batch_size=batch_size)) == wanted
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TrainerConfig(accelerator="cpu", steps=2999),
+        TrainerConfig(accelerator="cpu", max_minutes=9.9),
+        TrainerConfig(accelerator="gpu"),
+    ],
+)
+def test_a_short_run_and_a_gpu_have_one_process(
+    monkeypatch: pytest.MonkeyPatch, settings: TrainerConfig
+) -> None:
+    cores(monkeypatch, 2)
+    assert processes(settings) == 1
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "wanted"), [(False, False, 2), (True, False, 1), (False, True, 1)]
+)
+def test_auto_shares_a_batch_only_where_there_is_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, wanted: int
+) -> None:
+    cores(monkeypatch, 2)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
+    assert processes(TrainerConfig()) == wanted
+
+
+def test_as_many_devices_as_asked_share_a_batch_that_can_be_shared_out() -> None:
+    assert processes(TrainerConfig(devices=4, steps=1, accelerator="cpu")) == 4
+    with pytest.raises(InputError, match=r"batch_size=250: not a multiple of trainer\.devices=4"):
+        processes(TrainerConfig(devices=4, batch_size=250))
+
+
+def test_the_cores_are_shared_out_to_the_processes(
+    tmp_path: Path, tiny_spec: Callable[..., ModelSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    cores(monkeypatch, 6)
+    monkeypatch.setattr("molflow.training.trainer.torch.set_num_threads", given.append)
+    trial = Trial(tiny_spec(), [], frozenset(), tmp_path, every=0)
+    for devices in (1, 2):
+        trainer = make_trainer(TrainConfig(out=str(tmp_path), trainer=HERE), trial, devices)
+        assert trainer.num_devices == devices
+    assert given == [3]
