@@ -160,7 +160,7 @@ def cells(
     shapes = [(UNGUIDED, walk, k, 0, Settings(1)) for walk in walks for k in steps]
     for way in ways:
         method = way.partition(":")[0]
-        own = [renewing] if GUIDES[method].stochastic else walks
+        own = [renewing] if GUIDES[method].noise is not None else walks
         shapes += [
             (way, walk, k, budget, made)
             for walk in own

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from benchmarks.leaderboard_entries import Entry, Row
 from benchmarks.leaderboard_tables import TITLES
@@ -21,8 +22,8 @@ VARIANTS = {
     "fcd_unique_validation": "unique valid against validation",
 }
 STYLES = ("-", "--")
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
-"""Of Okabe and Ito, one for each of our methods."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+"""Of Okabe and Ito, one for each of our methods, beginning anew where they do not suffice."""
 INVALID_TICKS = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
 FCD_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 5, 10, 20, 50)
 
@@ -95,7 +96,7 @@ def panels(entries: Sequence[Entry], dataset: str) -> list[Panel]:
 
 def _validity(ours: Sequence[Entry]) -> list[Curve]:
     curves = []
-    for colour, entry in zip(COLOURS, [e for e in ours if _walked(e)], strict=False):
+    for colour, entry in _coloured(ours):
         names = {"valid": entry.about.protocol.validity, "strict": "strict"}
         for style, (name, what) in zip(STYLES, names.items(), strict=True):
             curves += _curve(entry, name, colour, style, what, invalid=True)
@@ -104,10 +105,15 @@ def _validity(ours: Sequence[Entry]) -> list[Curve]:
 
 def _fcd(ours: Sequence[Entry]) -> list[Curve]:
     curves = []
-    for colour, entry in zip(COLOURS, [e for e in ours if _walked(e)], strict=False):
+    for colour, entry in _coloured(ours):
         for style, (name, what) in zip(STYLES, VARIANTS.items(), strict=True):
             curves += _curve(entry, name, colour, style, what, invalid=False)
     return curves
+
+
+def _coloured(ours: Sequence[Entry]) -> Iterator[tuple[str, Entry]]:
+    """A colour for each of our methods that a network made."""
+    return zip(cycle(COLOURS), filter(_walked, ours), strict=False)
 
 
 def _walked(entry: Entry) -> list[Row]:

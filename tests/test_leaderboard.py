@@ -280,6 +280,13 @@ def test_the_picture_shows_the_invalid_share_and_leaves_out_what_has_no_place() 
     assert (distance.curves, distance.marks) == ([], [])
 
 
+def test_the_picture_has_a_curve_for_each_of_our_methods_however_many() -> None:
+    ours = [entry(f"ours {k}", {"nfe": 1, "valid": 90.0}, kind="computed") for k in range(10)]
+    validity, _ = panels(ours, "qm9")
+    assert len(validity.curves) == 10
+    assert len({curve.colour for curve in validity.curves[:8]}) == 8
+
+
 def test_names_of_points_cover_neither_each_other_nor_points(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
