@@ -66,19 +66,21 @@ class Method:
     """A way to walk from noise to data.
 
     make: (another draw of x_0, amount of noise in [0, 1]) -> step; only ``stochastic`` ones look at
-    them. evaluations: of the network, in so many steps.
+    them. evaluations: of the network, in so many steps. jumps: whether it asks for the flow map off
+    the diagonal.
     """
 
     make: Callable[[State, float], Step]
     evaluations: Callable[[int], int]
     stochastic: bool = False
+    jumps: bool = False
 
 
 METHODS = {
     "euler": Method(lambda noise, amount: euler_step, lambda steps: steps),
     "heun": Method(lambda noise, amount: heun_step, lambda steps: 2 * steps - 1),
-    "flow_map": Method(lambda noise, amount: flow_map, lambda steps: steps),
-    "renoised": Method(renoised, lambda steps: steps, stochastic=True),
+    "flow_map": Method(lambda noise, amount: flow_map, lambda steps: steps, jumps=True),
+    "renoised": Method(renoised, lambda steps: steps, stochastic=True, jumps=True),
     "euler_ancestral": Method(
         lambda noise, amount: renoised(noise, amount, euler_step),
         lambda steps: steps,
@@ -93,17 +95,19 @@ class Guidance:
 
     strength: the default one, None where there is none. draws: of finished molecules ahead, the
     fewest that make sense; 0 where there are none. particles: by default several of each molecule,
-    or one. stochastic: whether its steps must renew noise. ends: whether it draws the last step
-    itself, so that no temperature can. generations: the usual number, 0 where there are none.
-    fitted: whether it climbs a surrogate, which is fitted first.
+    or one. noise: the share that its steps usually renew, None where they need not renew any. ends:
+    whether it draws the last step itself, so that no temperature can. jumps: whether it looks ahead
+    by the flow map at every step. generations: the usual number, 0 where there are none. fitted:
+    whether it climbs a surrogate, which is fitted first.
     """
 
     run: Callable[[Guide, Task, Reward], Outcome]
     strength: float | None = None
     draws: int = 0
     particles: bool = False
-    stochastic: bool = False
+    noise: float | None = None
     ends: bool = False
+    jumps: bool = False
     generations: int = 0
     fitted: bool = False
 
@@ -111,10 +115,10 @@ class Guidance:
 GUIDES = {
     "best_of": Guidance(by_selection, particles=True),
     "draws": Guidance(by_draws, draws=1, ends=True),
-    "gradient": Guidance(by_gradient, strength=0.3, draws=2),
-    "particles": Guidance(by_particles, strength=20.0, particles=True, stochastic=True),
+    "gradient": Guidance(by_gradient, strength=0.3, draws=2, jumps=True),
+    "particles": Guidance(by_particles, strength=20.0, particles=True, noise=1.0),
     "search": Guidance(by_search, particles=True, generations=4),
-    "surrogate": Guidance(by_surrogate, strength=0.3, fitted=True),
+    "surrogate": Guidance(by_surrogate, strength=0.3, jumps=True, fitted=True),
 }
 TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
     "uniform": lambda c: uniform,

@@ -205,18 +205,19 @@ class Generator:
         guide: Guide | None = None,
     ) -> Walk:
         """The way that ``sample`` goes with these arguments."""
+        draws = temperature != 0
         if guide is not None:
             self._require_subjects(guide)
-        if guide is not None and GUIDES[guide.method].stochastic:
-            noise = 1.0 if noise is None else noise
-            method = require_stochastic(method, noise, f"guidance={guide.method}")
-        if guide is not None and GUIDES[guide.method].ends and temperature != 0:
-            raise InputError(
-                f"temperature={temperature}: guidance={guide.method} draws the last step itself"
-            )
-        kind = None if guide is None else GUIDES[guide.method]
-        needed = temperature != 0 or (kind is not None and (kind.draws > 0 or kind.fitted))
-        if needed and self.spec.loss == "mse":
+            kind = GUIDES[guide.method]
+            if kind.noise is not None:
+                noise = kind.noise if noise is None else noise
+                method = require_stochastic(method, noise, f"guidance={guide.method}")
+            if kind.ends and temperature != 0:
+                raise InputError(
+                    f"temperature={temperature}: guidance={guide.method} draws the last step itself"
+                )
+            draws = draws or kind.draws > 0 or kind.fitted
+        if draws and self.spec.loss == "mse":
             raise InputError(
                 "this model was trained with flow.loss=mse and has no probabilities to draw by: "
                 "temperature=0 is needed, and no guidance=draws, gradient or surrogate"

@@ -99,6 +99,8 @@ class SampleTask:
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
     """What the model was not trained for."""
+    from molflow.build import GUIDES, METHODS
+
     spec, found = task.generator.spec, []
     if (task.config.scaffold or task.config.prompt) and spec.shown == 0:
         part = "scaffold" if task.config.scaffold else "prompt"
@@ -108,10 +110,8 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
         )
     if task.aim is not None:
         found += outside(task.aim, spec.condition)
-    jumps = task.walk.method in ("flow_map", "renoised")
-    if not spec.flow_map and (
-        jumps or (guide is not None and guide.method in ("gradient", "surrogate"))
-    ):
+    jumps = METHODS[task.walk.method].jumps or (guide is not None and GUIDES[guide.method].jumps)
+    if jumps and not spec.flow_map:
         found.append(
             "has learned no flow map (flow.distill=none): where a state will land is a guess"
         )

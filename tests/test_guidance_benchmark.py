@@ -170,7 +170,7 @@ def test_the_looks_of_every_guide_are_those_that_sampling_counts(checkpoint, met
     generator, found = load(checkpoint, "cpu"), 0
     for steps in (1, 2):
         for made in settings(method, 16, steps):
-            walk = "renoised" if GUIDES[method].stochastic else "euler"
+            walk = "renoised" if GUIDES[method].noise is not None else "euler"
             cell = Cell("qed", method, walk, steps, 16, made, 0)
             numbers = perform(cell, Protocol({"qed": "qed:max"}, 3), generator)
             assert numbers["looks"] == looks(method, made, steps) <= 16
