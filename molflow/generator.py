@@ -35,6 +35,7 @@ from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
 from molflow.guidance.surrogate import surrogate_for
 from molflow.modality import Held, Thing
+from molflow.sampling.cores import even, interleaved
 from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.samples import Samples
 from molflow.sampling.walk import (
@@ -49,8 +50,8 @@ from molflow.sampling.walk import (
 __all__ = ["Generator", "Samples", "load"]
 
 SEEDS = 2**64
-ROOM = 4096
-"""Atoms or tokens at once on a CPU: more leave its caches, and take twice as long each."""
+ROOM = 2048
+"""Atoms or tokens at once on a CPU core: more leave its caches, and take twice as long each."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,12 +137,15 @@ class Generator:
     def _free(self, walk: Walk, crowd: Crowd, batch_size: int) -> list[Thing]:
         """The molecules of a crowd, in its order."""
         made: dict[int, Thing] = {}
+        cores = 1
         if self.device.type == "cpu":
-            batch_size = min(batch_size, max(1, ROOM // int(crowd.sizes.max())))
-        moves = (item for item in self._walks(walk, crowd, batch_size) if item[1] > 0)
+            cores = torch.get_num_threads()
+            most = min(batch_size, max(1, ROOM // int(crowd.sizes.max())))
+            batch_size = even(len(crowd), most, cores)
+        states = interleaved(self._walks(walk, crowd, batch_size), cores)
         with torch.inference_mode():
             for chosen, t, x in progress(
-                moves,
+                (item for item in states if item[1] > 0),
                 "sampling",
                 len(crowd),
                 self.spec.modality.things,
@@ -187,8 +191,10 @@ class Generator:
         crowd, states = self.crowd(range(n), seed, plan, aim), []
         posterior = self.posterior_of(crowd)
         with torch.inference_mode():
-            walks = self._walks(walk, crowd, batch_size=n)
-            for chosen, time_, by_size in progress(walks, "following", walk.steps + 1, "states"):
+            (states_of_all,) = self._walks(walk, crowd, batch_size=n)
+            for chosen, time_, by_size in progress(
+                states_of_all, "following", walk.steps + 1, "states"
+            ):
                 x = by_size[torch.tensor(chosen).argsort()]
                 t = torch.full((n,), time_, device=self.device)
                 mu = posterior(x, t, t).where_free(x)
@@ -296,14 +302,17 @@ class Generator:
 
     def _walks(
         self, walk: Walk, crowd: Crowd, batch_size: int
-    ) -> Iterator[tuple[NDArray[np.int64], float, State]]:
-        """(places in the crowd, t, x_t) at every time of every batch, similar sizes together."""
-        for chosen in crowd.batches(batch_size):
+    ) -> list[Iterator[tuple[NDArray[np.int64], float, State]]]:
+        """Of every batch, similar sizes together: (places in the crowd, t, x_t) at every time."""
+
+        def states(chosen: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], float, State]]:
             batch = crowd[chosen]
             x_0 = self.start(batch)
             moves = self.moves(walk, batch, x_0)
             for t, x in trajectory(moves, self.posterior_of(batch), x_0, walk.times):
                 yield chosen, t, x
+
+        return [states(chosen) for chosen in crowd.batches(batch_size)]
 
 
 def load(checkpoint: str | Path, device: str = "auto") -> Generator:
