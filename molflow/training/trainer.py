@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import shutil
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,8 +44,10 @@ def processes(settings: TrainerConfig) -> int:
     if asked is not None and size % asked:
         divide = f"trainer.batch_size={size}: not a multiple of trainer.devices={asked}"
         raise InputError(f"{divide}, which share it")
-    if asked is not None or not trains_on_cpu(settings) or not is_long(settings):
-        return asked or 1
+    if asked is not None:
+        return asked
+    if not (trains_on_cpu(settings) and is_long(settings) and is_program()):
+        return 1
     able = [n for n in range(2, torch.get_num_threads() + 1) if size % n == 0]
     return max((n for n in able if size // n >= FEWEST_EXAMPLES), default=1)
 
@@ -54,6 +57,13 @@ def trains_on_cpu(settings: TrainerConfig) -> bool:
     if settings.accelerator != "auto":
         return settings.accelerator == "cpu"
     return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+def is_program() -> bool:
+    """Whether ``python -m molflow.train`` was called: other processes can be started like this one,
+    which cannot be said of a notebook or of somebody's own script."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec is not None and spec.name == "molflow.train"
 
 
 def is_long(settings: TrainerConfig) -> bool:

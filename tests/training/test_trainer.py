@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -260,8 +261,10 @@ def test_a_derivative_along_time_is_compiled_only_where_asked(
     assert wants_compilation(TrainerConfig(compile="always"), distill)
 
 
-def cores(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+def cores(monkeypatch: pytest.MonkeyPatch, count: int, program: str = "molflow.train") -> None:
     monkeypatch.setattr("molflow.training.trainer.torch.get_num_threads", lambda: count)
+    main = SimpleNamespace(__spec__=SimpleNamespace(name=program))
+    monkeypatch.setitem(sys.modules, "__main__", main)
 
 
 @pytest.mark.parametrize(
@@ -308,6 +311,13 @@ def test_auto_shares_a_batch_only_where_there_is_no_gpu(
     monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
     assert processes(TrainerConfig()) == wanted
+
+
+def test_a_run_inside_another_program_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    cores(monkeypatch, 2, program="somebody.else")
+    assert processes(TrainerConfig(accelerator="cpu")) == 1
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__spec__=None))
+    assert processes(TrainerConfig(accelerator="cpu")) == 1
 
 
 def test_as_many_devices_as_asked_share_a_batch_that_can_be_shared_out() -> None:
