@@ -160,6 +160,7 @@ class Setup:
             f"flow.distill={'none' if run.objective == FLOW else run.objective}",
             f"seed={run.seed}",
             *length,
+            "trainer.devices=1",
             "trainer.sample_every=0",
             f"trainer.snapshots={run.parts}",
         ]

@@ -121,7 +121,9 @@ class TrainerConfig:
     compile: str = key("auto", "torch.compile", choices=("auto", "always", "never"))
     accelerator: str = key("auto", "where to train", choices=("auto", "cpu", "gpu"))
     devices: int | None = key(
-        None, "GPUs or CPU processes; null is one GPU, or all CPU cores in a long run", within=COUNT
+        None,
+        "GPUs or CPU processes; null is one GPU, or CPU cores if the run is long",
+        within=COUNT,
     )
     strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
     sample_every: int = key(
@@ -231,7 +233,9 @@ class SampleConfig:
     )
     elements: str | None = key(None, "exact counts, such as N:2,O:1")
     forbidden: str | None = key(None, "elements that must not occur, such as F,N+")
-    batch_size: int = key(512, "molecules at once, at most; changes no result", within=COUNT)
+    batch_size: int = key(
+        512, "molecules of a batch, at most; one for each CPU core at once", within=COUNT
+    )
     guidance: GuidanceConfig = section(GuidanceConfig, "the way toward a score")
     report: bool = key(True, "also write report.html")
     trajectory: bool = key(False, "also draw molecules and confidence over time")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -111,10 +112,10 @@ class Generator:
         (``molflow.guide``). condition: values of properties that the model was trained with, all or
         some of them, as in {"qed": 0.6}; sizes do not follow it. weight: of that condition, 0 is as
         if it were not given, more than 1 strengthens it; neither 0 nor 1 doubles the evaluations.
-        batch_size: particles at once, at most. noise, temperature: see ``walk.Walk``; by default a
-        share of 0.3 is renewed, all of it by a guide that lives on new noise. times: between 0 and
-        1, to stop at; by default steps are of equal length. InputError names an argument out of its
-        range.
+        batch_size: particles of a batch, at most; a CPU makes one on each core. noise, temperature:
+        see ``walk.Walk``; by default a share of 0.3 is renewed, all of it by a guide that lives on
+        new noise. times: between 0 and 1, to stop at; by default steps are of equal length.
+        InputError names an argument out of its range.
         """
         require_positive(n=n, batch_size=batch_size)
         walk = self.walk(steps, method, noise, temperature, times, guide)
@@ -142,8 +143,8 @@ class Generator:
             cores = torch.get_num_threads()
             most = min(batch_size, max(1, ROOM // int(crowd.sizes.max())))
             batch_size = even(len(crowd), most, cores)
-        states = interleaved(self._walks(walk, crowd, batch_size), cores)
-        with torch.inference_mode():
+        walks = interleaved(self._walks(walk, crowd, batch_size), cores)
+        with closing(walks) as states, torch.inference_mode():
             for chosen, t, x in progress(
                 (item for item in states if item[1] > 0),
                 "sampling",

@@ -136,7 +136,8 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
             say_finished(config.resume, resumed.step, resumed.minutes)
             return
         checkpoint = resumed.path
-    trial = make_trial(config, spec, dataset, stream, known_of(dataset))
+    known = known_of(dataset) if is_main_process() else frozenset()
+    trial = make_trial(config, spec, dataset, stream, known)
     if wants_compilation(config.trainer, config.flow.distill):
         module.compile_networks()
     trainer = make_trainer(config, trial, devices)

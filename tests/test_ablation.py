@@ -157,7 +157,7 @@ SETUP = Setup(20.0, 10_000, ("dataset=qm9",), Path("runs/ablation"))
 def test_a_joint_run_trains_for_the_whole_time_with_every_key_spelled_out():
     assert SETUP.commands(Run("psd")) == [
         "python -m molflow.train dataset.order=canonical flow.distill=psd seed=0 "
-        "trainer.max_minutes=20 trainer.steps=1000000 trainer.sample_every=0 "
+        "trainer.max_minutes=20 trainer.steps=1000000 trainer.devices=1 trainer.sample_every=0 "
         "trainer.snapshots=4 dataset=qm9 out=runs/ablation/psd"
     ]
 

@@ -1,5 +1,6 @@
 """Sampling: molecule i depends on (seed, i) alone, sizes follow the law, mistakes are named."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
 from molflow.guidance.steer import guide
+from molflow.sampling.cores import on_cores
 from molflow.sampling.noise import stream
 
 LAW = (0.0, 0.1, 0.2, 0.3, 0.4)
@@ -72,9 +74,37 @@ def test_five_molecules_are_the_first_five_of_nine(generator, nine):
     assert graphs_of(generator.sample(5, steps=3)) == nine[:5]
 
 
+@pytest.mark.parametrize("cores", [1, 3])
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
-def test_the_batch_size_changes_no_molecule(generator, nine, batch_size):
-    assert graphs_of(generator.sample(9, steps=3, batch_size=batch_size)) == nine
+def test_neither_batch_size_nor_cores_change_a_molecule(generator, nine, batch_size, cores):
+    with on_cores(cores):
+        assert graphs_of(generator.sample(9, steps=3, batch_size=batch_size)) == nine
+
+
+@pytest.mark.parametrize("arguments", [{"method": "renoised"}, {"temperature": 1.0}], ids=str)
+def test_random_numbers_of_batches_side_by_side_do_not_mix(generator, arguments):
+    alone, together = (
+        made_on(cores, lambda: graphs_of(generator.sample(40, steps=3, batch_size=5, **arguments)))
+        for cores in (1, 4)
+    )
+    assert alone == together
+
+
+def made_on(cores, make):
+    with on_cores(cores):
+        return make()
+
+
+def test_an_error_in_this_thread_ends_the_batches_in_others(generator, monkeypatch):
+    before = threading.active_count()
+
+    def broken(self, x):
+        raise RuntimeError("full")
+
+    monkeypatch.setattr(type(generator.spec.modality), "things_of", broken)
+    with on_cores(2), pytest.raises(RuntimeError, match="full"):
+        generator.sample(40, steps=3, batch_size=2)
+    assert threading.active_count() == before
 
 
 def test_another_seed_makes_other_molecules(generator, nine):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -578,6 +579,32 @@ def test_a_signal_to_one_of_two_processes_ends_both_after_the_same_step(
     assert done.returncode != 0
     assert [len(seen) for seen, _ in ranks] == [2, 2]
     assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["global_step"] == 2
+
+
+@pytest.mark.slow
+def test_a_long_run_on_a_cpu_starts_a_process_for_each_core_and_one_signal_ends_all(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    length = ["trainer.steps=1000000", "trainer.max_minutes=10", "trainer.batch_size=64"]
+    options = [
+        "trainer.accelerator=cpu",
+        "trainer.compile=never",
+        "trainer.checkpoint_minutes=0.01",
+    ]
+    command = [sys.executable, "-m", "molflow.train", *arguments, *length, *options, f"out={run}"]
+    two = {**os.environ, "OMP_NUM_THREADS": "2"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=two) as process:
+        for _ in range(600):
+            if (run / "last.ckpt").exists():
+                break
+            time.sleep(0.1)
+        process.terminate()
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "batches: 64, shared by 2 processes; " in said
+    assert said.count("saved, continue: python -m molflow.train resume=") == 1
+    assert torch.load(run / "last.ckpt", weights_only=True)["global_step"] > 0
 
 
 @pytest.mark.slow

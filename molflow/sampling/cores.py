@@ -6,8 +6,9 @@ batch that fits the caches are too short to be shared out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
 from queue import SimpleQueue
 from threading import Event
@@ -21,17 +22,28 @@ FEWEST = 32
 T = TypeVar("T")
 
 
-def interleaved(works: Sequence[Iterator[T]], cores: int) -> Iterator[T]:
+@contextmanager
+def on_cores(count: int) -> Iterator[None]:
+    """Lets torch compute on so many cores for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def interleaved(works: Sequence[Iterator[T]], cores: int) -> Generator[T, None, None]:
     """What all of ``works`` give, each in its own order; on several threads where that is faster.
 
-    An error in one of them is raised here and ends the others.
+    An error in one of them is raised here and ends the others, and so does ``close``.
     """
     threads = min(cores, len(works))
     if threads < 2:
         yield from chain.from_iterable(works)
         return
     given: SimpleQueue[T | Future[None]] = SimpleQueue()
-    stopped, before = Event(), torch.get_num_threads()
+    stopped, pool = Event(), ThreadPoolExecutor(threads)
 
     def run(work: Iterator[T]) -> None:
         # Both are of this thread alone.
@@ -42,11 +54,12 @@ def interleaved(works: Sequence[Iterator[T]], cores: int) -> Iterator[T]:
                     return
                 given.put(item)
 
-    with ThreadPoolExecutor(threads) as pool:
-        left = len(works)
-        for work in works:
-            pool.submit(run, work).add_done_callback(given.put)
+    # New threads begin with the number that was set last, by whichever thread.
+    with on_cores(torch.get_num_threads()):
         try:
+            for work in works:
+                pool.submit(run, work).add_done_callback(given.put)
+            left = len(works)
             while left:
                 item = given.get()
                 if isinstance(item, Future):
@@ -57,11 +70,10 @@ def interleaved(works: Sequence[Iterator[T]], cores: int) -> Iterator[T]:
         finally:
             stopped.set()
             pool.shutdown(cancel_futures=True)
-            # New threads would begin with the number that was set last.
-            torch.set_num_threads(before)
 
 
 def even(n: int, most: int, cores: int) -> int:
-    """The size of equal batches, FEWEST to ``most``, that keep all cores busy to the end."""
+    """A size of batches that keeps all cores busy to the end: at most ``most``, and equal as far as
+    FEWEST lets them be."""
     rounds = -(-n // (most * cores))
     return min(most, max(FEWEST, -(-n // (rounds * cores))))

@@ -20,6 +20,7 @@ from molflow.flow.state import State
 from molflow.generator import Generator, Samples
 from molflow.modality import Known
 from molflow.pictures import show
+from molflow.sampling.cores import on_cores
 from molflow.training.module import FlowModule, draws
 
 TRIAL_SAMPLE = 1000
@@ -82,6 +83,26 @@ class Progress(pl.Callback):
         self.on_train_end()
 
 
+class Cores(pl.Callback):
+    """Shares the cores out to so many processes, as long as they train."""
+
+    def __init__(self, processes: int) -> None:
+        self.all = torch.get_num_threads()
+        self.own = max(1, self.all // processes)
+
+    def on_train_start(self, *_: Any) -> None:
+        """Takes its share, after Lightning has taken one that counts hyperthreads."""
+        torch.set_num_threads(self.own)
+
+    def on_train_end(self, *_: Any) -> None:
+        """Gives it back."""
+        torch.set_num_threads(self.all)
+
+    def on_exception(self, *_: Any) -> None:
+        """Gives it back."""
+        self.on_train_end()
+
+
 class Trial(pl.Callback):
     """Every so many steps: the loss on held-out molecules, and a sample from the average."""
 
@@ -95,13 +116,16 @@ class Trial(pl.Callback):
     ) -> None:
         self.spec, self.held_out, self.training = spec, held_out, training
         self.folder, self.every = folder, every
+        self.cores = torch.get_num_threads()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        """Runs the trial after the step that it is due at."""
+        """Runs the trial after the step that it is due at, on the cores of all processes: the
+        others wait for it."""
         assert isinstance(module, FlowModule)
         due = self.every > 0 and trainer.global_step % self.every == 0
         if module.between_steps and due and trainer.is_global_zero:
-            self.run(module)
+            with on_cores(self.cores):
+                self.run(module)
 
     def run(self, module: FlowModule) -> Samples:
         """Logs ``trial/*`` and draws the first molecules."""

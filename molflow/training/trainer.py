@@ -15,6 +15,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
@@ -23,7 +24,7 @@ from molflow.checkpoint import ModelSpec, read_spec
 from molflow.config import TrainConfig, TrainerConfig, to_plain
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT
-from molflow.training.callbacks import Checkpoints, Progress, Snapshots, Trial
+from molflow.training.callbacks import Checkpoints, Cores, Progress, Snapshots, Trial
 from molflow.training.module import FlowModule
 
 LONG_STEPS = 3000
@@ -37,10 +38,13 @@ FEWEST_EXAMPLES = 32
 def processes(settings: TrainerConfig) -> int:
     """How many devices share a batch: as asked, else one, or up to one for each CPU core.
 
-    A CPU core with a process of its own does more than as one of several threads. InputError where
-    the batch cannot be shared out evenly.
+    A CPU core with a process of its own does more than as one of several threads. The number of
+    processes that were started already stands. InputError where the batch cannot be shared out
+    evenly.
     """
     size, asked = settings.batch_size, settings.devices
+    if asked is None and "LOCAL_RANK" in os.environ:
+        asked = int(os.environ.get("WORLD_SIZE", 1))
     if asked is not None and size % asked:
         divide = f"trainer.batch_size={size}: not a multiple of trainer.devices={asked}"
         raise InputError(f"{divide}, which share it")
@@ -75,8 +79,7 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
     """Lightning's trainer with our callbacks, on ``devices`` of the hardware in ``config``."""
     _quieten_lightning()
     settings, folder = config.trainer, Path(config.out)
-    if devices > 1 and trains_on_cpu(settings):
-        torch.set_num_threads(max(1, torch.get_num_threads() // devices))
+    several = devices > 1 and trains_on_cpu(settings)
     arguments: dict[str, Any] = {
         "max_steps": settings.steps,
         "max_epochs": -1,
@@ -87,6 +90,7 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
         "precision": "bf16-mixed" if wants_bf16(settings) else "32-true",
         "logger": make_loggers(config),
         "callbacks": [
+            *([Cores(devices)] if several else []),
             Progress(settings.batch_size * settings.accumulate, trial.spec.modality.things),
             trial,
             Snapshots(folder, trial.spec, settings.snapshots),
@@ -97,6 +101,9 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
         "enable_model_summary": False,
         "use_distributed_sampler": False,
     }
+    if several and settings.devices is None:
+        # Nobody asked for several: they are ours to start, whatever started this one.
+        arguments["plugins"] = [LightningEnvironment()]
     try:
         return pl.Trainer(**arguments)
     except MisconfigurationException as error:

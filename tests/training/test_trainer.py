@@ -22,7 +22,7 @@ from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.graph.state import clean_state
-from molflow.training.callbacks import Checkpoints, Progress, Trial
+from molflow.training.callbacks import Checkpoints, Cores, Progress, Trial
 from molflow.training.module import FlowModule, Objective, Optimisation
 from molflow.training.trainer import (
     fit,
@@ -263,6 +263,8 @@ def test_a_derivative_along_time_is_compiled_only_where_asked(
 
 def cores(monkeypatch: pytest.MonkeyPatch, count: int, program: str = "molflow.train") -> None:
     monkeypatch.setattr("molflow.training.trainer.torch.get_num_threads", lambda: count)
+    for name in ("LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
     main = SimpleNamespace(__spec__=SimpleNamespace(name=program))
     monkeypatch.setitem(sys.modules, "__main__", main)
 
@@ -326,14 +328,40 @@ def test_as_many_devices_as_asked_share_a_batch_that_can_be_shared_out() -> None
         processes(TrainerConfig(devices=4, batch_size=250))
 
 
-def test_the_cores_are_shared_out_to_the_processes(
+def test_a_process_that_was_started_counts_its_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    cores(monkeypatch, 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert processes(TrainerConfig(accelerator="cpu")) == 4
+
+
+@pytest.mark.parametrize("scheduler", [{}, {"SLURM_NTASKS": "1", "SLURM_JOB_NAME": "train"}])
+def test_processes_that_nobody_asked_for_are_started_here_under_any_scheduler(
+    tmp_path: Path,
+    tiny_spec: Callable[..., ModelSpec],
+    monkeypatch: pytest.MonkeyPatch,
+    scheduler: dict[str, str],
+) -> None:
+    for name, value in scheduler.items():
+        monkeypatch.setenv(name, value)
+    trial = Trial(tiny_spec(), [], frozenset(), tmp_path, every=0)
+    trainer = make_trainer(TrainConfig(out=str(tmp_path), trainer=HERE), trial, devices=2)
+    assert (trainer.num_devices, trainer.world_size) == (2, 2)
+
+
+def test_the_cores_are_shared_out_to_the_processes_and_given_back(
     tmp_path: Path, tiny_spec: Callable[..., ModelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[int] = []
     cores(monkeypatch, 6)
-    monkeypatch.setattr("molflow.training.trainer.torch.set_num_threads", given.append)
     trial = Trial(tiny_spec(), [], frozenset(), tmp_path, every=0)
-    for devices in (1, 2):
-        trainer = make_trainer(TrainConfig(out=str(tmp_path), trainer=HERE), trial, devices)
-        assert trainer.num_devices == devices
-    assert given == [3]
+    alone, shared = (
+        make_trainer(TrainConfig(out=str(tmp_path), trainer=HERE), trial, devices)
+        for devices in (1, 4)
+    )
+    assert not any(isinstance(c, Cores) for c in alone.callbacks)
+    monkeypatch.setattr("molflow.training.callbacks.torch.set_num_threads", given.append)
+    for happened in ("on_train_start", "on_train_end", "on_train_start", "on_exception"):
+        getattr(only(shared, Cores), happened)(shared, None)
+    assert given == [1, 6, 1, 6]
+    assert trial.cores == 6
