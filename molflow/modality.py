@@ -309,16 +309,10 @@ class Strings:
 
 
 def _with_molecule(checked: Checked) -> Checked:
-    """The molecule of its SMILES, for those that have one. RDKit does not read all that it writes:
-    hydrogen with an aromatic bond sanitises, and its SMILES does not."""
-    from molflow.chem.molecule import Checked, Unusable, read_smiles
+    """The molecule of its SMILES, for those that have one."""
+    from molflow.chem.molecule import read_smiles
 
-    if checked.smiles is None:
-        return checked
-    try:
-        return replace(checked, mol=read_smiles(checked.smiles))
-    except Unusable as error:
-        return Checked(None, None, None, checked.fragments, f"its own SMILES {error}")
+    return checked if checked.smiles is None else replace(checked, mol=read_smiles(checked.smiles))
 
 
 def modality_of(vocabulary: Vocabulary | TokenVocabulary) -> Modality:

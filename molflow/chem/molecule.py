@@ -231,8 +231,13 @@ def sanitise(mol: Chem.RWMol, operations: int = Chem.SANITIZE_ALL) -> str | None
     except (Chem.KekulizeException, Chem.AtomKekulizeException):
         return "kekulisation"
     except (Chem.MolSanitizeException, RuntimeError, ValueError) as error:
-        return f"other: {' '.join(str(error).split())[:80]}"
+        return other_reason(error)
     return None
+
+
+def other_reason(error: Exception) -> str:
+    """What RDKit says of a failure that has no name here, on one line."""
+    return f"other: {' '.join(str(error).split())[:80]}"
 
 
 def check(graph: Graph, vocabulary: Vocabulary) -> Checked:

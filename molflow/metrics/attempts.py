@@ -4,7 +4,8 @@ The molecule that a text writes is read without sanitisation, so that nothing is
 is judged; hydrogens in brackets are counted as they stand. What `metrics.validity` says of the
 graph that a network made is said here of that molecule:
 
-plain    RDKit's full sanitisation passes; a wildcard atom is no element and fails
+plain    RDKit's full sanitisation passes, and RDKit reads the SMILES that it then writes; a
+         wildcard atom is no element and fails
 strict   plain, and connected
 relaxed  sanitises without RDKit's clean-up after every neutral N, O, S refused for one bond order
          over its valence was given the charge +1
@@ -18,13 +19,15 @@ from dataclasses import dataclass, replace
 
 from rdkit import Chem, rdBase
 
-from molflow.chem.molecule import Checked, checked, sanitise
+from molflow.chem.molecule import Checked, checked, other_reason, sanitise
 from molflow.chem.smiles import LONGEST
 from molflow.metrics.validity import from_counts, sanitises_relaxed
 
 MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
 RECORD = 200_000
 """Characters of a record of an SDF: some two thousand atoms, hydrogens included."""
+MOST_ATOMS = 1_000
+"""Of a molecule, as it is written: of more, a single one takes minutes to describe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ def judge(raw: Chem.Mol) -> Attempt:
     """Of a molecule that was read without sanitisation; it is not changed."""
     if raw.GetNumAtoms() == 0:
         return failed("empty")
+    if raw.GetNumAtoms() > MOST_ATOMS:
+        return failed(f"more than {MOST_ATOMS:,} atoms")
     if any(atom.GetAtomicNum() == 0 for atom in raw.GetAtoms()):
         return failed("no element: *")
     with rdBase.BlockLogs():
@@ -98,10 +103,17 @@ def _checked(raw: Chem.Mol) -> Checked:
     failure = sanitise(mol)
     if failure is not None:
         return Checked(None, None, None, pieces, _reason(raw, failure))
-    whole = Chem.RemoveHs(mol)
-    for atom in whole.GetAtoms():
+    for atom in mol.GetAtoms():  # RDKit keeps a hydrogen that has either.
         atom.SetAtomMapNum(0)
-    return without_molecule(checked(whole))
+        atom.SetIsotope(0)
+    try:
+        found = without_molecule(checked(Chem.RemoveHs(mol)))
+    except (Chem.MolSanitizeException, RuntimeError, ValueError) as error:
+        return Checked(None, None, None, pieces, other_reason(error))
+    written = {found.smiles, found.largest}
+    if any(one is not None and Chem.MolFromSmiles(one) is None for one in written):
+        return Checked(None, None, None, pieces, "its own SMILES does not parse")
+    return found
 
 
 def _reason(raw: Chem.Mol, failure: str) -> str:

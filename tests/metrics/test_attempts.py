@@ -10,7 +10,7 @@ from rdkit import Chem
 from molflow.chem.molecule import Vocabulary, build
 from molflow.chem.smiles import LONGEST, canonical_smiles, read_smiles
 from molflow.graph.graph import Graph
-from molflow.metrics.attempts import RECORD, judge, judge_record, judge_smiles
+from molflow.metrics.attempts import MOST_ATOMS, RECORD, judge, judge_record, judge_smiles
 
 RELEASED = Path(__file__).parents[3] / "shared" / "data" / "digress_qm9_graphs.txt.gz"
 CNOF = Vocabulary(("C", "N", "O", "F"), ("none", "single", "double", "triple", "aromatic"))
@@ -53,6 +53,7 @@ def test_a_text_is_valid_in_these_senses(text, strict, plain, relaxed, valence):
         ("C[CH5]", "valence: C 6 > 4 at atom 1"),
         ("c1cccc1", "kekulisation"),
         ("C.C.O", "fragments: 3"),
+        (f"C{'C' * MOST_ATOMS}", "more than 1,000 atoms"),
     ],
 )
 def test_an_attempt_that_is_not_strictly_valid_says_why(text, reason):
@@ -67,6 +68,9 @@ def test_an_attempt_that_is_not_strictly_valid_says_why(text, reason):
         ("[CH3:7]C", "CC"),
         ("[H]C([H])([H])[H]", "C"),
         ("C1=CC=CC=C1", "c1ccccc1"),
+        ("[2H]C([2H])([2H])O", "CO"),
+        ("[13CH3]O", "CO"),
+        ("[H:1]CO", "CO"),
     ],
 )
 def test_a_molecule_is_known_by_its_canonical_smiles_without_stereo_maps_and_hydrogens(
@@ -77,6 +81,27 @@ def test_a_molecule_is_known_by_its_canonical_smiles_without_stereo_maps_and_hyd
 
 def test_the_largest_fragment_goes_on_the_first_in_the_alphabet_of_equals():
     assert judge_smiles("O.CCC.CCN.C").checked.largest == "CCC"
+    assert judge_smiles("[2H]O[2H].CO").checked.largest == "CO"
+
+
+def test_a_molecule_that_breaks_when_its_hydrogens_are_left_out_has_failed():
+    # Nitrogen gives a hydrogen a dative bond; without that hydrogen RDKit counts one more on it.
+    checked = judge_smiles("[NH3]->[H]").checked
+    assert (checked.smiles, checked.largest) == (None, None)
+    assert (checked.reason or "").startswith("other: ")
+
+
+def test_a_molecule_whose_own_smiles_cannot_be_read_has_failed():
+    atoms = "".join(f"    0.0000    0.0000    0.0000 {name:<3} 0  0\n" for name in ("N", "C", "Si"))
+    bonds = "  1  2  1\n  2  3 10\n  1  3  9\n"
+    counts, ends = "  3  3  0  0  0  0  0  0  0  0999 V2000\n", "M  CHG  1   1  -9\nM  END\n"
+    checked = judge_record(f"\n\n\n{counts}{atoms}{bonds}{ends}").checked
+    assert (checked.smiles, checked.largest) == (None, None)
+    assert checked.reason == "its own SMILES does not parse"
+
+
+def test_the_largest_molecule_that_is_judged_is_one():
+    assert judge_smiles("C" * MOST_ATOMS).checked.reason is None
 
 
 @pytest.mark.parametrize("text", ["CC(=O)Oc1ccccc1C(O)=O", "C[N+](C)(C)CC([O-])=O", "c1cc[nH]c1"])
