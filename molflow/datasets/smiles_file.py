@@ -116,9 +116,14 @@ def _lines(path: Path) -> Iterator[str]:
 def _read_smi(lines: Iterator[str], smiles_column: str) -> Iterator[Row]:
     header = {smiles_column.lower(), "smiles"}
     for row, line in enumerate(lines, start=1):
-        first = next(iter(line.split(maxsplit=1)), "")
+        first = first_of(line)
         if row > 1 or first.lower() not in header:
             yield row, first
+
+
+def first_of(line: str) -> str:
+    """The SMILES of a line of a SMI file, "" where a tab comes before any."""
+    return next(iter(line.split("\t", maxsplit=1)[0].split(maxsplit=1)), "")
 
 
 def _read_table(

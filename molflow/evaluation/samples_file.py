@@ -20,7 +20,14 @@ from typing import TextIO
 
 from molflow.chem.molecule import Checked, without_place
 from molflow.console import progress
-from molflow.datasets.smiles_file import DELIMITERS, NOT_TEXT, SMI, column_of, open_text
+from molflow.datasets.smiles_file import (
+    DELIMITERS,
+    NOT_TEXT,
+    SMI,
+    column_of,
+    first_of,
+    open_text,
+)
 from molflow.errors import InputError
 from molflow.metrics.attempts import RECORD, Attempt, failed, judge_record, judge_smiles
 from molflow.processes import in_chunks
@@ -160,7 +167,7 @@ def _skip_line(text: TextIO) -> bool:
 def _smi(lines: Iterator[Row], smiles_column: str) -> Iterator[Row]:
     header = {smiles_column.lower(), "smiles"}
     for line in lines:
-        first = next(iter(line.text.split(maxsplit=1)), "")
+        first = first_of(line.text)
         if line.reason is not None:
             yield line
         elif line.number > 1 or first.lower() not in header:

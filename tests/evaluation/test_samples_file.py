@@ -75,6 +75,12 @@ def test_an_empty_line_of_an_smi_is_an_attempt_and_the_end_of_the_file_is_none(a
     assert attempts("a.smi", "C\n\nN\n")[0] == ["C", None, "N"]
 
 
+def test_the_name_of_an_empty_line_of_an_smi_is_no_smiles(attempts):
+    smiles, failures = attempts("a.smi", "CCO first\n\tCO\n \tCO\n  CC  indented\n")
+    assert smiles == ["CCO", None, None, "CC"]
+    assert failures == [(2, "", "empty"), (3, "", "empty")]
+
+
 def test_a_row_that_is_not_utf_8_has_failed_and_the_next_is_read(attempts):
     smiles, failures = attempts("a.csv", b"smiles,name\nC,\xe9\nN,x\n")
     assert smiles == [None, "N"]
