@@ -96,6 +96,16 @@ def test_a_count_stands_for_repeated_rows() -> None:
     assert counted.covariance == pytest.approx(repeated.covariance, abs=1e-15)
 
 
+def test_blocks_of_any_size_give_the_same_statistics(monkeypatch) -> None:
+    rows = np.random.default_rng(0).standard_normal((7, 3))
+    counts = [1, 3, 2, 1, 1, 5, 1]
+    whole = Statistics.of(rows, counts)
+    monkeypatch.setattr(distribution, "BLOCK", 3)
+    parts = Statistics.of(rows, counts)
+    assert parts.mean == pytest.approx(whole.mean, abs=1e-15)
+    assert parts.covariance == pytest.approx(whole.covariance, abs=1e-14)
+
+
 def test_statistics_of_one_row_do_not_exist() -> None:
     with pytest.raises(ValueError, match="1 descriptions have no covariance"):
         Statistics.of(np.zeros((1, 3)))
