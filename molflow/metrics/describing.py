@@ -25,6 +25,7 @@ from rdkit.DataStructs import BitVectToBinaryText, CreateFromBinaryText, Explici
 
 from molflow.chem.properties import PROPERTIES
 from molflow.console import atomic_write, progress
+from molflow.errors import InputError
 from molflow.metrics import filters, guacamol, moses, nspdk, similarity
 from molflow.metrics.similarity import fingerprints
 from molflow.processes import in_chunks
@@ -155,6 +156,8 @@ def _asked(feature: Feature, mol: Chem.Mol | None) -> Any:
         return feature.missing
     try:
         value = feature.compute(mol)
+    except InputError:  # An installation that lacks a model: no answer to be kept.
+        raise
     except Exception:  # RDKit's models fail on odd molecules in ways of their own.
         return feature.missing
     return feature.missing if value is None else value
@@ -245,9 +248,9 @@ def mean_nspdk(smiles: Iterable[str], cache: Path | None = None) -> Floats:
     if kept is not None:
         return np.asarray(kept)
     stream = progress(counted, "NSPDK features", unit="molecules")
-    sums = list(in_chunks(_nspdk_sum, stream, CHUNK))
-    total = sum((one for one, _ in sums), np.zeros(2**nspdk.BITS + 1))
-    n = sum(count for _, count in sums)
+    total, n = np.zeros(2**nspdk.BITS + 1), 0
+    for part, count in in_chunks(_nspdk_sum, stream, CHUNK):
+        total, n = total + part, n + count
     mean = total / n if n else np.full_like(total, nan)
     if path is not None:
         _save(path, mean)

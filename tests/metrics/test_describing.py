@@ -7,6 +7,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import Descriptors
 
+from molflow.errors import InputError
 from molflow.metrics import describing
 from molflow.metrics.describing import FEATURES, Population, describe, mean_nspdk
 from molflow.metrics.moses import moses_fingerprints
@@ -62,6 +63,16 @@ def test_what_rdkit_fails_on_is_nan_and_ends_nothing(monkeypatch):
     monkeypatch.setitem(FEATURES, "weight", describing.Feature(compute))
     values = Population(SMILES, describe(SMILES, ["weight"])).array("weight")
     assert [isnan(x) for x in values] == [True, False, True, False, False]
+
+
+def test_a_model_that_is_not_installed_is_said_and_nothing_is_kept(tmp_path, monkeypatch):
+    def compute(mol: Chem.Mol) -> float:
+        raise InputError("no model")
+
+    monkeypatch.setitem(FEATURES, "sa", describing.Feature(compute))
+    with pytest.raises(InputError, match="no model"):
+        describe(SMILES, ["sa"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_text_that_is_not_read_back_is_nan_and_ends_nothing():
