@@ -71,11 +71,12 @@ def fragments(mol: Chem.Mol) -> Counter[str]:
 def scaffold(mol: Chem.Mol) -> str | None:
     """The canonical SMILES of the Murcko scaffold (Bemis and Murcko 1996): rings, what links them
     and what is doubly bound to either. None with fewer than 2 rings, which Scaf leaves out."""
+    if mol.GetRingInfo().NumRings() < FEWEST_RINGS:  # The scaffold has the same rings.
+        return None
     try:
-        core = MurckoScaffold.GetScaffoldForMol(mol)
+        return Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(mol))
     except (ValueError, RuntimeError):
         return None
-    return Chem.MolToSmiles(core) if core.GetRingInfo().NumRings() >= FEWEST_RINGS else None
 
 
 def cosine(a: Mapping[str, int], b: Mapping[str, int]) -> float:
