@@ -12,6 +12,7 @@ from molflow.evaluation.standard_suite import (
     Notes,
     Numbers,
     against,
+    defined,
     diversity,
     fcd_of,
     known_share,
@@ -57,7 +58,7 @@ def of_moses(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     return {
         **found,
         "Filters": passing(made),
-        **plain({key: w1(made, test, feature) for key, feature in properties.items()}),
+        **plain({key: w1(made, test, feature, notes) for key, feature in properties.items()}),
     }
 
 
@@ -78,12 +79,12 @@ def of_guacamol(subject: Subject, reference: Reference, notes: Notes) -> Numbers
         "guacamol/novelty": share(
             sum(one not in reference.training for one in distinct), len(distinct)
         ),
-        "guacamol/kl": Estimate(_kl(subject.population(distinct), reference, training)),
+        "guacamol/kl": Estimate(_kl(subject.population(distinct), reference, training, notes)),
         "guacamol/fcd_score": Estimate(nan if isnan(fcd) else guacamol.fcd_score(fcd)),
     }
 
 
-def _kl(made: Population, reference: Reference, training: Sequence[str]) -> float:
+def _kl(made: Population, reference: Reference, training: Sequence[str], notes: Notes) -> float:
     if not made.smiles:
         return nan
     known = reference.population(training, ["guacamol", "guacamol_print"]).distinct
@@ -91,7 +92,8 @@ def _kl(made: Population, reference: Reference, training: Sequence[str]) -> floa
         guacamol.internal_maximum_similarities(one.prints("guacamol_print"))
         for one in (made, known)
     ]
-    return guacamol.kl_score(made.array("guacamol"), known.array("guacamol"), *similarities)
+    descriptors = [defined(one, "guacamol", notes) for one in (made, known)]
+    return guacamol.kl_score(*descriptors, *similarities)
 
 
 def more(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
@@ -100,7 +102,7 @@ def more(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     fcd = fcd_of(subject, subject.largest, reference, test, notes)
     extrapolated = nan
     if not isnan(fcd):
-        rows = subject.activations(subject.largest)
+        rows = subject.activations(sorted(subject.largest))
         extrapolated = extrapolated_fcd(rows, reference.chemnet(test), np.random.default_rng(0))
     means = subject.nspdk(subject.largest), reference.nspdk(test)
     return plain({"fcd_extrapolated": extrapolated, "nspdk": nspdk.mmd(*means)})

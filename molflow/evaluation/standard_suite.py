@@ -11,7 +11,7 @@ import numpy as np
 
 from molflow.evaluation.comparison import Reference, Subject
 from molflow.metrics import moses
-from molflow.metrics.describing import Population
+from molflow.metrics.describing import Floats, Population
 from molflow.metrics.distribution import FEWEST, frechet_distance
 from molflow.metrics.intervals import Estimate, mean, share
 from molflow.metrics.similarity import index_references, nearest_similarity
@@ -139,7 +139,7 @@ def likeness(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
         **against(made, test, ("snn", "frag", "scaf")),
         **diversity(made, notes, ("int_div", "int_div2")),
         "filters": passing(made),
-        **plain({key: w1(made, test, feature) for key, feature in PROPERTIES.items()}),
+        **plain({key: w1(made, test, feature, notes) for key, feature in PROPERTIES.items()}),
     }
 
 
@@ -179,8 +179,18 @@ def passing(made: Population) -> Estimate:
     return share(int((made.array("passes") == 1).sum()), len(made.smiles))
 
 
-def w1(made: Population, others: Population, feature: str) -> float:
-    return moses.wasserstein(made.array(feature), others.array(feature))
+def w1(made: Population, others: Population, feature: str, notes: Notes) -> float:
+    return moses.wasserstein(*(defined(one, feature, notes) for one in (made, others)))
+
+
+def defined(molecules: Population, feature: str, notes: Notes) -> Floats:
+    """The feature of those molecules that have it; it is said of how many it is left out."""
+    values = molecules.array(feature)
+    lacks = np.isnan(values).any(axis=tuple(range(1, values.ndim)))
+    lacking, n = int(lacks.sum()), len(values)
+    if lacking:
+        notes.say(f"{feature}: undefined for {lacking:,} of {n:,} molecules, which are left out")
+    return values[~lacks]
 
 
 def copying(subject: Subject, reference: Reference, notes: Notes) -> Numbers:

@@ -87,11 +87,11 @@ class References:
         return len(self.sizes)
 
     def similarities(self, one: ExplicitBitVect) -> Floats:
-        """(R,) Tanimoto similarities of a fingerprint, which has a bit as that of any molecule."""
+        """(R,) Tanimoto similarities of a fingerprint; 0 where neither has a bit."""
         bits = list(one.GetOnBits())
         met = [self.holders[self.starts[k] : self.starts[k + 1]] for k in bits]
-        shared = np.bincount(np.concatenate(met), minlength=len(self))
-        return shared / (self.sizes + len(bits) - shared)
+        shared = np.bincount(np.concatenate([self.holders[:0], *met]), minlength=len(self))
+        return shared / np.maximum(self.sizes + len(bits) - shared, 1)
 
 
 def index_references(prints: Sequence[ExplicitBitVect]) -> References:
