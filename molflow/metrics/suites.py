@@ -79,17 +79,19 @@ STANDARD = {
     ),
     "nearest_training": Metric(
         "mean over distinct strictly valid molecules of the largest Tanimoto similarity to a "
-        "training molecule (Morgan radius 2, 2,048 bits); far above nearest_training_test: copied"
+        "training molecule (Morgan radius 2, 2,048 bits), of at most 100,000 of these; far above "
+        "nearest_training_test: copied"
     ),
     "nearest_training_test": Metric(
-        "mean over test molecules of the largest Tanimoto similarity to a training molecule"
+        "mean over test molecules of the largest Tanimoto similarity to one of the same training "
+        "molecules"
     ),
     "copied": _share(
-        "distinct strictly valid molecules with the fingerprint of a training molecule / distinct "
-        "strictly valid; beside copied_test"
+        "distinct strictly valid molecules with the fingerprint of one of at most 100,000 training "
+        "molecules / distinct strictly valid; beside copied_test"
     ),
     "copied_test": _share(
-        "test molecules with the fingerprint of a training molecule / test molecules"
+        "test molecules with the fingerprint of one of the same training molecules / test molecules"
     ),
 }
 MOSES_SETS = {"Test": "the test set", "TestSF": "the test set of other scaffolds"}
