@@ -215,6 +215,14 @@ def test_what_a_model_of_texts_cannot_do_is_said(writer: Generator, asked, messa
     assert str(error.value).startswith(message)
 
 
+def test_a_surrogate_of_strings_is_refused_before_any_work(chemist: Generator):
+    # The training molecules of this model are not here: to look for them would be told.
+    with pytest.raises(
+        InputError, match=r"^guidance=surrogate: reads graphs, and this model makes"
+    ):
+        chemist.sample(2, steps=2, guide=guide("surrogate", "qed:max"))
+
+
 @pytest.mark.parametrize("kind", ["writer", "ended", "chemist"])
 def test_a_saved_model_of_strings_makes_the_same_again(
     tmp_path, request, fresh, perturbed, kind: str

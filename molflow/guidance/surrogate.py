@@ -86,8 +86,10 @@ def surrogate_for(generator: Generator, guide: Guide) -> Surrogate:
     """The surrogate of this guide's scorer for this model, from the cache where it is kept there.
 
     A function of the user is fitted anew: nothing tells whether it is still the same. InputError
-    where the training molecules are gone.
+    where the training molecules are gone, and for a model of strings.
     """
+    if not isinstance(generator.spec.modality, Graphs):
+        raise InputError("guidance=surrogate: reads graphs, and this model makes strings of tokens")
     path = _place(generator, guide)
     found = None if path is None else _read(path, generator)
     if found is None:
@@ -165,10 +167,8 @@ def _joined(states: list[State]) -> State:
 
 
 def _network(generator: Generator, outputs: int) -> SoftGraphNet:
-    modality = generator.spec.modality
-    if not isinstance(modality, Graphs):
-        raise InputError("guidance=surrogate: reads graphs, and this model makes strings of tokens")
-    classes = modality.classes["atoms"], modality.classes["pairs"]
+    sizes = generator.spec.modality.classes
+    classes = sizes["atoms"], sizes["pairs"]
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
         net = SoftGraphNet(classes, generator.spec.max_size, outputs)
