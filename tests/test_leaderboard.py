@@ -171,6 +171,17 @@ def test_an_entry_written_and_read_again_is_the_same() -> None:
     assert from_values(json.loads(json.dumps(entry.to_plain()))) == entry
 
 
+def test_one_step_that_renews_noise_is_told_once(tmp_path: Path) -> None:
+    renoised = [
+        {"method": "renoised", "steps": k, "mean": mean(0.5, 0.5, None, evaluations=k)}
+        for k in (1, 2)
+    ]
+    alone = generation(tmp_path, "alone", rows=renoised)
+    assert [row.nfe for row in read_generation(alone)[0].rows] == [1, 2]
+    beside = generation(tmp_path, "beside", rows=[*GENERATION["rows"], *renoised])
+    assert [row.nfe for row in read_generation(beside)[-1].rows] == [2]
+
+
 def test_ours_are_read_from_the_benchmark_as_percent_by_evaluations(tmp_path: Path) -> None:
     training, jumps, heun = read_generation(generation(tmp_path))
     assert jumps.about.method == "molflow mine, flow map"

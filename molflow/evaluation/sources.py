@@ -92,9 +92,7 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
         "evaluations_per_molecule": made.evaluations,
         "seconds": {"network": made.network_seconds, "chemistry": made.chemistry_seconds},
     }
-    return Source(
-        f"{name} in {made.walk.steps} {made.walk.method} steps", about, attempts, pictures
-    )
+    return Source(f"{name} in {made.walk}", about, attempts, pictures)
 
 
 def _rows(made: Samples) -> Iterator[tuple[Row, Attempt]]:

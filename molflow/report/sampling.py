@@ -122,7 +122,7 @@ def _title(config: SampleConfig, result: Result) -> str:
 def _summary(config: SampleConfig, result: Result) -> str:
     walk = result.run.samples.walk
     model = Path(config.checkpoint).name
-    words = [f"Model {model}, {walk.steps} {walk.method} steps, seed {config.seed}."]
+    words = [f"Model {model}, {walk}, seed {config.seed}."]
     asked = {name: getattr(config, name) for name in CONSTRAINTS}
     held = ", ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
     words += [f"Constraints: {held}."] if held else []

@@ -23,7 +23,7 @@ def print_result(config: SampleConfig, result: Result) -> None:
     samples = result.run.samples
     walk = samples.walk
     things = samples.spec.modality.things
-    title = f"{len(samples):,} {things}, {walk.steps} {walk.method} steps, seed {config.seed}"
+    title = f"{len(samples):,} {things}, {walk}, seed {config.seed}"
     if result.scorer is None or result.control is None:
         table(title, ("metric", "value"), _known(result.metrics))
     else:

@@ -41,6 +41,9 @@ class Walk:
         """Steps from noise to molecule."""
         return len(self.times) - 1
 
+    def __str__(self) -> str:
+        return f"{self.steps} {self.method} step{'s' if self.steps > 1 else ''}"
+
     @property
     def evaluations(self) -> int:
         """Network evaluations per molecule."""
@@ -87,8 +90,8 @@ def plan_walk(
     """The walk that a caller asks for; InputError names an argument out of its range.
 
     steps: of equal length; or ``times``: those between 0 and 1 to stop at. method "auto": by
-    the flow map and with new noise where the model has a map (``has_map``), Euler steps otherwise.
-    noise: None is NOISE.
+    the flow map where the model has one (``has_map``), with new noise where there are several
+    steps; Euler steps otherwise. noise: None is NOISE.
     """
     if method not in (*METHODS, AUTO):
         raise InputError(f"method={method!r}: one of {', '.join((AUTO, *METHODS))}")
@@ -97,8 +100,10 @@ def plan_walk(
     if not isinstance(temperature, Real) or not 0 <= temperature < float("inf"):
         raise InputError(f"temperature={temperature!r}: a number of at least 0")
     grid = _grid(steps, times)
-    if method == AUTO:
-        method = "renoised" if has_map else "euler"
+    if method == AUTO and has_map:
+        method = "renoised" if len(grid) > 2 else "flow_map"
+    elif method == AUTO:
+        method = "euler"
     return Walk(method, grid, float(noise), float(temperature))
 
 

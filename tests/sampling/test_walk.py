@@ -34,12 +34,19 @@ def test_times_are_completed_by_the_start_and_the_end():
         ({"steps": 8}, "renoised"),
         ({}, "renoised"),
         ({"times": [0.5]}, "renoised"),
+        ({"steps": 1}, "flow_map"),
+        ({"times": []}, "flow_map"),
         ({"steps": 1, "has_map": False}, "euler"),
         ({"steps": 1, "method": "heun"}, "heun"),
     ],
 )
 def test_auto_jumps_and_renews_noise_where_the_model_has_a_map(changes, method):
     assert plan(**changes).method == method
+
+
+def test_a_walk_says_how_many_steps_it_takes():
+    assert str(plan(steps=1)) == "1 flow_map step"
+    assert str(plan(steps=4, method="euler")) == "4 euler steps"
 
 
 def test_noise_is_renewed_to_three_tenths_where_nothing_is_said():
