@@ -98,9 +98,7 @@ def weights_file() -> Path:
     spec = find_spec("fcd")
     path = Path(spec.origin).with_name(WEIGHTS) if spec and spec.origin else None
     if path is None or not path.is_file():
-        raise InputError(
-            "FCD needs the weights of ChemNet from the package fcd: pip install molflow[eval]"
-        )
+        raise InputError("FCD needs the weights of ChemNet from the package fcd: pip install fcd")
     return path
 
 

@@ -180,7 +180,7 @@ def _selfies() -> ModuleType:
         import selfies
     except ModuleNotFoundError as error:
         raise ValueError(
-            "scheme 'selfies' needs the package selfies: pip install molflow[selfies]"
+            "scheme 'selfies' needs the package selfies: pip install selfies"
         ) from error
     module: ModuleType = selfies
     return module
