@@ -58,7 +58,8 @@ class Results:
         for name in self.settings:
             old, new = self.settings[name], other.settings.get(name)
             if old != new:
-                raise InputError(f"{place}: {name} is {old} in one and {new} in the other")
+                both = f"{old or 'none'} in one and {new or 'none'} in the other"
+                raise InputError(f"{place}: {name} is {both}")
 
     def write(self, path: Path) -> None:
         """As JSON, with null for nan."""

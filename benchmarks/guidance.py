@@ -45,7 +45,7 @@ class GuidanceConfig:
     methods: str = key("", "guides, such as particles or gradient:0.5 (strength); empty is all")
     budgets: str = key("1,4,16,64", "looks a molecule, separated by commas", required=True)
     steps: str = key("1,2,4,8", "steps, separated by commas", required=True)
-    walks: str = key(AUTO, "methods of steps of those that renew no noise", required=True)
+    walks: str = key(AUTO, "sampling methods, for the guides that need no new noise", required=True)
     n: int = key(1_000, "molecules a cell", within=COUNT)
     seeds: int = key(1, "seeds a cell", within=COUNT)
     batch: int = key(512, "particles at once", within=COUNT)

@@ -17,6 +17,7 @@ import torch
 
 from molflow.config import wants_help
 from molflow.console import progress, run_program, table
+from molflow.errors import InputError
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.losses import vfm_loss
 from molflow.sequence.state import token_state
@@ -60,6 +61,8 @@ def main(arguments: list[str]) -> None:
     if wants_help(arguments):
         print(__doc__)
         return
+    if arguments:
+        raise InputError(f"{arguments[0]!r}: there is nothing to choose here")
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
         rows = list(progress(pool.map(measure, CLASSES), "vocabularies", len(CLASSES)))
     columns = ["classes", "weights, M", "state, MB", "CPU seconds", "peak, MB"]

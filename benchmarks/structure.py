@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read
-from molflow.config import wants_help
+from molflow.config import SEEDS, wants_help
 from molflow.console import atomic_write, for_json, progress, require_writable, run_program, table
 from molflow.errors import InputError
-from molflow.schema import COUNT, Range, key
+from molflow.schema import COUNT, key
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -38,7 +38,7 @@ class StructureConfig:
     column: str = key("smiles", "of a file with a header", required=True)
     n: int = key(10_000, "molecules that a model makes", within=COUNT)
     steps: int = key(50, "of a model", within=COUNT)
-    seed: int = key(0, "of a model", within=Range(0, 2**64 - 1))
+    seed: int = key(0, "of a model", within=SEEDS)
     out: str = key("", "the file of the results; empty is benchmarks/results/structure-<name>.json")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read, several
 from benchmarks.outputs import named, place, write
-from molflow.config import NOISE, wants_help
+from molflow.config import NOISE, SEEDS, wants_help
 from molflow.console import run_program
 from molflow.errors import InputError
 from molflow.schema import COUNT, Range, key
@@ -44,7 +44,7 @@ class TextConfig:
     steps: str = key("1,2,4,8,16,64,256", "steps, separated by commas", required=True)
     methods: str = key("flow_map,euler", "names of methods, separated by commas", required=True)
     n: int = key(1_000, "texts a row", within=COUNT)
-    seed: int = key(0, "of the texts", within=Range(0))
+    seed: int = key(0, "of the texts", within=SEEDS)
     noise: float = key(NOISE, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")

@@ -344,6 +344,11 @@ def test_a_run_with_two_results_is_refused():
     assert ONE.merged(ONE, "there") == ONE
 
 
+def test_a_setting_that_is_not_given_is_none():
+    with pytest.raises(InputError, match=r"^there: pace is vfm=178 in one and none in the other$"):
+        Results({"pace": "vfm=178"}, {}).require_same(Results({"pace": ""}, {}), "there")
+
+
 def test_results_of_other_settings_are_not_merged():
     with pytest.raises(InputError, match=r"^there: minutes is 20\.0 in one and 5\.0 in the other$"):
         ONE.merged(Results({"minutes": 5.0}, {}), "there")
