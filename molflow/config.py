@@ -175,22 +175,24 @@ class GuidanceConfig:
         None, "score of what is no molecule; null is just below 0, and your own code needs a number"
     )
     particles: int | None = key(
-        None, "walks of each molecule, the best is kept; null is as usual", within=COUNT
+        None,
+        "walks a molecule, the best is kept; null is 16, of guides that bend a walk 1",
+        within=COUNT,
     )
     draws: int | None = key(
         None, "molecules looked at by draws and gradient; null is 16", within=COUNT
     )
     strength: float | None = key(
-        None, "of gradient, surrogate and particles; null is as usual", within=NOT_NEGATIVE
+        None, "null is 0.3 for gradient and surrogate, 20 for particles", within=NOT_NEGATIVE
     )
     entropy_floor: float = key(
         0.02, "nats a variable, below which gradients look broadly", within=NOT_NEGATIVE
     )
     generations: int | None = key(
-        None, "of search, each with its particles; null is as usual", within=COUNT
+        None, "of search, each with its particles; null is 4", within=COUNT
     )
     restart: float | None = key(
-        None, "time to which search noises the best so far; null is as usual", within=FRACTION
+        None, "time to which search noises the best so far; null is 0.35", within=FRACTION
     )
     max_calls: int | None = key(
         None, "of the score while guiding; what comes later is worth invalid", within=COUNT
@@ -213,7 +215,7 @@ class SampleConfig:
     times: str | None = key(None, "to stop at, such as 0.2,0.5; null makes equal steps")
     method: str = key(
         "auto",
-        "the step; auto is renoised where the model has learned a flow map, else euler",
+        "the step; auto is renoised where a flow map was learned, flow_map in one step, else euler",
         choices=STEPS,
     )
     noise: float | None = key(

@@ -106,16 +106,16 @@ class Generator:
 
         The size and the noise of molecule i depend on (seed, i) alone, so neither n nor the batch
         size changes it. method: a name of ``build.METHODS``; "auto" is "renoised" where the model
-        has learned a flow map, "euler" otherwise. atoms: a number of atoms for all; by default
-        sizes follow the training law. constraint: what all must have. prompt: of a model of
-        strings, the text that all begin with, "_" where one is free. guide: toward what to walk
-        (``molflow.guide``). condition: values of properties that the model was trained with, all or
-        some of them, as in {"qed": 0.6}; sizes do not follow it. weight: of that condition, 0 is as
-        if it were not given, more than 1 strengthens it; neither 0 nor 1 doubles the evaluations.
-        batch_size: particles of a batch, at most; a CPU makes one on each core. noise, temperature:
-        see ``walk.Walk``; by default a share of 0.3 is renewed, all of it by a guide that lives on
-        new noise. times: between 0 and 1, to stop at; by default steps are of equal length.
-        InputError names an argument out of its range.
+        has learned a flow map ("flow_map" in one step), "euler" otherwise. atoms: a number of atoms
+        for all; by default sizes follow the training law. constraint: what all must have. prompt:
+        of a model of strings, the text that all begin with, "_" where one is free. guide: toward
+        what to walk (``molflow.guide``). condition: values of properties that the model was trained
+        with, all or some of them, as in {"qed": 0.6}; sizes do not follow it. weight: of that
+        condition, 0 is as if it were not given, more than 1 strengthens it; neither 0 nor 1 doubles
+        the evaluations. batch_size: particles of a batch, at most; a CPU makes one on each core.
+        noise, temperature: see ``walk.Walk``; by default a share of 0.3 is renewed, all of it by a
+        guide that lives on new noise. times: between 0 and 1, to stop at; by default steps are of
+        equal length. InputError names an argument out of its range.
         """
         require_positive(n=n, batch_size=batch_size)
         walk = self.walk(steps, method, noise, temperature, times, guide)
@@ -251,6 +251,8 @@ class Generator:
 
         None where nothing is asked for.
         """
+        if not isinstance(constraint, Constraint | None):
+            raise InputError(f"constraint={constraint!r}: a molflow.Constraint(scaffold=...)")
         constraint = constraint or Constraint()
         if atoms is not None:
             require_whole(atoms=atoms)

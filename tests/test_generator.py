@@ -221,6 +221,7 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
         ({"batch_size": None}, "batch_size=None: a whole number is needed"),
         ({"seed": 1.5}, "seed=1.5: a whole number is needed"),
         ({"atoms": 2.5}, "atoms=2.5: a whole number is needed"),
+        ({"constraint": "CO"}, "constraint='CO': a molflow.Constraint(scaffold=...)"),
     ],
 )
 def test_a_mistake_is_named_with_its_value_and_the_choices(generator, wrong, message):
