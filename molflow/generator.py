@@ -24,6 +24,7 @@ from molflow.chem.constraints import Constraint
 from molflow.chem.objective import Objective
 from molflow.conditions import Aim, make_aim
 from molflow.console import progress
+from molflow.cores import even, interleaved
 from molflow.errors import InputError
 from molflow.files import CONFIG, MOLECULES
 from molflow.flow.conditioning import mixed
@@ -36,7 +37,6 @@ from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
 from molflow.guidance.surrogate import surrogate_for
 from molflow.modality import Held, Thing
-from molflow.sampling.cores import even, interleaved
 from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.samples import Samples
 from molflow.sampling.walk import (

@@ -13,11 +13,11 @@ from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.constraints import Constraint
 from molflow.chem.molecule import Vocabulary
 from molflow.conditions import Standard
+from molflow.cores import on_cores
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
 from molflow.guidance.steer import guide
-from molflow.sampling.cores import on_cores
 from molflow.sampling.noise import stream
 
 LAW = (0.0, 0.1, 0.2, 0.3, 0.4)

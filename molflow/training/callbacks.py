@@ -15,12 +15,12 @@ import torch
 
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.console import terminal
+from molflow.cores import on_cores
 from molflow.files import CHECKPOINT, MOLECULES, SNAPSHOTS
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples
 from molflow.modality import Known
 from molflow.pictures import show
-from molflow.sampling.cores import on_cores
 from molflow.training.module import FlowModule, draws
 
 TRIAL_SAMPLE = 1000
@@ -95,7 +95,7 @@ class Cores(pl.Callback):
         torch.set_num_threads(self.own)
 
     def on_train_end(self, *_: Any) -> None:
-        """Gives it back."""
+        """Gives it back: what there was before Lightning."""
         torch.set_num_threads(self.all)
 
     def on_exception(self, *_: Any) -> None:

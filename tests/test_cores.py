@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from molflow.sampling.cores import FEWEST, even, interleaved
+from molflow.cores import FEWEST, even, interleaved
 
 
 def counting(name: int, length: int) -> Iterator[tuple[int, int]]:
