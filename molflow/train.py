@@ -100,9 +100,9 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         build_spec,
         build_stream,
         known_of,
-        load_parent,
     )
     from molflow.conditions import parse_names
+    from molflow.parents import load_parent
     from molflow.training.trainer import (
         checkpoint_to_resume,
         fit,

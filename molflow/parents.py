@@ -1,0 +1,67 @@
+"""The model that a run starts from, or goes on with: what it must share, and its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from molflow.build import build_network
+from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec
+from molflow.errors import InputError
+from molflow.modality import Graphs
+
+PARENTAL = (
+    "vocabulary",
+    "max_size",
+    "width",
+    "pair_width",
+    "depth",
+    "heads",
+    "positions",
+    "loss",
+    "prior_scale",
+)
+"""What a run must share with the model whose weights it starts from."""
+
+
+def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
+    """Gives ``net`` the weights of a trained model; InputError where that is of another kind.
+
+    A model with a condition starts from one of the same condition, means and spreads included; or
+    from one without any: those weights fit a network without, and what reads the condition, which
+    starts as 0, stays as it is, so that at first the two models are the same.
+    """
+    folder = find_model(checkpoint)
+    parent = read_spec(folder)
+    place = f"checkpoint={checkpoint}: "
+    require_kind(place, parent, spec)
+    require_same(place, parent, spec, PARENTAL)
+    if parent.condition == spec.condition:
+        load_weights(folder, net, spec.vocabulary)
+        return
+    if parent.condition:
+        require_same(place, parent, spec, ["condition"])
+    without = build_network(parent)
+    load_weights(folder, without, spec.vocabulary)
+    net.load_state_dict({**net.state_dict(), **without.state_dict()})
+
+
+def require_kind(place: str, there: ModelSpec, here: ModelSpec) -> None:
+    """InputError, beginning with ``place``, where one makes graphs and the other strings."""
+    if type(there.modality) is type(here.modality):
+        return
+    kinds = [
+        f"{'graphs' if isinstance(spec.modality, Graphs) else 'strings'}, "
+        f"{spec.modality.describe(spec.max_size)}"
+        for spec in (there, here)
+    ]
+    raise InputError(f"{place}makes {kinds[0]}; here it would be {kinds[1]}")
+
+
+def require_same(place: str, there: ModelSpec, here: ModelSpec, names: Sequence[str]) -> None:
+    """InputError, beginning with ``place``, that names the first difference among ``names``."""
+    for name in names:
+        old, new = getattr(there, name), getattr(here, name)
+        if old != new:
+            raise InputError(f"{place}{name} is {old!s:.90} there and {new!s:.90} here")
