@@ -1,7 +1,10 @@
 """The sequence transformer: attention in both directions, at distances that rotations measure.
 
-Positions enter twice: by rotating queries and keys (Su et al. 2021, "RoFormer"), so that attention
-knows how far apart two tokens are and in which direction, and by a learned embedding of the place.
+Positions enter three times: by rotating queries and keys (Su et al. 2021, "RoFormer"), so that
+attention knows how far apart two tokens are and in which direction; by a learned logit for every
+distance and head (Raffel et al. 2020, "T5"); and by a learned embedding of the place. Of pure noise
+queries and keys say nothing, and rotations of nothing tell no distance: the logits start with each
+head at a neighbour of its own, without which a network takes long to look at neighbours at all.
 
 Legend: B strings, L positions, K classes, C width, H heads.
 """
@@ -27,6 +30,8 @@ from molflow.nn.layers import (
 )
 
 LONGEST_PERIOD = 10_000.0
+NEAR = 3.0
+"""The logit of its neighbour that a head starts with."""
 
 
 def rotations(length: int, channels: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,6 +49,17 @@ def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
 
 
+def neighbours(heads: int, length: int) -> Tensor:
+    """(H, 2 L - 1): a logit for each distance j - i from 1 - L to L - 1, NEAR where a head is to
+    start: at -1, 1, -2, 2, ..., and 0 elsewhere."""
+    logits = torch.zeros(heads, 2 * length - 1)
+    for head in range(heads):
+        distance = (head // 2 + 1) * (1 if head % 2 else -1)
+        if abs(distance) < length:
+            logits[head, length - 1 + distance] = NEAR
+    return logits
+
+
 class Block(nn.Module):
     """Attention over all positions, then an MLP on each."""
 
@@ -59,18 +75,18 @@ class Block(nn.Module):
         self.mlp = Mlp(width)
 
     def forward(
-        self, h: Tensor, c: Tensor, keys: Tensor, rotation: tuple[Tensor, Tensor]
+        self, h: Tensor, c: Tensor, bias: Tensor, rotation: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """h (B, L, C), c (B, C), keys (B, 1, 1, L): 0, or -inf on padding."""
-        h = h + self.gate_attention(self._attend(self.norm_attention(h, c), keys, rotation), c)
+        """h (B, L, C), c (B, C), bias (B, H, L, L): of the logits, -inf where a key is padding."""
+        h = h + self.gate_attention(self._attend(self.norm_attention(h, c), bias, rotation), c)
         changed: Tensor = h + self.gate_mlp(self.mlp(self.norm_mlp(h, c)), c)
         return changed
 
-    def _attend(self, h: Tensor, keys: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-        """sum_j softmax_j((R_i q_i) (R_j k_j) / sqrt(C)) v_j."""
+    def _attend(self, h: Tensor, bias: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+        """sum_j softmax_j((R_i q_i) (R_j k_j) / sqrt(C) + b_ij) v_j."""
         q, k, v = (split_heads(x, self.heads) for x in self.qkv(h).chunk(3, -1))
         logits = attention_logits(rotated(q, *rotation), rotated(k, *rotation))
-        mixed: Tensor = self.out(merge_heads((logits + keys).softmax(-1).to(v.dtype) @ v))
+        mixed: Tensor = self.out(merge_heads((logits + bias).softmax(-1).to(v.dtype) @ v))
         return mixed
 
 
@@ -96,6 +112,7 @@ class SequenceTransformer(nn.Module):
         self.tokens_in = nn.Linear(classes, width)
         self.position = nn.Parameter(0.02 * torch.randn(max_length, width))
         self.given_in = nn.Parameter(torch.randn(width) * classes**-0.5)
+        self.distances = nn.Parameter(torch.stack([neighbours(heads, max_length)] * depth))
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = AdaptiveNorm(width, width)
         self.tokens_out = zero_linear(width, classes)
@@ -110,6 +127,8 @@ class SequenceTransformer(nn.Module):
         h = self.tokens_in(values) + given[..., None] * self.given_in
         h = h + self.position[: h.shape[1]]
         keys, rotation = key_mask(exists, h.dtype), rotations(h.shape[1], self.channels, s)
-        for block in self.blocks:
-            h = block(h, c, keys, rotation)
+        place = torch.arange(h.shape[1], device=h.device)
+        apart = place - place[:, None] + self.max_length - 1
+        for block, distances in zip(self.blocks, self.distances, strict=True):
+            h = block(h, c, distances[:, apart] + keys, rotation)
         return x.with_values({"tokens": self.tokens_out(self.norm(h, c))})

@@ -282,7 +282,7 @@ def test_a_smiles_is_written_token_by_token_with_an_end_and_then_nothing() -> No
 
 def test_without_the_weights_the_error_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr(chemnet, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install molflow\[eval\]$"):
+    with pytest.raises(InputError, match=r"pip install fcd$"):
         chemnet.weights_file()
 
 

@@ -13,7 +13,7 @@ from torch.func import functional_call, jvp
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.sequence.state import token_state
-from molflow.sequence.transformer import SequenceTransformer, rotated, rotations
+from molflow.sequence.transformer import NEAR, SequenceTransformer, neighbours, rotated, rotations
 
 SIZES = (9, 5, 1, 2)
 EXACT = 1e-9
@@ -262,6 +262,34 @@ def test_in_mixed_precision_the_logits_are_close(network, perturbed, x):
 
 
 # Mistakes.
+
+
+def test_heads_start_at_neighbours_of_their_own():
+    # Distances -2, -1, 0, 1, 2. The third pair of heads would start farther than a string is long.
+    assert neighbours(6, 3).tolist() == [
+        [0, NEAR, 0, 0, 0],
+        [0, 0, 0, NEAR, 0],
+        [NEAR, 0, 0, 0, 0],
+        [0, 0, 0, 0, NEAR],
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+    ]
+
+
+def test_a_head_that_sees_one_distance_alone_passes_on_that_neighbour():
+    attending = SequenceTransformer(8, 5, width=8, depth=1, heads=2).double().blocks[0]
+    h = torch.randn(1, 5, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        attending.qkv.weight.zero_()
+        attending.qkv.weight[16:] = torch.eye(8)
+        attending.out.weight.copy_(torch.eye(8))
+        attending.out.bias.zero_()
+        place = torch.arange(5)
+        bias = 1e3 * neighbours(2, 5).double()[:, place - place[:, None] + 4]
+        made = attending._attend(h, bias, rotations(5, 4, h))
+    # Head 0 (channels 0 to 3) looks one back, head 1 one ahead.
+    assert torch.allclose(made[:, 1:, :4], h[:, :-1, :4], atol=1e-12)
+    assert torch.allclose(made[:, :-1, 4:], h[:, 1:, 4:], atol=1e-12)
 
 
 def test_a_longer_string_than_the_network_was_made_for_is_refused(random_tokens):
