@@ -12,7 +12,7 @@ import numpy as np
 Z = 1.959964
 """The normal quantile of 97.5 %."""
 DRAWS = 1000
-SEED = 0
+SEED = 1
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ def test_a_mean_has_an_interval_of_about_two_standard_errors_each_way():
     # 5,000 zeros and ones: the standard error is 0.5 / sqrt(10,000) = 0.005.
     one = mean([0.0, 1.0] * 5000)
     assert one.value == 0.5
-    assert one.low == pytest.approx(0.5 - 1.96 * 0.005, abs=0.002)
-    assert one.high == pytest.approx(0.5 + 1.96 * 0.005, abs=0.002)
+    assert one.low == pytest.approx(0.5 - 1.96 * 0.005, abs=0.001)
+    assert one.high == pytest.approx(0.5 + 1.96 * 0.005, abs=0.001)
 
 
 def test_values_that_are_nan_are_left_out_of_a_mean():
