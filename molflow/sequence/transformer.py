@@ -32,6 +32,10 @@ from molflow.nn.layers import (
 LONGEST_PERIOD = 10_000.0
 NEAR = 3.0
 """The logit of its neighbour that a head starts with."""
+TRUST = 4.0
+"""1 / sigma^2 of the usual noise, which the factor of the likelihood starts from."""
+CLOSEST = 0.15
+"""The least 1 - s in that likelihood: later the point itself has decided."""
 
 
 def rotations(length: int, channels: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,6 +62,12 @@ def neighbours(heads: int, length: int) -> Tensor:
         if abs(distance) < length:
             logits[head, length - 1 + distance] = NEAR
     return logits
+
+
+def said_by_noise(x: Tensor, s: Tensor) -> Tensor:
+    """s / (1 - s)^2 x_s: the log-likelihood of each class given its own noisy point alone, up to
+    1 / sigma^2 and a constant, as N(x_s; s e_k, (1 - s)^2 sigma^2) has it. (B, L, K), s (B,)."""
+    return (s / (1 - s).clamp(min=CLOSEST).square())[:, None, None] * x
 
 
 class Block(nn.Module):
@@ -111,11 +121,12 @@ class SequenceTransformer(nn.Module):
         self.condition = Condition(width, max_length)
         self.tokens_in = nn.Linear(classes, width)
         self.position = nn.Parameter(0.02 * torch.randn(max_length, width))
-        self.given_in = nn.Parameter(torch.randn(width) * classes**-0.5)
+        self.given_in = nn.Parameter(torch.zeros(width))
         self.distances = nn.Parameter(torch.stack([neighbours(heads, max_length)] * depth))
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = AdaptiveNorm(width, width)
         self.tokens_out = zero_linear(width, classes)
+        self.trust = nn.Parameter(torch.tensor([TRUST]))
 
     def forward(self, x: State, s: Tensor, t: Tensor) -> State:
         """Logits with the shape of x; s <= t are (B,)."""
@@ -131,4 +142,5 @@ class SequenceTransformer(nn.Module):
         apart = place - place[:, None] + self.max_length - 1
         for block, distances in zip(self.blocks, self.distances, strict=True):
             h = block(h, c, distances[:, apart] + keys, rotation)
-        return x.with_values({"tokens": self.tokens_out(self.norm(h, c))})
+        told = self.trust * said_by_noise(values, s)
+        return x.with_values({"tokens": self.tokens_out(self.norm(h, c)) + told})

@@ -455,21 +455,18 @@ def test_the_derivative_is_taken_in_single_precision_under_autocast(
     assert all(torch.equal(values[name], expected[name]) for name in values)
 
 
-def test_the_teacher_and_the_semigroup_loss_run_under_autocast(
-    perturbed, fresh_network, x_s, field
-):
-    net, kinds = perturbed(fresh_network(torch.float32)), []
+def test_the_teacher_and_the_semigroup_loss_run_under_autocast(perturbed, fresh_network, x_s):
+    net, coarse = perturbed(fresh_network(torch.float32)), []
 
     def recorded(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
-        made = net(x, s, t)
-        kinds.append(made.values[field].dtype)
-        return made
+        coarse.append(torch.is_autocast_enabled("cpu"))
+        return net(x, s, t)
 
     arguments = (x_s.to(torch.float32), S.float(), T.float())
     with torch.autocast("cpu", torch.bfloat16):
         csd_loss(net, recorded, *arguments)
         psd_with(0.5)(recorded, recorded, *arguments)
-    assert kinds == [torch.bfloat16] * 4
+    assert coarse == [True] * 4
 
 
 def test_the_semigroup_loss_of_logits_in_half_precision_is_summed_in_single(x_s):
@@ -511,7 +508,8 @@ def test_where_one_step_sampling_looks_only_the_residual_form_of_csd_has_a_gradi
     ours = gradients(csd_loss(network, other, x_s, start, end), network)
     theirs = gradients(csd_official_loss(network, other, x_s, start, end), network)
     assert max(g.abs().max().item() for g in theirs.values()) == 0
-    assert min(g.abs().max().item() for g in ours.values()) > 1e-8
+    # At s = 0 the noise says nothing, so what trusts it cannot learn there.
+    assert min(g.abs().max().item() for name, g in ours.items() if name != "trust") > 1e-8
 
 
 def test_the_sum_over_coordinates_of_published_pseudo_code_has_no_gradient(network, other, x_s):

@@ -13,7 +13,15 @@ from torch.func import functional_call, jvp
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.sequence.state import token_state
-from molflow.sequence.transformer import NEAR, SequenceTransformer, neighbours, rotated, rotations
+from molflow.sequence.transformer import (
+    CLOSEST,
+    NEAR,
+    TRUST,
+    SequenceTransformer,
+    neighbours,
+    rotated,
+    rotations,
+)
 
 SIZES = (9, 5, 1, 2)
 EXACT = 1e-9
@@ -176,8 +184,25 @@ def test_logits_of_all_lengths_are_finite(network, random_tokens, sizes):
     assert torch.isfinite(logits).all()
 
 
-def test_fresh_weights_make_every_class_equally_likely(full_sequence, x):
-    assert not full_sequence()(x, S, T).values["tokens"].any()
+def test_fresh_weights_make_the_posterior_of_tokens_that_are_independent(full_sequence, x):
+    # p(k | x_s) with every class equally likely before: N(x_s; s e_k, (1 - s)^2 sigma^2).
+    posterior = full_sequence()(x, S, T).values["tokens"].softmax(-1)
+    s = S[:, None, None, None]
+    far = (x.values["tokens"][..., None, :] - s * torch.eye(8, dtype=torch.float64)).square()
+    likelihood = (-far.sum(-1) / (2 * ((1 - s[..., 0]) * 0.5).square())).softmax(-1)
+    early = S < 0.85
+    there = x.exists["tokens"][early]
+    torch.testing.assert_close(posterior[early][there], likelihood[early][there])
+
+
+def test_fresh_weights_make_every_class_equally_likely_of_pure_noise(full_sequence, x):
+    assert not full_sequence()(x, 0 * S, T).values["tokens"].any()
+
+
+def test_close_to_the_end_the_logits_stay_bounded(full_sequence, x):
+    values = x.values["tokens"]
+    logits = full_sequence()(x, 0 * S + 1, 0 * S + 1).values["tokens"]
+    torch.testing.assert_close(logits, TRUST / CLOSEST**2 * values)
 
 
 def test_no_weights_are_shared(network):
@@ -256,7 +281,9 @@ def test_in_mixed_precision_the_logits_are_close(network, perturbed, x):
     single, s, t = x.to(torch.float32), S.float(), T.float()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         coarse = net(single, s, t)
-    assert coarse.values["tokens"].dtype == torch.bfloat16
+    # What the noise says stays exact; what the blocks say is coarse.
+    assert coarse.values["tokens"].dtype == torch.float32
+    assert difference(coarse.to(torch.float64), network(x, S, T)) > 1e-3
     size = network(x, S, T).values["tokens"].abs().max().item()
     assert difference(coarse.to(torch.float64), network(x, S, T)) < 0.1 * size
 
