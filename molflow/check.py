@@ -2,8 +2,9 @@
 
 Prints, and writes as check.json and check.png, what ``molflow.flow.health`` measures, and what that
 says: over a grid of times whether two jumps equal one and whether a jump ends where the flow
-does, both beside plain Euler steps; whether the map is sure of the endpoint; and three identities
-of the network in float64, on noise of every size: the slope on the diagonal, padding, permutation.
+does, both beside plain Euler steps; whether the map is sure of the endpoint; a bound on the
+likelihood of the validation molecules; and three identities of the network in float64, on noise of
+every size: the slope on the diagonal, padding, permutation.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from typing import TYPE_CHECKING
 from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help
 from molflow.console import atomic_write, require_writable, run_program, table
 from molflow.errors import InputError
-from molflow.findings import Finding, fields_and_times, judge, judge_identities, no_better
+from molflow.findings import (
+    Finding,
+    fields_and_times,
+    judge,
+    judge_identities,
+    judge_likelihood,
+    no_better,
+)
 
 if TYPE_CHECKING:
     from molflow.flow.health import Key
@@ -60,7 +68,7 @@ def check(config: CheckConfig, arguments: list[str]) -> None:
     """Loads the model, measures, writes ``config.out`` and prints what was found."""
     from molflow.generator import load
     from molflow.pictures import draw_health
-    from molflow.probes import find_data, identities, measure
+    from molflow.probes import find_data, identities, likelihood, measure
 
     generator, folder = load(config.checkpoint), Path(config.out)
     require_room(folder)
@@ -71,7 +79,11 @@ def check(config: CheckConfig, arguments: list[str]) -> None:
         config = replace(config, n=min(config.n, len(data.splits["valid"])))
         source = f"x_s are {config.n:,} noised {source}"
     means = measure(config, generator, data)
-    findings = [*judge(means), *judge_identities(identities(generator, config.seed))]
+    findings = list(judge(means))
+    if data is not None and generator.spec.loss == "cross_entropy":
+        bits = likelihood(config, generator, data)
+        findings += judge_likelihood(bits, generator.spec.modality.classes)
+    findings += judge_identities(identities(generator, config.seed))
     checkup = Checkup(config, source, means, findings)
     # Gone first, written last: a folder with the record is a finished one.
     (folder / RECORD).unlink(missing_ok=True)
@@ -133,6 +145,7 @@ def report(checkup: Checkup) -> None:
     table("Summary", ("question", "value", "held against", "verdict"), rows)
     print("good: at most half of what it is held against, or within the walk's own error;")
     print("fair: less than what it is held against; bad: no less")
+    print("bits a variable: of the diagonal as a diffusion, sizes given; 0 knows everything")
     print("holds or broken: identities of the code, in float64; broken means a fault, not training")
     print(f"results: {config.out}")
 

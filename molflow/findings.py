@@ -72,6 +72,16 @@ def _beside_euler(
     )
 
 
+def judge_likelihood(
+    bits: Mapping[str, tuple[float, float]], classes: Mapping[str, int]
+) -> Iterator[Finding]:
+    """What the diagonal makes of held-out data, beside classes that are all equally likely."""
+    for field, (value, error) in bits.items():
+        guess = math.log2(classes[field])
+        against = f"{guess:.3g} of a guess (value ± {error:.2g})"
+        yield Finding(f"{field}: bits a variable, at most", value, against, graded(value, guess))
+
+
 def graded(value: float, yardstick: float, floor: float = 0.0) -> str:
     """good: at most half the yardstick, or not to be told from 0; bad: no less than it.
 

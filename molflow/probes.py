@@ -5,6 +5,7 @@ The measures themselves are those of ``molflow.flow.health``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -29,13 +30,16 @@ from molflow.flow.health import (
     walk,
 )
 from molflow.flow.interpolant import interpolate
-from molflow.flow.state import State
+from molflow.flow.likelihood import REACH, nats
+from molflow.flow.state import Fields, State
 from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.graph import pair_endpoints
 from molflow.sampling.noise import Crowd
 
 IDENTITY_SIZES = 16
+DRAWS = 16
+"""Of the noise and its size for each molecule, where the likelihood is measured."""
 
 
 def find_data(spec: ModelSpec) -> tuple[Dataset | None, str]:
@@ -80,13 +84,56 @@ def states_at(
     if data is None:
         x_0 = generator.start(generator.crowd(chosen, config.seed))
         return [x for _, x in walk(generator.posterior, x_0, times, config.substeps)]
+    crowd, x_1 = held_out(chosen, config, generator, data)
+    x_0 = generator.start(crowd)
+    return [interpolate(x_0, x_1, x_1.everywhere(s)) for s in times]
+
+
+def held_out(
+    chosen: range, config: CheckConfig, generator: Generator, data: Dataset
+) -> tuple[Crowd, State]:
+    """The noise to come and x_1 of the validation molecules ``chosen`` of 0 <= i < config.n."""
     order = np.random.default_rng(config.seed).permutation(data.splits["valid"])
     indices = order[chosen.start : chosen.stop]
     stream = build_stream(data, config.batch_size, config.seed)
     sizes = stream.sizes(indices)
-    x_0 = generator.start(Crowd(config.seed, np.array(chosen), sizes, generator.spec.modality))
-    x_1 = stream.states(indices, int(sizes.max())).to(x_0.device)
-    return [interpolate(x_0, x_1, torch.full((len(sizes),), s, device=x_0.device)) for s in times]
+    crowd = Crowd(config.seed, np.array(chosen), sizes, generator.spec.modality)
+    return crowd, stream.states(indices, int(sizes.max())).to(generator.device)
+
+
+def likelihood(
+    config: CheckConfig, generator: Generator, data: Dataset
+) -> dict[str, tuple[float, float]]:
+    """field -> bits a variable that validation molecules take at most, given their sizes, and the
+    standard error: of ``flow.likelihood.nats``, DRAWS times in each of ``config.n`` molecules."""
+    uniform = torch.rand((DRAWS, config.n), generator=torch.Generator().manual_seed(config.seed))
+    radii = (torch.arange(DRAWS)[:, None] + uniform) / DRAWS * REACH
+    net, scale, device = generator.net, generator.spec.prior_scale, generator.device
+
+    def draws() -> Iterator[tuple[range, Fields, Fields]]:
+        for first in range(0, config.n, config.batch_size):
+            chosen = range(first, min(first + config.batch_size, config.n))
+            crowd, x_1 = held_out(chosen, config, generator, data)
+            for draw, r in enumerate(radii[:, chosen].to(device)):
+                yield chosen, x_1.free, nats(net, generator.start(crowd, draw), x_1, r, scale)
+
+    fields = generator.spec.modality.classes
+    spent = {name: torch.zeros(2, config.n, dtype=torch.float64) for name in fields}
+    total = -(-config.n // config.batch_size) * DRAWS
+    with torch.inference_mode():
+        for chosen, free, found in progress(draws(), "likelihood", total, "draws"):
+            for name, value in found.items():
+                variables = free[name].sum(-1)
+                spent[name][:, chosen] += torch.stack([value * variables, variables]).cpu()
+    return {name: bits_a_variable(*both) for name, both in spent.items()}
+
+
+def bits_a_variable(nats: Tensor, variables: Tensor) -> tuple[float, float]:
+    """sum nats / sum variables / ln 2 over independent molecules, and its standard error; nan
+    without variables."""
+    mean = nats.sum() / variables.sum()
+    error = (nats - mean * variables).std() * len(nats) ** 0.5 / variables.sum()
+    return mean.item() / math.log(2), error.item() / math.log(2)
 
 
 def identities(generator: Generator, seed: int) -> dict[str, float | None]:

@@ -19,13 +19,22 @@ from molflow.checkpoint import ModelSpec, save_model
 from molflow.config import CheckConfig, DatasetConfig
 from molflow.errors import InputError
 from molflow.files import WEIGHTS
-from molflow.findings import graded, judge, judge_identities, no_better
+from molflow.findings import graded, judge, judge_identities, judge_likelihood, no_better
 from molflow.generator import Generator, load
 from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state, to_graphs
 from molflow.graph.transformer import Block
 from molflow.pictures import draw_health
-from molflow.probes import atom_order, find_data, identities, measure, permuted, states_at
+from molflow.probes import (
+    atom_order,
+    bits_a_variable,
+    find_data,
+    identities,
+    likelihood,
+    measure,
+    permuted,
+    states_at,
+)
 
 MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 MOLECULES += ["NN", "NO", "OO", "CCCO", "CCCN", "COC", "CNC", "CC=O", "C=C", "C#C", "CC#N", "C1CC1"]
@@ -420,3 +429,40 @@ def test_help_is_printed_without_loading_torch_or_rdkit():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "python -m molflow.check" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_bits_do_not_depend_on_the_batch(of_a_file):
+    generator = load(of_a_file)
+    data, _ = find_data(generator.spec)
+    whole, one = (likelihood(CheckConfig(n=3, batch_size=size), generator, data) for size in (3, 1))
+    for field, (value, error) in whole.items():
+        assert one[field] == (pytest.approx(value, rel=1e-5), pytest.approx(error, rel=1e-4))
+
+
+def test_bits_are_a_ratio_of_sums_with_its_error():
+    # 2 and 6 bits of 1 and 3 variables: 2 a variable, and nothing that varies.
+    nats = torch.tensor([2.0, 6.0], dtype=torch.float64) * math.log(2)
+    assert bits_a_variable(nats, torch.tensor([1.0, 3.0], dtype=torch.float64)) == (
+        pytest.approx(2),
+        pytest.approx(0),
+    )
+    # 1 and 3 bits of 1 and 1: mean 2, deviation sqrt 2, two of them.
+    nats = torch.tensor([1.0, 3.0], dtype=torch.float64) * math.log(2)
+    assert bits_a_variable(nats, torch.tensor([1.0, 1.0], dtype=torch.float64)) == (
+        pytest.approx(2),
+        pytest.approx(1),
+    )
+
+
+def test_bits_are_held_against_a_guess():
+    (finding,) = judge_likelihood({"tokens": (1.5, 0.01)}, {"tokens": 8})
+    assert (finding.value, finding.verdict) == (1.5, "good")
+    assert finding.against == "3 of a guess (value ± 0.01)"
+
+
+def test_bits_are_in_the_summary_where_the_data_are(of_a_file, checkpoint, tmp_path):
+    def questions(model: Path) -> list[str]:
+        return [row["question"] for row in run(model, tmp_path / model.name)["summary"]]
+
+    assert "pairs: bits a variable, at most" in questions(of_a_file)
+    assert not any("bits" in question for question in questions(checkpoint))
