@@ -147,8 +147,8 @@ DATASETS: dict[str, Callable[[DatasetConfig], Dataset]] = {
     "moses": lambda c: moses.load(_cache(c), c.vocabulary, c.max_atoms),
     "guacamol": lambda c: guacamol.load(_cache(c), c.vocabulary, c.max_atoms),
     "smiles_file": _smiles_file,
-    "qm9_smiles": lambda c: tokenised(c.name, _qm9(c), c.scheme),
-    "smiles_tokens": lambda c: tokenised(c.name, _smiles_file(c), c.scheme),
+    "qm9_smiles": lambda c: tokenised(c.name, _qm9(c), c.scheme, c.end_token),
+    "smiles_tokens": lambda c: tokenised(c.name, _smiles_file(c), c.scheme, c.end_token),
     "text": lambda c: text.load(c.path, c.length),
     "text8": lambda c: text.load_text8(c.path, _cache(c), c.length),
 }

@@ -15,6 +15,7 @@ from molflow.datasets.names import (
     DATASETS,
     FROM_A_FILE,
     NEEDS_A_FILE,
+    OF_SMILES,
     OF_TOKENS,
     SPLIT_NAMES,
     VOCABULARIES,
@@ -55,6 +56,9 @@ class DatasetConfig:
     length: int = key(128, "characters of a window, for dataset=text and text8", within=Range(2))
     scheme: str = key(
         "smiles", "of tokens, for qm9_smiles and smiles_tokens", choices=("smiles", "selfies")
+    )
+    end_token: bool = key(
+        False, "of SMILES: an end token fills strings to the longest; else a length is drawn"
     )
     cache: str | None = key(None, "folder of prepared data; null is the user's cache folder")
 
@@ -346,6 +350,8 @@ def _resolved(config: TrainConfig) -> TrainConfig:
     if dataset.name not in FROM_A_FILE and dataset.path is not None:
         names = " or ".join(FROM_A_FILE)
         raise InputError(f"dataset.path={dataset.path!r}: only with dataset={names}")
+    if dataset.end_token and dataset.name not in OF_SMILES:
+        raise InputError(f"dataset.end_token: only with dataset={' or '.join(OF_SMILES)}")
     require_split(dataset.name, dataset.split)
     # Rotary positions turn pairs of channels.
     heads, twice = (2 * model.heads, "twice ") if dataset.name in OF_TOKENS else (model.heads, "")

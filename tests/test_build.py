@@ -62,7 +62,7 @@ def loaders(monkeypatch) -> dict:
         monkeypatch.setattr(module, "load", doubles[name])
     doubles["text8"] = create_autospec(text.load_text8, return_value="text8")
     monkeypatch.setattr(text, "load_text8", doubles["text8"])
-    monkeypatch.setattr(build, "tokenised", lambda name, molecules, scheme: (name, molecules))
+    monkeypatch.setattr(build, "tokenised", lambda name, molecules, scheme, end: (name, molecules))
     return doubles
 
 

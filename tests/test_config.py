@@ -180,6 +180,10 @@ def test_a_misspelt_value_is_answered_with_the_choices():
         ("model.heads=7", "model.width=128: must be a multiple of model.heads=7"),
         ("dataset=smiles_file", "dataset.path: dataset=smiles_file needs a file"),
         (
+            "dataset.end_token=true",
+            "dataset.end_token: only with dataset=qm9_smiles or smiles_tokens",
+        ),
+        (
             "dataset.path=x",
             (
                 "dataset.path='x': only with dataset=smiles_file or smiles_tokens or text or "

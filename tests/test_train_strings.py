@@ -82,6 +82,17 @@ def error_of(*arguments: str) -> str:
     return str(error.value)
 
 
+def test_an_end_token_makes_the_length_part_of_the_string(of_smiles, tmp_path):
+    out = tmp_path / "ended"
+    main([*of_smiles, "dataset.end_token=true", f"out={out}"])
+    generator = load(out)
+    # c1cc[nH]c1 is the longest: c, 1, c, c, [nH], c, 1.
+    assert generator.spec.size_law == (0.0,) * 7 + (1.0,)
+    assert generator.spec.vocabulary.end
+    texts = generator.sample(20, steps=2).texts
+    assert len({len(text) for text in texts}) > 1
+
+
 def test_a_run_on_smiles_leaves_a_model_that_writes_them_and_a_picture(
     of_smiles: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

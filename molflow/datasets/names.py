@@ -22,7 +22,8 @@ SPLIT_NAMES = tuple(dict.fromkeys(name for names in DATASET_SPLITS.values() for 
 NEEDS_A_FILE = ("smiles_file", "smiles_tokens", "text")
 FROM_A_FILE = (*NEEDS_A_FILE, "zinc250k", "text8")
 """Data sets that `dataset.path` may name a file of."""
-OF_TOKENS = ("qm9_smiles", "smiles_tokens", "text", "text8")
+OF_SMILES = ("qm9_smiles", "smiles_tokens")
+OF_TOKENS = (*OF_SMILES, "text", "text8")
 """Data sets of strings, not graphs."""
 VOCABULARIES = ("charged", "stripped")
 

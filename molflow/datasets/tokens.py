@@ -2,13 +2,14 @@
 
 A sequence has as many variables as tokens: its length is drawn from the law of the training set, as
 the number of atoms of a molecule is, and positions beyond it do not exist. So no token ends a text,
-and no class of the vocabulary is spent on it.
+and no class of the vocabulary is spent on it; or, as an option, all sequences are as long as the
+longest, an end fills what they do not use, and the model finds their length itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -134,11 +135,14 @@ class TokenDataset:
         return self.splits[split]
 
 
-def tokenised(name: str, molecules: MoleculeDataset, scheme: str = "smiles") -> TokenDataset:
+def tokenised(
+    name: str, molecules: MoleculeDataset, scheme: str = "smiles", end: bool = False
+) -> TokenDataset:
     """The canonical SMILES without stereo of a data set, cut into tokens; its splits are the same.
 
     scheme: smiles or selfies; a molecule that has no SELFIES is left out of its split and counted.
-    The vocabulary is what occurs. InputError where the package selfies is not installed, and where
+    end: whether an end fills all to the length of the longest. The vocabulary is what occurs.
+    InputError where the package selfies is not installed, and where
     nothing is left to train on.
     """
     require_name("scheme", scheme, ("smiles", "selfies"))
@@ -160,6 +164,8 @@ def tokenised(name: str, molecules: MoleculeDataset, scheme: str = "smiles") -> 
     if not len(splits["train"]):
         raise InputError(f"{molecules.name}: no molecule of the training split has {scheme} tokens")
     packed, vocabulary = _packed(runs, numbers, molecules.packed.ids[rows], scheme)
+    if end:
+        packed, vocabulary = _ended(packed, vocabulary)
     return TokenDataset(
         name,
         packed,
@@ -187,3 +193,15 @@ def _packed(
     table = np.array([vocabulary.symbol_class[symbol] for symbol in numbers], np.uint16)
     lengths = np.array([len(run) for run in runs], np.int64)
     return PackedTokens(table[np.concatenate(runs)], starts(lengths), rows), vocabulary
+
+
+def _ended(
+    packed: PackedTokens, vocabulary: TokenVocabulary
+) -> tuple[PackedTokens, TokenVocabulary]:
+    """All sequences as long as the longest, over a vocabulary with an end."""
+    ended = replace(vocabulary, end=True)
+    length, count = int(packed.lengths.max()), len(packed)
+    ids = np.full((count, length), ended.end_class, np.uint16)
+    ids[np.arange(length) < packed.lengths[:, None]] = packed.ids
+    lengths = np.full(count, length, np.int64)
+    return PackedTokens(ids.ravel(), starts(lengths), packed.rows), ended

@@ -68,6 +68,21 @@ def test_molecules_in_no_split_are_not_there() -> None:
     assert few.vocabulary.symbols == ("#", "C", "Cl", "N", "O")
 
 
+def test_an_end_fills_all_to_the_length_of_the_longest(dataset: TokenDataset) -> None:
+    ended = tokenised("few", molecules([0, 3], [2], [1]), end=True)
+    whole = tokenised("few", molecules([0, 3], [2], [1]))
+    assert ended.vocabulary.symbols == whole.vocabulary.symbols
+    assert ended.vocabulary.end_class == len(whole.vocabulary.symbols)
+    longest = whole.packed.lengths.max()
+    assert (ended.packed.lengths == longest).all()
+    for i, length in enumerate(whole.packed.lengths):
+        ids = ended.packed.sequence(i)
+        assert ids[:length].tolist() == whole.packed.sequence(i).tolist()
+        assert (ids[length:] == ended.vocabulary.end_class).all()
+    assert ended.texts("train") == whole.texts("train")
+    assert ended.size_law().tolist() == [0] * longest + [1]
+
+
 def test_a_batch_holds_the_tokens_followed_by_zeros(dataset: TokenDataset) -> None:
     batch = collate_tokens(dataset.packed, np.array([1, 3, 1]), 5)
     # N 5, # 0, C 3, O 6.
