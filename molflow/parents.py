@@ -10,6 +10,7 @@ from molflow.build import build_network
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec
 from molflow.errors import InputError
 from molflow.modality import Graphs
+from molflow.sequence.vocabulary import TokenVocabulary
 
 PARENTAL = (
     "vocabulary",
@@ -23,6 +24,8 @@ PARENTAL = (
     "prior_scale",
 )
 """What a run must share with the model whose weights it starts from."""
+SHOWN = 12
+"""Symbols that one vocabulary has alone, of those that an error names."""
 
 
 def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
@@ -64,4 +67,14 @@ def require_same(place: str, there: ModelSpec, here: ModelSpec, names: Sequence[
     for name in names:
         old, new = getattr(there, name), getattr(here, name)
         if old != new:
+            if isinstance(old, TokenVocabulary) and isinstance(new, TokenVocabulary):
+                old, new = beside(old, new), beside(new, old)
             raise InputError(f"{place}{name} is {old!s:.90} there and {new!s:.90} here")
+
+
+def beside(these: TokenVocabulary, those: TokenVocabulary) -> str:
+    """What a vocabulary is, and what it has that another has not."""
+    alone = [symbol for symbol in these.symbols if symbol not in those.symbols]
+    with_ = ", with " + " ".join(map(repr, alone[:SHOWN])) if alone else ""
+    end = " and an end" if these.end else ""
+    return f"{len(these.symbols)} of {these.scheme}{end}{with_}"

@@ -219,8 +219,12 @@ def test_a_model_of_another_kind_is_no_parent(
     assert error_of(*graphs, checkpoint, out) == (
         f"{checkpoint}: makes strings, {tokens}; here it would be graphs, up to 5 atoms of C N O Cl"
     )
-    assert error_of(*of_text, checkpoint, out).startswith(
-        f"{checkpoint}: vocabulary is TokenVocabulary(symbols=('#', '(', ')', '1', "
+    assert error_of(*of_text, checkpoint, out) == (
+        f"{checkpoint}: vocabulary is 12 of smiles, with '#' '(' ')' '1' '=' 'C' 'Cl' 'N' 'O' "
+        "'[nH]' there and 13 of characters, with ' ' 'a' 'd' 'e' 'f' 'h' 'm' 'n' 'r' 's' 't' here"
+    )
+    assert error_of(*of_smiles, "dataset.end_token=true", checkpoint, out) == (
+        f"{checkpoint}: vocabulary is 12 of smiles there and 12 of smiles and an end here"
     )
     assert not (tmp_path / "run").exists()
 

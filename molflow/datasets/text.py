@@ -34,6 +34,9 @@ LENGTH = 128
 SYMBOL_LIMIT = 512
 """Different characters, at most: a state holds a number for each at every position."""
 
+CHARACTER_LIMIT = 1_000_000_000
+"""Of a text: it is held in memory, a few bytes a character."""
+
 PARTS = 20
 """Of the text: one for validation, one for testing, the others for training."""
 
@@ -128,7 +131,11 @@ def load_text8(
 def read(path: Path) -> str:
     """The text of a file in UTF-8, plain or .gz; errors as of `load`."""
     with open_text(path) as stream:
-        text = stream.read()
+        text = stream.read(CHARACTER_LIMIT + 1)
+    if len(text) > CHARACTER_LIMIT:
+        raise InputError(
+            f"{path}: more than {CHARACTER_LIMIT:,} characters, the most that are read"
+        )
     if wrong := NOT_TEXT.search(text):
         what = "a NUL, so not a text" if wrong.group() == "\0" else "not UTF-8 text"
         raise InputError(f"{path}: {_place(text, wrong.start())}: {what}")

@@ -148,6 +148,17 @@ def test_a_binary_file_is_named_with_the_place_of_its_first_nul(tmp_path: Path) 
     assert error_of(path) == f"{path}: line 2, column 4: a NUL, so not a text"
 
 
+def test_a_text_beyond_what_is_held_in_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHARACTER_LIMIT", 1_000)
+    path = tmp_path / "a.txt"
+    path.write_text("abcd " * 200)
+    assert load(path, length=8).packed.ids.size == 1_000
+    path.write_text("abcd " * 200 + "e")
+    assert error_of(path) == f"{path}: more than 1,000 characters, the most that are read"
+
+
 def test_a_file_in_another_encoding_is_named_with_the_place_of_its_first_wrong_byte(
     tmp_path: Path,
 ) -> None:
