@@ -67,9 +67,10 @@ def require_same(place: str, there: ModelSpec, here: ModelSpec, names: Sequence[
     for name in names:
         old, new = getattr(there, name), getattr(here, name)
         if old != new:
+            words = f"{old!s:.90}", f"{new!s:.90}"
             if isinstance(old, TokenVocabulary) and isinstance(new, TokenVocabulary):
-                old, new = beside(old, new), beside(new, old)
-            raise InputError(f"{place}{name} is {old!s:.90} there and {new!s:.90} here")
+                words = beside(old, new), beside(new, old)
+            raise InputError(f"{place}{name} is {words[0]} there and {words[1]} here")
 
 
 def beside(these: TokenVocabulary, those: TokenVocabulary) -> str:
