@@ -26,8 +26,6 @@ STEPS = {
     "euler": "Euler steps",
     "euler_ancestral": "Euler steps, renoised",
 }
-WITHOUT_NOISE = {"renoised": "flow_map", "euler_ancestral": "euler"}
-"""What a method is in one step, where there is no noise to renew."""
 OURS = "none: this is the protocol that the others are compared with"
 
 
@@ -89,12 +87,11 @@ def _values(path: Path, result: Mapping[str, Any], method: str) -> dict[str, Any
 
 def told_once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Without one step of a method that renews noise, where the same without noise is there."""
-    known = {(row["method"], row["steps"]) for row in rows}
-    return [
-        row
-        for row in rows
-        if row["steps"] != 1 or (WITHOUT_NOISE.get(row["method"]), 1) not in known
-    ]
+    from molflow.build import METHODS
+
+    known = {row["method"] for row in rows if row["steps"] == 1}
+    twins = {name for name, way in METHODS.items() if way.without_noise in known}
+    return [row for row in rows if row["steps"] != 1 or row["method"] not in twins]
 
 
 def _rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

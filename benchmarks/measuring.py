@@ -144,6 +144,7 @@ def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any
     if cell.method not in ANCHORS:
         about["model"] = content([generator.fingerprint, generator.spec.to_dict()])
         about["noise"] = protocol.noise if METHODS[cell.method].stochastic else None
+        about["times"] = generator.walk(cell.steps, cell.method).times
         about["device"] = str(generator.device)
     return about
 

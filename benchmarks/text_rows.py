@@ -104,6 +104,8 @@ def measured(rows: list[Row], bench: Bench) -> list[dict[str, Any]]:
     made = []
     for row in progress(rows, "benchmark", len(rows), "rows"):
         fact = about | {"row": [row.method, row.steps], "model": model if row.steps else None}
+        if row.steps:
+            fact["times"] = bench.generator.walk(row.steps, row.method).times
         if row.steps and METHODS[row.method].stochastic:
             fact["noise"] = bench.noise
         numbers = known(fact, partial(_numbers, row, bench, reference))

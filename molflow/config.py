@@ -216,7 +216,7 @@ class SampleConfig:
     checkpoint: str = key("", "a run folder or a file of weights", required=True)
     n: int = key(1000, "molecules", within=COUNT)
     steps: int | None = key(None, "from noise to molecule; null is 50", within=COUNT)
-    times: str | None = key(None, "to stop at, such as 0.2,0.5; null makes equal steps")
+    times: str | None = key(None, "to stop at, such as 0.2,0.5; null: most where decisions fall")
     method: str = key(
         "auto",
         "the step; auto is renoised where a flow map was learned, flow_map in one step, else euler",

@@ -114,8 +114,8 @@ class Generator:
         condition, 0 is as if it were not given, more than 1 strengthens it; neither 0 nor 1 doubles
         the evaluations. batch_size: particles of a batch, at most; a CPU makes one on each core.
         noise, temperature: see ``walk.Walk``; by default a share of 0.3 is renewed, all of it by a
-        guide that lives on new noise. times: between 0 and 1, to stop at; by default steps are of
-        equal length. InputError names an argument out of its range.
+        guide that lives on new noise. times: between 0 and 1, to stop at; by default most where
+        decisions fall (``walk.STOPS``). InputError names an argument out of its range.
         """
         require_positive(n=n, batch_size=batch_size)
         walk = self.walk(steps, method, noise, temperature, times, guide)

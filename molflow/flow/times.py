@@ -22,6 +22,12 @@ def time_steps(steps: int) -> list[float]:
     return [k / steps for k in range(steps + 1)]
 
 
+def quantile_steps(steps: int, law: TimeLaw) -> list[float]:
+    """The ``steps`` + 1 times from 0 to 1 between which ``law`` has equal shares."""
+    shares = torch.arange(1, steps, dtype=torch.float64) / steps
+    return [0.0, *law(shares).tolist(), 1.0]
+
+
 def stratified(offset: Tensor, batch: int) -> Tensor:
     """(offset + k / B) mod 1 for k < B: uniform numbers spread evenly over a batch.
 

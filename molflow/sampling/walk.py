@@ -15,10 +15,14 @@ from molflow.errors import InputError
 from molflow.flow.flow_map import Posterior
 from molflow.flow.samplers import Step, drawn
 from molflow.flow.state import Fields, State
-from molflow.flow.times import time_steps
+from molflow.flow.times import logit_normal, quantile_steps
 from molflow.sampling.noise import DRAWS
 
 AUTO = "auto"
+STOPS = logit_normal(mean=-0.2, spread=1.0)
+"""Of whose quantiles the times of a walk are: dense where what a molecule will be is decided."""
+LONE_STOP = 0.55
+"""The time between two steps: later than the median, as no other stop mends what comes after."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,9 @@ def plan_walk(
 ) -> Walk:
     """The walk that a caller asks for; InputError names an argument out of its range.
 
-    steps: of equal length; or ``times``: those between 0 and 1 to stop at. method "auto": by
-    the flow map where the model has one (``has_map``), with new noise where there are several
-    steps; Euler steps otherwise. noise: None is NOISE.
+    steps: between which ``STOPS`` has equal shares; or ``times``: those between 0 and 1 to stop at.
+    method "auto": by the flow map where the model has one (``has_map``), with new noise where there
+    are several steps; Euler steps otherwise. noise: None is NOISE.
     """
     if method not in (*METHODS, AUTO):
         raise InputError(f"method={method!r}: one of {', '.join((AUTO, *METHODS))}")
@@ -122,7 +126,7 @@ def _grid(steps: int | None, times: Sequence[float] | None) -> tuple[float, ...]
     if times is None:
         steps = 50 if steps is None else steps
         require_positive(steps=steps)
-        return tuple(time_steps(steps))
+        return (0.0, LONE_STOP, 1.0) if steps == 2 else tuple(quantile_steps(steps, STOPS))
     grid = (0.0, *times, 1.0)
     if not all(isinstance(t, Real) for t in grid) or not all(s < t for s, t in pairwise(grid)):
         raise InputError(f"times={list(times)}: they increase, between 0 and 1")

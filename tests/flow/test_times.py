@@ -1,6 +1,7 @@
 """The grid of times and the laws of times."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from molflow.flow.times import (
     logit_normal,
+    quantile_steps,
     stratified,
     time_steps,
     triangle,
@@ -28,6 +30,23 @@ def test_steps_are_equal_from_exactly_0_to_exactly_1(steps):
     assert grid[0] == 0.0
     assert grid[-1] == 1.0
     assert grid == pytest.approx([k / steps for k in range(steps + 1)])
+
+
+@given(steps=st.integers(1, 300))
+def test_quantiles_of_the_uniform_law_are_equal_steps(steps):
+    assert quantile_steps(steps, uniform) == pytest.approx(time_steps(steps))
+
+
+@given(steps=st.integers(1, 300))
+def test_quantiles_increase_from_exactly_0_to_exactly_1(steps):
+    grid = quantile_steps(steps, logit_normal(-0.2, 1.0))
+    assert len(grid) == steps + 1
+    assert (grid[0], grid[-1]) == (0.0, 1.0)
+    assert all(s < t for s, t in pairwise(grid))
+
+
+def test_the_median_halves_a_law():
+    assert quantile_steps(2, logit_normal(mean=1.0))[1] == pytest.approx(1 / (1 + math.exp(-1)))
 
 
 @given(offset=st.floats(0, 1, exclude_max=True, width=32), batch=st.integers(1, 64))

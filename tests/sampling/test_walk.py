@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -17,8 +19,17 @@ def plan(**changes: object) -> Walk:
     return plan_walk(**(usual | {"has_map": True} | changes))
 
 
-def test_steps_are_of_equal_length_and_50_by_default():
-    assert plan(steps=4).times == (0.0, 0.25, 0.5, 0.75, 1.0)
+def test_a_step_takes_an_equal_share_of_the_law_of_decisions():
+    # The quartiles of a standard normal lie at -0.6745, 0 and 0.6745.
+    quartiles = [1 / (1 + math.exp(0.2 - z)) for z in (-0.6744897502, 0.0, 0.6744897502)]
+    assert plan(steps=4).times == pytest.approx((0.0, *quartiles, 1.0), abs=1e-9)
+
+
+def test_between_two_steps_lies_a_late_stop():
+    assert plan(steps=2).times == (0.0, 0.55, 1.0)
+
+
+def test_50_steps_are_the_default():
     assert plan().steps == 50
 
 
