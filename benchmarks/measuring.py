@@ -26,6 +26,7 @@ from molflow.generator import Generator
 from molflow.metrics import chemnet
 from molflow.metrics.distribution import FCD_KEYS, FEWEST, Statistics, fcd, reference_statistics
 from molflow.modality import Modality, Thing, modality_of
+from molflow.sampling.walk import usual_times
 
 FORMAT = 1
 WARM_UP = 512
@@ -144,7 +145,7 @@ def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any
     if cell.method not in ANCHORS:
         about["model"] = content([generator.fingerprint, generator.spec.to_dict()])
         about["noise"] = protocol.noise if METHODS[cell.method].stochastic else None
-        about["times"] = generator.walk(cell.steps, cell.method).times
+        about["times"] = usual_times(cell.steps)
         about["device"] = str(generator.device)
     return about
 

@@ -18,6 +18,7 @@ from molflow.errors import InputError
 from molflow.generator import Generator
 from molflow.metrics.ngram import NGram
 from molflow.metrics.text import FITTED, Reference, measure_text
+from molflow.sampling.walk import usual_times
 
 FORMAT = 1
 EXAMPLES = 3
@@ -105,7 +106,7 @@ def measured(rows: list[Row], bench: Bench) -> list[dict[str, Any]]:
     for row in progress(rows, "benchmark", len(rows), "rows"):
         fact = about | {"row": [row.method, row.steps], "model": model if row.steps else None}
         if row.steps:
-            fact["times"] = bench.generator.walk(row.steps, row.method).times
+            fact["times"] = usual_times(row.steps)
         if row.steps and METHODS[row.method].stochastic:
             fact["noise"] = bench.noise
         numbers = known(fact, partial(_numbers, row, bench, reference))

@@ -111,6 +111,11 @@ def plan_walk(
     return Walk(method, grid, float(noise), float(temperature))
 
 
+def usual_times(steps: int) -> tuple[float, ...]:
+    """The times from 0 to 1 of so many steps where nobody names any."""
+    return (0.0, LONE_STOP, 1.0) if steps == 2 else tuple(quantile_steps(steps, STOPS))
+
+
 def require_stochastic(method: str, noise: float, wanting: str) -> str:
     """``method``, or for "auto" the first that renews noise; InputError where it renews none."""
     known = [name for name, way in METHODS.items() if way.stochastic]
@@ -126,7 +131,7 @@ def _grid(steps: int | None, times: Sequence[float] | None) -> tuple[float, ...]
     if times is None:
         steps = 50 if steps is None else steps
         require_positive(steps=steps)
-        return (0.0, LONE_STOP, 1.0) if steps == 2 else tuple(quantile_steps(steps, STOPS))
+        return usual_times(steps)
     grid = (0.0, *times, 1.0)
     if not all(isinstance(t, Real) for t in grid) or not all(s < t for s, t in pairwise(grid)):
         raise InputError(f"times={list(times)}: they increase, between 0 and 1")
