@@ -17,6 +17,7 @@ from molflow.build import GUIDES
 from molflow.console import atomic_write
 from molflow.datasets.store import cache_folder
 from molflow.guidance.steer import guide
+from molflow.sampling.walk import usual_times
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
@@ -80,6 +81,7 @@ def common(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, An
         "format": FORMAT,
         "walk": cell.walk,
         "steps": cell.steps,
+        "times": usual_times(cell.steps),
         "seed": cell.seed,
         "n": protocol.n,
         "model": content([generator.fingerprint, generator.spec.to_dict()]),

@@ -143,11 +143,18 @@ def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any
         "molflow": version("molflow"),
     }
     if cell.method not in ANCHORS:
-        about["model"] = content([generator.fingerprint, generator.spec.to_dict()])
-        about["noise"] = protocol.noise if METHODS[cell.method].stochastic else None
-        about["times"] = usual_times(cell.steps)
+        about |= facts_of_walk(generator, cell.method, cell.steps, protocol.noise)
         about["device"] = str(generator.device)
     return about
+
+
+def facts_of_walk(generator: Generator, method: str, steps: int, noise: float) -> dict[str, Any]:
+    """What the samples of a seed depend on: the model, the noise that is renewed, the times."""
+    return {
+        "model": content([generator.fingerprint, generator.spec.to_dict()]),
+        "noise": noise if METHODS[method].stochastic else None,
+        "times": usual_times(steps),
+    }
 
 
 def provenance(generator: Generator) -> dict[str, Any]:

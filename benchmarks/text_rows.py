@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import content, known
+from benchmarks.measuring import facts_of_walk, known
 from molflow.build import METHODS, dataset_of
 from molflow.console import progress
 from molflow.datasets.text import TextDataset
@@ -18,7 +18,6 @@ from molflow.errors import InputError
 from molflow.generator import Generator
 from molflow.metrics.ngram import NGram
 from molflow.metrics.text import FITTED, Reference, measure_text
-from molflow.sampling.walk import usual_times
 
 FORMAT = 1
 EXAMPLES = 3
@@ -98,17 +97,14 @@ def text_of(generator: Generator, n: int) -> TextDataset:
 
 def measured(rows: list[Row], bench: Bench) -> list[dict[str, Any]]:
     """Every row with its evaluations, its numbers, and its first texts."""
-    data, spec = bench.data, bench.generator.spec
+    data = bench.data
     reference = Reference.of(data.text("train"), data.ids("train"), data.vocabulary)
     about = bench.facts(reference)
-    model = content([bench.generator.fingerprint, spec.to_dict()])
     made = []
     for row in progress(rows, "benchmark", len(rows), "rows"):
-        fact = about | {"row": [row.method, row.steps], "model": model if row.steps else None}
+        fact = about | {"row": [row.method, row.steps]}
         if row.steps:
-            fact["times"] = usual_times(row.steps)
-        if row.steps and METHODS[row.method].stochastic:
-            fact["noise"] = bench.noise
+            fact |= facts_of_walk(bench.generator, row.method, row.steps, bench.noise)
         numbers = known(fact, partial(_numbers, row, bench, reference))
         evaluations = METHODS[row.method].evaluations(row.steps) if row.steps else 0
         start = {"method": row.method, "steps": row.steps, "evaluations": evaluations}
