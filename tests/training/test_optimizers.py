@@ -7,8 +7,9 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.optim import Muon
 
-from molflow.training.optimizers import Together, optimizer_of
+from molflow.training.optimizers import BatchedMuon, Together, optimizer_of, orthogonal
 
 RATE, DECAY = 0.01, 0.1
 
@@ -51,6 +52,43 @@ def test_matrices_of_blocks_are_apart_and_vectors_do_not_decay(net: Net) -> None
 def test_a_network_without_blocks_is_left_to_adamw() -> None:
     outer, vectors = optimizer_of(nn.Linear(2, 3), RATE, DECAY).param_groups
     assert (shapes(outer), shapes(vectors)) == ([(3, 2)], [(3,)])
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (2, 4, 7), (2, 7, 4)])
+def test_newton_schulz_moves_singular_values_alone(shape: tuple[int, int, int]) -> None:
+    matrices = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    a, b, c = coefficients = (3.4445, -4.7750, 2.0315)
+    left, values, right = torch.linalg.svd(matrices, full_matrices=False)
+    values = values / values.norm(dim=-1, keepdim=True)
+    for _ in range(5):
+        values = a * values + b * values**3 + c * values**5
+    expected = left @ torch.diag_embed(values) @ right
+    made = orthogonal(matrices, coefficients, iterations=5, eps=1e-7)
+    torch.testing.assert_close(made, expected, rtol=0, atol=1e-12)
+
+
+def test_a_matrix_without_gradient_stays_finite() -> None:
+    zero = torch.zeros(1, 3, 2)
+    assert torch.equal(orthogonal(zero, (3.4445, -4.7750, 2.0315), iterations=5, eps=1e-7), zero)
+
+
+def test_steps_are_those_of_muon_one_matrix_at_a_time() -> None:
+    # torch rounds to bfloat16 on the way: 8 bits of steps of 0.1 * 0.2 sqrt(24).
+    shapes = [(24, 16), (16, 24), (24, 16), (16, 16)]
+    random = torch.Generator().manual_seed(0)
+    drawn = [torch.randn(shape, generator=random) for shape in shapes]
+    ours, theirs = ([nn.Parameter(x.clone()) for x in drawn] for _ in range(2))
+    settings = {"lr": 0.1, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
+    optimizers = BatchedMuon(ours, **settings), Muon(theirs, **settings)
+    for _ in range(3):
+        for p, q in zip(ours, theirs, strict=True):
+            p.grad = torch.randn(p.shape, generator=random)
+            q.grad = p.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for p, q, x in zip(ours, theirs, drawn, strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=5e-3)
+        assert (p - x).abs().max() > 0.05
 
 
 def test_the_first_step_of_a_matrix_is_its_gradient_made_orthogonal(net: Net) -> None:
