@@ -216,7 +216,11 @@ class SampleConfig:
     checkpoint: str = key("", "a run folder or a file of weights", required=True)
     n: int = key(1000, "molecules", within=COUNT)
     steps: int | None = key(None, "from noise to molecule; null is 50", within=COUNT)
-    times: str | None = key(None, "to stop at, such as 0.2,0.5; null: most where decisions fall")
+    times: str | None = key(
+        None,
+        "to stop at, such as 0.2,0.5, or 0.2:0.7 for equal steps between; null: most where "
+        "decisions fall",
+    )
     method: str = key(
         "auto",
         "the step; auto is renoised where a flow map was learned, flow_map in one step, else euler",
@@ -226,6 +230,11 @@ class SampleConfig:
         None,
         f"share renewed by steps of renoised and euler_ancestral; null is {NOISE}, of particles 1",
         within=Range(0, 1),
+    )
+    noise_scale: float = key(
+        1.0,
+        "standard deviation of all noise beside that of training: below 1 likelier, less diverse",
+        within=POSITIVE,
     )
     temperature: float = key(
         0.0, "of the last step: 0 takes the likeliest classes, 1 draws them", within=NOT_NEGATIVE

@@ -101,6 +101,7 @@ class Generator:
         noise: float | None = None,
         temperature: float = 0.0,
         times: Sequence[float] | None = None,
+        noise_scale: float = 1.0,
     ) -> Samples:
         """``n`` molecules in ``steps`` steps each (50 by default).
 
@@ -113,12 +114,12 @@ class Generator:
         with, all or some of them, as in {"qed": 0.6}; sizes do not follow it. weight: of that
         condition, 0 is as if it were not given, more than 1 strengthens it; neither 0 nor 1 doubles
         the evaluations. batch_size: particles of a batch, at most; a CPU makes one on each core.
-        noise, temperature: see ``walk.Walk``; by default a share of 0.3 is renewed, all of it by a
-        guide that lives on new noise. times: between 0 and 1, to stop at; by default most where
-        decisions fall (``walk.STOPS``). InputError names an argument out of its range.
+        noise, temperature, noise_scale: see ``walk.Walk``; by default a share of 0.3 is renewed,
+        all of it by a guide that lives on new noise. times: between 0 and 1, to stop at; by default
+        most where decisions fall (``walk.STOPS``). InputError names an argument out of its range.
         """
         require_positive(n=n, batch_size=batch_size)
-        walk = self.walk(steps, method, noise, temperature, times, guide)
+        walk = self.walk(steps, method, noise, temperature, times, guide, noise_scale)
         plan, aim = self.plan(atoms, constraint, prompt), self.aim(condition, weight)
         crowd = self.crowd(range(n), seed, plan, aim)
         fitted = guide is not None and GUIDES[guide.method].fitted
@@ -161,7 +162,7 @@ class Generator:
         molecules from step ``first`` on."""
 
         def noise(k: int) -> State:
-            return self.start(crowd, first + k)
+            return self.start(crowd, first + k, walk.noise_scale)
 
         def uniforms(k: int, purpose: int) -> list[Fields]:
             return self.uniforms(crowd, first + k, purpose)
@@ -210,6 +211,7 @@ class Generator:
         temperature: float = 0.0,
         times: Sequence[float] | None = None,
         guide: Guide | None = None,
+        noise_scale: float = 1.0,
     ) -> Walk:
         """The way that ``sample`` goes with these arguments."""
         draws = temperature != 0
@@ -229,7 +231,8 @@ class Generator:
                 "this model was trained with flow.loss=mse and has no probabilities to draw by: "
                 "temperature=0 is needed, and no guidance=draws, gradient or surrogate"
             )
-        return plan_walk(steps, method, noise, temperature, times, self.spec.flow_map)
+        has_map = self.spec.flow_map
+        return plan_walk(steps, method, noise, temperature, times, has_map, noise_scale)
 
     def _require_subjects(self, guide: Guide) -> None:
         """InputError where the score is of molecules and texts are written."""
@@ -288,10 +291,13 @@ class Generator:
         indices = np.array(molecules, np.int64)
         return Crowd(int(seed), indices, sizes, modality, plan=plan, aim=aim)
 
-    def start(self, crowd: Crowd, step: int = 0) -> State:
-        """x_0, padded to the largest molecule; or the other draw of it that ``step`` renews by."""
-        blank = crowd.blank()
-        return prior(blank, crowd.normal(step), self.spec.prior_scale).to(self.device)
+    def start(self, crowd: Crowd, step: int = 0, noise_scale: float = 1.0) -> State:
+        """x_0, padded to the largest molecule; or the other draw of it that ``step`` renews by.
+
+        noise_scale: see ``walk.Walk``.
+        """
+        scale = self.spec.prior_scale * noise_scale
+        return prior(crowd.blank(), crowd.normal(step), scale).to(self.device)
 
     def posterior_of(self, crowd: Crowd) -> Posterior:
         """mu_{s,t} toward what the crowd aims at, without the classes that its constraints rule
@@ -310,7 +316,7 @@ class Generator:
 
         def states(chosen: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], float, State]]:
             batch = crowd[chosen]
-            x_0 = self.start(batch)
+            x_0 = self.start(batch, noise_scale=walk.noise_scale)
             moves = self.moves(walk, batch, x_0)
             for t, x in trajectory(moves, self.posterior_of(batch), x_0, walk.times):
                 yield chosen, t, x

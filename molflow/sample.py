@@ -94,6 +94,7 @@ class SampleTask:
             noise=self.walk.noise,
             temperature=config.temperature,
             times=self.walk.times[1:-1],
+            noise_scale=self.walk.noise_scale,
         )
 
 
@@ -133,14 +134,22 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     from molflow.chem.constraints import parse_constraint
     from molflow.conditions import parse_condition
     from molflow.generator import load
+    from molflow.sampling.walk import read_times
 
     constraint = parse_constraint(config.scaffold, config.elements, config.forbidden)
-    condition, times = parse_condition(config.guidance.condition), read_times(config.times)
+    condition = parse_condition(config.guidance.condition)
+    times = read_times(config.times, config.steps)
     generator = load(config.checkpoint)
     if generator.spec.modality.things != MOLECULES:
         require_for_texts(config)
     walk = generator.walk(
-        config.steps, config.method, config.noise, config.temperature, times, guide
+        config.steps,
+        config.method,
+        config.noise,
+        config.temperature,
+        times,
+        guide,
+        config.noise_scale,
     )
     generator.crowd(range(1), config.seed, generator.plan(config.atoms, constraint, config.prompt))
     aim = generator.aim(condition, config.guidance.weight)
@@ -185,16 +194,6 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
         training,
         obstacle,
     )
-
-
-def read_times(text: str | None) -> list[float] | None:
-    """The numbers of ``times=0.2,0.5``; InputError for anything else."""
-    if text is None:
-        return None
-    try:
-        return [float(number) for number in text.split(",")]
-    except ValueError:
-        raise InputError(f"times={text!r}: numbers between 0 and 1, as in 0.2,0.5") from None
 
 
 def training_of(spec: ModelSpec) -> tuple[Known | None, list[str] | None, str]:

@@ -208,6 +208,7 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
         ({"steps": 0}, "steps=0: at least 1"),
         ({"temperature": -1}, "temperature=-1: a number of at least 0"),
         ({"times": [0.5, 0.2]}, "times=[0.5, 0.2]: they increase, between 0 and 1"),
+        ({"noise_scale": -0.5}, "noise_scale=-0.5: a number of more than 0"),
         ({"batch_size": 0}, "batch_size=0: at least 1"),
         ({"atoms": 0}, "atoms=0: this model makes 1 to 4 atoms"),
         ({"atoms": 5}, "atoms=5: this model makes 1 to 4 atoms"),
@@ -249,6 +250,19 @@ def test_the_temperature_of_the_last_step_is_a_matter_of_seed_and_index_alone(ge
     assert drawn != nine
     assert graphs_of(generator.sample(5, steps=3, temperature=1.0, batch_size=2)) == drawn[:5]
     assert graphs_of(generator.sample(9, steps=3, temperature=1e-9)) == nine
+
+
+@pytest.mark.parametrize("method", ["flow_map", "renoised", "euler_ancestral"])
+def test_the_noise_is_that_of_training_times_a_scale(generator, nine, method):
+    half = replace(
+        generator, spec=replace(generator.spec, prior_scale=generator.spec.prior_scale / 2)
+    )
+    usual, small, of_half = (
+        graphs_of(one.sample(9, steps=3, method=method, noise=1.0, **scale))
+        for one, scale in ((generator, {}), (generator, {"noise_scale": 0.5}), (half, {}))
+    )
+    assert small == of_half != usual
+    assert graphs_of(generator.sample(9, steps=3, noise_scale=1)) == nine
 
 
 def test_times_to_stop_at_are_steps_of_other_lengths(generator, nine):

@@ -15,6 +15,7 @@ from rdkit.Chem.Crippen import MolLogP
 from molflow.build import build_network
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.conditions import Standard
+from molflow.cores import on_cores
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import Generator
@@ -316,7 +317,10 @@ def test_novelty_that_cannot_be_measured_says_why(checkpoint, tmp_path, capsys):
         ("checkpoint=no/where", "checkpoint=no/where: no such folder; released models: qm9"),
         ("checkpoint=", "checkpoint: needs a value"),
         ("step=5", "unknown key 'step': did you mean steps?"),
-        ("times=0.5,x", "times='0.5,x': numbers between 0 and 1, as in 0.2,0.5"),
+        (
+            "times=0.5,x",
+            "times='0.5,x': numbers between 0 and 1, as in 0.2,0.5, or two ends, as in 0.2:0.7",
+        ),
         ("times=0.8,0.5", "times=[0.8, 0.5]: they increase, between 0 and 1"),
         ("scaffold=c1ccccc1", "scaffold='c1ccccc1': 6 atoms, where the model makes at most 4"),
         ("scaffold=C1CC", "scaffold='C1CC': does not parse as SMILES"),
@@ -390,7 +394,8 @@ def test_progress_counts_molecules_while_a_batch_is_on_its_way(
 ):
     monkeypatch.setattr("molflow.console.LINE_SECONDS", 0.0)
     monkeypatch.setattr("molflow.console._Lines.interval", 0.0)
-    run(checkpoint, tmp_path, "steps=4")
+    with on_cores(1):
+        run(checkpoint, tmp_path, "steps=4")
     lines = [line.split(",")[0] for line in capsys.readouterr().err.splitlines()]
     assert [line for line in lines if line.startswith("sampling")] == [
         f"sampling: {done}/40 molecules" for done in (10, 20, 30, 40)

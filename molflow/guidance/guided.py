@@ -89,7 +89,7 @@ def _task(
         # A walk begins with the noise of step 0, renews it by steps up to the last but one, and
         # draws its end by the last: so far apart, no two walks share a stream.
         first = number * (walk.steps + 1)
-        x_0 = generator.start(batch, first)
+        x_0 = generator.start(batch, first, walk.noise_scale)
         return x_0, [_told(move, done) for move in generator.moves(walk, batch, x_0, first)]
 
     def uniforms(step: int, count: int) -> list[Fields]:

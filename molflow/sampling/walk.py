@@ -19,6 +19,7 @@ from molflow.flow.times import logit_normal, quantile_steps
 from molflow.sampling.noise import DRAWS
 
 AUTO = "auto"
+USUAL_STEPS = 50
 STOPS = logit_normal(mean=-0.2, spread=1.0)
 """Of whose quantiles the times of a walk are: dense where what a molecule will be is decided."""
 LONE_STOP = 0.55
@@ -32,13 +33,16 @@ class Walk:
     method: a name of ``build.METHODS``. times: of the states on the way, increasing from 0 to 1.
     noise: in [0, 1], the share of it that a stochastic method renews at each step. temperature: the
     last step goes to the likeliest class of every variable (0), or to a class drawn from the
-    posterior to the power 1 / temperature (1: from the posterior itself).
+    posterior to the power 1 / temperature (1: from the posterior itself). noise_scale: of the
+    standard deviation of all noise, beside that of training: below 1 molecules are likelier and
+    less diverse (Kingma and Dhariwal 2018, "Glow", section 6, call it a temperature).
     """
 
     method: str
     times: tuple[float, ...]
     noise: float = NOISE
     temperature: float = 0.0
+    noise_scale: float = 1.0
 
     @property
     def steps(self) -> int:
@@ -46,7 +50,8 @@ class Walk:
         return len(self.times) - 1
 
     def __str__(self) -> str:
-        return f"{self.steps} {self.method} step{'s' if self.steps > 1 else ''}"
+        taken = f"{self.steps} {self.method} step{'s' if self.steps > 1 else ''}"
+        return taken if self.noise_scale == 1 else f"{taken} at noise_scale={self.noise_scale:g}"
 
     @property
     def evaluations(self) -> int:
@@ -90,6 +95,7 @@ def plan_walk(
     temperature: float,
     times: Sequence[float] | None,
     has_map: bool,
+    noise_scale: float = 1.0,
 ) -> Walk:
     """The walk that a caller asks for; InputError names an argument out of its range.
 
@@ -103,17 +109,45 @@ def plan_walk(
     _require_share(noise=noise)
     if not isinstance(temperature, Real) or not 0 <= temperature < float("inf"):
         raise InputError(f"temperature={temperature!r}: a number of at least 0")
+    if not isinstance(noise_scale, Real) or not 0 < noise_scale < float("inf"):
+        raise InputError(f"noise_scale={noise_scale!r}: a number of more than 0")
     grid = _grid(steps, times)
     if method == AUTO and has_map:
         method = "renoised" if len(grid) > 2 else "flow_map"
     elif method == AUTO:
         method = "euler"
-    return Walk(method, grid, float(noise), float(temperature))
+    return Walk(method, grid, float(noise), float(temperature), float(noise_scale))
 
 
 def usual_times(steps: int) -> tuple[float, ...]:
     """The times from 0 to 1 of so many steps where nobody names any."""
     return (0.0, LONE_STOP, 1.0) if steps == 2 else tuple(quantile_steps(steps, STOPS))
+
+
+def read_times(text: str | None, steps: int | None) -> list[float] | None:
+    """The stops that ``times=0.2,0.5`` names, or those of ``steps`` that ``times=0.2:0.7`` spreads
+    evenly from 0.2 to 0.7; InputError for anything else, None for none.
+    """
+    if text is None:
+        return None
+    try:
+        if ":" not in text:
+            return [float(number) for number in text.split(",")]
+        first, last = (float(number) for number in text.split(":"))
+    except ValueError:
+        raise InputError(
+            f"times={text!r}: numbers between 0 and 1, as in 0.2,0.5, or two ends, as in 0.2:0.7"
+        ) from None
+    if not 0 < first < last < 1:
+        raise InputError(f"times={text!r}: the ends increase, between 0 and 1")
+    return equal_stops((USUAL_STEPS if steps is None else steps) - 1, first, last)
+
+
+def equal_stops(count: int, first: float, last: float) -> list[float]:
+    """So many times at equal distances from ``first`` to ``last``; one alone lies between them."""
+    if count == 1:
+        return [(first + last) / 2]
+    return [first + (last - first) * k / (count - 1) for k in range(count)]
 
 
 def require_stochastic(method: str, noise: float, wanting: str) -> str:
@@ -129,7 +163,7 @@ def require_stochastic(method: str, noise: float, wanting: str) -> str:
 def _grid(steps: int | None, times: Sequence[float] | None) -> tuple[float, ...]:
     """The times from 0 to 1."""
     if times is None:
-        steps = 50 if steps is None else steps
+        steps = USUAL_STEPS if steps is None else steps
         require_positive(steps=steps)
         return usual_times(steps)
     grid = (0.0, *times, 1.0)

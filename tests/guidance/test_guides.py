@@ -237,6 +237,18 @@ def test_more_particles_never_end_at_a_lower_score(generator):
     assert sum(free) < sum(two) < sum(five)
 
 
+@pytest.mark.parametrize("name", GUIDES)
+def test_guides_walk_from_noise_of_the_scale_that_is_asked(generator, name):
+    half = replace(
+        generator, spec=replace(generator.spec, prior_scale=generator.spec.prior_scale / 2)
+    )
+    small, of_half = (
+        generator.sample(9, STEPS, guide=usual(name), noise_scale=0.5),
+        half.sample(9, STEPS, guide=usual(name)),
+    )
+    assert graphs_of(small) == graphs_of(of_half)
+
+
 @pytest.mark.parametrize("method", ["auto", "renoised"])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_the_first_generation_is_the_best_of_as_many_walks(generator, method, temperature):
@@ -262,9 +274,9 @@ def test_no_two_generations_share_noise_or_draws(generator, monkeypatch):
     asked, drawn = [], []
     start, uniforms = Generator.start, Crowd.uniforms
 
-    def watched(self: Generator, crowd: Crowd, step: int = 0) -> State:
+    def watched(self: Generator, crowd: Crowd, step: int = 0, noise_scale: float = 1.0) -> State:
         asked.append(step)
-        return start(self, crowd, step)
+        return start(self, crowd, step, noise_scale)
 
     def counted(self: Crowd, step: int, purpose: int, count: int = 1) -> list[Fields]:
         drawn.append(step)

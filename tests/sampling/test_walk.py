@@ -11,7 +11,7 @@ from molflow.errors import InputError
 from molflow.flow.samplers import sample
 from molflow.flow.state import Fields, State
 from molflow.sampling.noise import DRAWS
-from molflow.sampling.walk import Walk, plan_walk, require_stochastic
+from molflow.sampling.walk import Walk, plan_walk, read_times, require_stochastic
 
 
 def plan(**changes: object) -> Walk:
@@ -58,6 +58,33 @@ def test_auto_jumps_and_renews_noise_where_the_model_has_a_map(changes, method):
 def test_a_walk_says_how_many_steps_it_takes():
     assert str(plan(steps=1)) == "1 flow_map step"
     assert str(plan(steps=4, method="euler")) == "4 euler steps"
+    assert str(plan(steps=1, noise_scale=0.75)) == "1 flow_map step at noise_scale=0.75"
+
+
+def test_times_are_listed_or_spread_evenly_between_two():
+    assert read_times(None, 4) is None
+    assert read_times("0.2,0.5", 4) == [0.2, 0.5]
+    assert read_times("0.2:0.8", 4) == pytest.approx([0.2, 0.5, 0.8])
+    assert read_times("0.2:0.8", 3) == pytest.approx([0.2, 0.8])
+    assert read_times("0.2:0.8", 2) == pytest.approx([0.5])
+    assert read_times("0.2:0.8", 1) == []
+    assert len(read_times("0.2:0.8", None)) == 49
+
+
+@pytest.mark.parametrize("text", ["", "0.5,x", "0.2:", "0.2:0.5:0.8", "0.2:0.5,0.8"])
+def test_times_that_are_no_numbers_are_refused(text):
+    with pytest.raises(InputError) as caught:
+        read_times(text, 4)
+    assert str(caught.value) == (
+        f"times={text!r}: numbers between 0 and 1, as in 0.2,0.5, or two ends, as in 0.2:0.7"
+    )
+
+
+@pytest.mark.parametrize("text", ["0.7:0.2", "0.5:0.5", "0:0.5", "0.5:1", "nan:0.5"])
+def test_ends_that_do_not_increase_between_0_and_1_are_refused(text):
+    with pytest.raises(InputError) as caught:
+        read_times(text, 4)
+    assert str(caught.value) == f"times={text!r}: the ends increase, between 0 and 1"
 
 
 def test_noise_is_renewed_to_three_tenths_where_nothing_is_said():
@@ -105,6 +132,9 @@ def test_a_walk_without_new_noise_is_refused_where_some_is_needed(method, noise,
         ({"temperature": -0.5}, "temperature=-0.5: a number of at least 0"),
         ({"temperature": float("inf")}, "temperature=inf: a number of at least 0"),
         ({"temperature": "1"}, "temperature='1': a number of at least 0"),
+        ({"noise_scale": 0}, "noise_scale=0: a number of more than 0"),
+        ({"noise_scale": float("inf")}, "noise_scale=inf: a number of more than 0"),
+        ({"noise_scale": "1"}, "noise_scale='1': a number of more than 0"),
         ({"steps": 0}, "steps=0: at least 1"),
         ({"steps": 2.5}, "steps=2.5: a whole number is needed"),
         ({"times": [0.5, 0.5]}, "times=[0.5, 0.5]: they increase, between 0 and 1"),
