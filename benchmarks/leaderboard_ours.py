@@ -65,7 +65,9 @@ def _molecules(dataset: str) -> str:
 def _values(path: Path, result: Mapping[str, Any], method: str) -> dict[str, Any]:
     """The content of an entry's file."""
     data = result["model"]["dataset"]
-    name = f"molflow {result['config']['name']}, {STEPS.get(method, method)}"
+    name = ", ".join(
+        [f"molflow {result['config']['name']}", STEPS.get(method, method), *_unusual(result)]
+    )
     return {
         "method": ANCHORS.get(method, name),
         "dataset": _molecules(data["name"]),
@@ -83,6 +85,13 @@ def _values(path: Path, result: Mapping[str, Any], method: str) -> dict[str, Any
         },
         "rows": _rows([row for row in result["rows"] if row["method"] == method]),
     }
+
+
+def _unusual(result: Mapping[str, Any]) -> list[str]:
+    """What the walks of a file had that those of others have not."""
+    scale, times = (result["config"].get(name) for name in ("noise_scale", "times"))
+    said = [f"noise scaled by {scale:g}"] if scale not in (None, 1) else []
+    return said + ([f"stops {times}"] if times else [])
 
 
 def told_once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -17,6 +17,7 @@ import torch
 from benchmarks.outputs import plain
 from molflow.build import METHODS, Dataset, dataset_of
 from molflow.chem.molecule import Checked
+from molflow.config import NOISE
 from molflow.console import atomic_write
 from molflow.datasets.loaders import SPLITS, MoleculeDataset
 from molflow.datasets.store import cache_folder
@@ -26,7 +27,7 @@ from molflow.generator import Generator
 from molflow.metrics import chemnet
 from molflow.metrics.distribution import FCD_KEYS, FEWEST, Statistics, fcd, reference_statistics
 from molflow.modality import Modality, Thing, modality_of
-from molflow.sampling.walk import usual_times
+from molflow.sampling.walk import Walk, read_times
 
 FORMAT = 1
 WARM_UP = 512
@@ -47,12 +48,38 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Course:
+    """How all walks of a benchmark go, beside their methods and steps: ``noise``, ``noise_scale``
+    and ``times`` as of molflow.sample, times "" for the usual."""
+
+    noise: float = NOISE
+    noise_scale: float = 1.0
+    times: str = ""
+
+    def arguments(self, method: str, steps: int) -> dict[str, Any]:
+        """Those of ``Generator.sample`` and ``Generator.walk``."""
+        times = read_times(self.times or None, steps)
+        own = {"noise": self.noise, "noise_scale": self.noise_scale, "times": times}
+        return {"method": method, "steps": steps, **own}
+
+    def walk(self, generator: Generator, method: str, steps: int) -> Walk:
+        """The walk of a method in so many steps; InputError where there is none."""
+        return generator.walk(**self.arguments(method, steps))
+
+    def require(self, generator: Generator, ways: Iterable[tuple[str, int]]) -> None:
+        """InputError where a method in so many steps, 0 of an anchor, has no walk."""
+        for method, steps in ways:
+            if steps:
+                self.walk(generator, method, steps)
+
+
+@dataclass(frozen=True)
 class Protocol:
     """What all cells have in common.
 
     training: the SMILES of the data's training split. validation, test: of ChemNet, for FCD. n:
-    molecules a cell. noise: of stochastic methods. force: FCD of fewer than 1,000 molecules too.
-    device: of ChemNet.
+    molecules a cell. course: of the walks. force: FCD of fewer than 1,000 molecules too. device: of
+    ChemNet.
     """
 
     data: Dataset
@@ -60,7 +87,7 @@ class Protocol:
     validation: Statistics
     test: Statistics
     n: int
-    noise: float
+    course: Course
     force: bool
     device: str
 
@@ -87,7 +114,7 @@ class Protocol:
         return numbers | {"attempts": len(things)}
 
 
-def prepare(generator: Generator, n: int, noise: float, force: bool) -> Protocol:
+def prepare(generator: Generator, n: int, course: Course, force: bool) -> Protocol:
     """The training set of the model and its references; InputError where it is not here."""
     if generator.spec.modality.things != MOLECULES:
         raise InputError("this model writes texts, no molecules: benchmarks.text measures those")
@@ -101,7 +128,7 @@ def prepare(generator: Generator, n: int, noise: float, force: bool) -> Protocol
         for split in ("valid", "test")
     )
     return Protocol(
-        data, frozenset(data.smiles("train")), validation, test, n, noise, force, device
+        data, frozenset(data.smiles("train")), validation, test, n, course, force, device
     )
 
 
@@ -112,7 +139,8 @@ def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
         return protocol.measure(things, protocol.modality.check(things))
     n = protocol.n
     generator.sample(min(n, WARM_UP), 1, cell.method)
-    made = generator.sample(n, cell.steps, cell.method, cell.seed, noise=protocol.noise)
+    arguments = protocol.course.arguments(cell.method, cell.steps)
+    made = generator.sample(n, seed=cell.seed, **arguments)
     return {
         **protocol.measure(made.things, made.checked),
         "evaluations": made.evaluations,
@@ -143,17 +171,18 @@ def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any
         "molflow": version("molflow"),
     }
     if cell.method not in ANCHORS:
-        about |= facts_of_walk(generator, cell.method, cell.steps, protocol.noise)
+        about |= facts_of_walk(generator, protocol.course.walk(generator, cell.method, cell.steps))
         about["device"] = str(generator.device)
     return about
 
 
-def facts_of_walk(generator: Generator, method: str, steps: int, noise: float) -> dict[str, Any]:
-    """What the samples of a seed depend on: the model, the noise that is renewed, the times."""
+def facts_of_walk(generator: Generator, walk: Walk) -> dict[str, Any]:
+    """What the samples of a seed depend on: the model and the walk."""
     return {
         "model": content([generator.fingerprint, generator.spec.to_dict()]),
-        "noise": noise if METHODS[method].stochastic else None,
-        "times": usual_times(steps),
+        "noise": walk.noise if METHODS[walk.method].stochastic else None,
+        "times": walk.times,
+        "noise_scale": walk.noise_scale,
     }
 
 

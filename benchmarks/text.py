@@ -19,7 +19,7 @@ from benchmarks.outputs import named, place, write
 from molflow.config import NOISE, SEEDS, wants_help
 from molflow.console import run_program
 from molflow.errors import InputError
-from molflow.schema import COUNT, Range, key
+from molflow.schema import COUNT, POSITIVE, Range, key
 
 if TYPE_CHECKING:
     from benchmarks.text_rows import Row
@@ -46,6 +46,8 @@ class TextConfig:
     n: int = key(1_000, "texts a row", within=COUNT)
     seed: int = key(0, "of the texts", within=SEEDS)
     noise: float = key(NOISE, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
+    noise_scale: float = key(1.0, "of all noise, as of molflow.sample", within=POSITIVE)
+    times: str = key("", "to stop at, as of molflow.sample; empty: where decisions fall")
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")
 
@@ -60,7 +62,7 @@ def main(arguments: list[str]) -> None:
 
 def benchmark(config: TextConfig) -> None:
     """Measures every row that is not known yet, prints the tables, writes JSON and PNG."""
-    from benchmarks.measuring import provenance
+    from benchmarks.measuring import Course, provenance
     from benchmarks.text_curves import draw, show
     from benchmarks.text_rows import FORMAT, Bench, measured, text_of
     from molflow.generator import load
@@ -68,7 +70,9 @@ def benchmark(config: TextConfig) -> None:
     config = named(config)
     planned, target = plan(config), place("text", config.name, config.out)
     generator = load(config.checkpoint)
-    bench = Bench(generator, text_of(generator, config.n), config.n, config.seed, config.noise)
+    course = Course(config.noise, config.noise_scale, config.times)
+    course.require(generator, ((row.method, row.steps) for row in planned))
+    bench = Bench(generator, text_of(generator, config.n), config.n, config.seed, course)
     rows = compared(measured(planned, bench))
     result = {
         "format": FORMAT,

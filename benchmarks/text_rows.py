@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import facts_of_walk, known
+from benchmarks.measuring import Course, facts_of_walk, known
 from molflow.build import METHODS, dataset_of
 from molflow.console import progress
 from molflow.datasets.text import TextDataset
@@ -38,14 +38,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all rows have in common: a model, its text, n texts a row drawn by a seed, and how much
-    noise stochastic methods renew."""
+    """What all rows have in common: a model, its text, n texts a row drawn by a seed, and how walks
+    go."""
 
     generator: Generator
     data: TextDataset
     n: int
     seed: int
-    noise: float
+    course: Course
 
     def texts(self, row: Row, n: int) -> list[str]:
         """n texts of one row; of windows and of a model the first of those of a larger n."""
@@ -53,7 +53,8 @@ class Bench:
             return self.windows(row.method, n)
         if row.method in SAMPLERS:
             return self.ngrams(SAMPLERS[row.method], n)
-        return self.generator.sample(n, row.steps, row.method, self.seed, noise=self.noise).texts
+        arguments = self.course.arguments(row.method, row.steps)
+        return self.generator.sample(n, seed=self.seed, **arguments).texts
 
     def windows(self, name: str, n: int) -> list[str]:
         """n windows of real text in random order, none twice."""
@@ -104,7 +105,8 @@ def measured(rows: list[Row], bench: Bench) -> list[dict[str, Any]]:
     for row in progress(rows, "benchmark", len(rows), "rows"):
         fact = about | {"row": [row.method, row.steps]}
         if row.steps:
-            fact |= facts_of_walk(bench.generator, row.method, row.steps, bench.noise)
+            walk = bench.course.walk(bench.generator, row.method, row.steps)
+            fact |= facts_of_walk(bench.generator, walk)
         numbers = known(fact, partial(_numbers, row, bench, reference))
         evaluations = METHODS[row.method].evaluations(row.steps) if row.steps else 0
         start = {"method": row.method, "steps": row.steps, "evaluations": evaluations}

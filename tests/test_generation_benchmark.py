@@ -196,6 +196,15 @@ def test_the_amount_of_noise_matters_to_stochastic_methods_alone(checkpoint, tmp
     assert {method for _, _, method, _ in sampled} == {"renoised"}
 
 
+@pytest.mark.parametrize("change", ["noise_scale=0.5", "times=0.5"])
+def test_scaled_noise_and_other_stops_are_other_cells(checkpoint, tmp_path, sampled, change):
+    run(checkpoint, tmp_path, "methods=euler", "steps=2", "seeds=1")
+    sampled.clear()
+    result = run(checkpoint, tmp_path, "methods=euler", "steps=2", "seeds=1", change)
+    assert len(sampled) == 2
+    assert {f"{name}={result['config'][name]}" for name in ("noise_scale", "times")} > {change}
+
+
 def test_a_damaged_cell_is_made_again(checkpoint, tmp_path, sampled):
     first = run(checkpoint, tmp_path, "methods=euler", "steps=1", "seeds=1")
     sampled.clear()
@@ -244,7 +253,7 @@ def test_too_few_valid_molecules_leave_fcd_undefined(checkpoint, tmp_path, monke
     from molflow.generator import load
 
     generator = load(checkpoint, "cpu")
-    protocol = measuring.prepare(generator, 30, 1.0, force=True)
+    protocol = measuring.prepare(generator, 30, measuring.Course(), force=True)
     object.__setattr__(protocol, "force", False)
     numbers = measuring.perform(Cell("redraw", 0, 0), protocol, generator)
     assert np.isnan(numbers["fcd_all_test"])

@@ -196,6 +196,16 @@ def test_ours_are_read_from_the_benchmark_as_percent_by_evaluations(tmp_path: Pa
     assert (heun.rows[0].nfe, heun.rows[0].fcd_all_test) == (3, None)  # 2 steps, 3 evaluations
 
 
+def test_unusual_walks_are_named(tmp_path: Path) -> None:
+    config = GENERATION["config"] | {"noise_scale": 0.75, "times": "0.2:0.7"}
+    names = [e.about.method for e in read_generation(generation(tmp_path, config=config))]
+    assert names[0] == "training molecules, none twice"
+    assert names[1] == "molflow mine, flow map, noise scaled by 0.75, stops 0.2:0.7"
+    usual = GENERATION["config"] | {"noise_scale": 1.0, "times": ""}
+    names = [e.about.method for e in read_generation(generation(tmp_path, config=usual))]
+    assert names[1] == "molflow mine, flow map"
+
+
 def test_the_shipped_results_of_the_benchmark_are_read() -> None:
     result = json.loads((RESULTS / "generation-qm9.json").read_text())
     row = next(r for r in result["rows"] if (r["method"], r["steps"]) == ("flow_map", 1))

@@ -13,11 +13,13 @@ from PIL import Image
 
 from molflow.datasets.text import TextDataset, windows
 from molflow.errors import InputError
+from molflow.sampling.walk import Walk, plan_walk
 
 pytest.importorskip("benchmarks.text", reason="the folder benchmarks is not here")
 
 import molflow.generator
 from benchmarks import text_rows
+from benchmarks.measuring import Course
 from benchmarks.text import compared, main
 
 ANCHORS = ["held_out", "training", "unigram", "bigram", "5-gram"]
@@ -41,14 +43,20 @@ class StandIn:
     fingerprint: str = "f" * 64
     device: str = "cpu"
     asked: list[tuple] = field(default_factory=list)
+    walks: list[Walk] = field(default_factory=list)
     spec: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(
             to_dict=lambda: {"dataset": {"name": "text", "path": "/home/me/few.txt"}}
         )
     )
 
-    def sample(self, n: int, steps: int, method: str, seed: int, noise: float) -> SimpleNamespace:
+    def walk(self, steps, method, noise, noise_scale, times) -> Walk:
+        return plan_walk(steps, method, noise, 0.0, times, True, noise_scale)
+
+    def sample(self, n, steps, method, seed, noise, noise_scale, times) -> SimpleNamespace:
+        walk = self.walk(steps, method, noise, noise_scale, times)
         self.asked.append((n, steps, method, seed, noise))
+        self.walks.append(walk)
         text = self.data.text("train")
         return SimpleNamespace(texts=[text[i : i + LENGTH] for i in range(steps, steps + n)])
 
@@ -112,7 +120,7 @@ def test_the_texts_of_a_row_are_those_that_the_model_made(model, tmp_path):
 
 
 def test_real_text_comes_from_its_splits_and_none_twice(model, data):
-    bench = text_rows.Bench(model, data, 30, 0, 1.0)
+    bench = text_rows.Bench(model, data, 30, 0, Course(1.0))
     held_out, training = bench.windows("held_out", 30), bench.windows("training", 30)
     places = [[data.text(split).find(text) for text in held_out] for split in ("valid", "test")]
     assert all(max(pair) >= 0 for pair in zip(*places, strict=True))
@@ -144,6 +152,26 @@ def test_another_number_of_texts_or_seed_is_another_row(model, tmp_path, change)
     model.asked.clear()
     run(tmp_path, change)
     assert sum(n >= 20 for n, *_ in model.asked) == 4
+
+
+def test_scaled_noise_and_other_stops_are_other_rows(model, tmp_path):
+    run(tmp_path, "methods=euler")
+    model.walks.clear()
+    run(tmp_path, "methods=euler", "noise_scale=0.5", "times=0.2:0.8")
+    (one, *_), *_, (four, *_) = (
+        [walk for walk in model.walks if walk.steps == steps] for steps in (1, 4)
+    )
+    assert (one.noise_scale, one.times) == (0.5, (0.0, 1.0))
+    assert (four.noise_scale, four.times) == (0.5, pytest.approx((0.0, 0.2, 0.5, 0.8, 1.0)))
+    model.asked.clear()
+    run(tmp_path, "methods=euler", "noise_scale=0.5", "times=0.2:0.8")
+    assert {n for n, *_ in model.asked} == {3}  # The examples alone.
+
+
+def test_a_walk_that_there_is_not_is_named_before_anything_is_made(model):
+    assert error_of("steps=1,4", "times=0.8:0.2").startswith("times='0.8:0.2': the ends increase")
+    assert error_of("steps=4", "times=0.5") == "steps=4: 1 times between 0 and 1 make 2"
+    assert model.asked == []
 
 
 def test_noise_is_of_stochastic_methods_alone(model, tmp_path):
