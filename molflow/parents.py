@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from molflow.build import build_network
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec
@@ -17,7 +18,6 @@ PARENTAL = (
     "max_size",
     "width",
     "pair_width",
-    "depth",
     "heads",
     "positions",
     "loss",
@@ -32,22 +32,30 @@ def load_parent(checkpoint: str, net: nn.Module, spec: ModelSpec) -> None:
     """Gives ``net`` the weights of a trained model; InputError where that is of another kind.
 
     A model with a condition starts from one of the same condition, means and spreads included; or
-    from one without any: those weights fit a network without, and what reads the condition, which
-    starts as 0, stays as it is, so that at first the two models are the same.
+    from one without any. A deep model starts from one of its depth or less. What reads the
+    condition and the blocks that are added start as 0, so that at first the two models are the
+    same.
     """
     folder = find_model(checkpoint)
     parent = read_spec(folder)
     place = f"checkpoint={checkpoint}: "
     require_kind(place, parent, spec)
     require_same(place, parent, spec, PARENTAL)
-    if parent.condition == spec.condition:
-        load_weights(folder, net, spec.vocabulary)
-        return
     if parent.condition:
         require_same(place, parent, spec, ["condition"])
-    without = build_network(parent)
-    load_weights(folder, without, spec.vocabulary)
-    net.load_state_dict({**net.state_dict(), **without.state_dict()})
+    if parent.depth > spec.depth:
+        raise InputError(
+            f"{place}depth is {parent.depth} there and {spec.depth} here: blocks are only added"
+        )
+    smaller = build_network(parent)
+    load_weights(folder, smaller, spec.vocabulary)
+    own = net.state_dict()
+    net.load_state_dict(own | {k: grown(v, own[k]) for k, v in smaller.state_dict().items()})
+
+
+def grown(value: Tensor, own: Tensor) -> Tensor:
+    """``value``, and what ``own`` has behind it: in the rows of blocks that the parent lacks."""
+    return torch.cat([value, own[len(value) :]]) if len(value) < len(own) else value
 
 
 def require_kind(place: str, there: ModelSpec, here: ModelSpec) -> None:
