@@ -131,14 +131,14 @@ def test_weights_without_the_name_of_a_vocabulary_load_by_their_shapes(model, sp
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert error_of(tmp_path / "no") == (
-        f"checkpoint={tmp_path / 'no'}: no such folder; released models: qm9, qm9_smiles"
+        f"checkpoint={tmp_path / 'no'}: no such folder; released models: qm9, qm9_smiles, text"
     )
 
 
 def test_a_file_instead_of_a_folder_is_named(tmp_path):
     (tmp_path / "last.ckpt").touch()
     assert error_of(tmp_path / "last.ckpt").endswith(
-        "last.ckpt: a file, where a folder is needed; released models: qm9, qm9_smiles"
+        "last.ckpt: a file, where a folder is needed; released models: qm9, qm9_smiles, text"
     )
 
 

@@ -34,7 +34,7 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_carries_configurations_data_and_types(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"molflow/{name}" for name in CONFIGS} <= names
-    for model in ("qm9", "qm9_smiles"):
+    for model in ("qm9", "qm9_smiles", "text"):
         assert {f"molflow/pretrained/{model}/{name}" for name in MODEL} <= names
     assert {"molflow/data/qm9.csv.gz", "molflow/py.typed", "molflow/__init__.py"} <= names
 
