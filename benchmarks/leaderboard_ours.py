@@ -65,9 +65,7 @@ def _molecules(dataset: str) -> str:
 def _values(path: Path, result: Mapping[str, Any], method: str) -> dict[str, Any]:
     """The content of an entry's file."""
     data = result["model"]["dataset"]
-    name = ", ".join(
-        [f"molflow {result['config']['name']}", STEPS.get(method, method), *_unusual(result)]
-    )
+    name = ", ".join([f"molflow {_model(result)}", STEPS.get(method, method), *_unusual(result)])
     return {
         "method": ANCHORS.get(method, name),
         "dataset": _molecules(data["name"]),
@@ -85,6 +83,12 @@ def _values(path: Path, result: Mapping[str, Any], method: str) -> dict[str, Any
         },
         "rows": _rows([row for row in result["rows"] if row["method"] == method]),
     }
+
+
+def _model(result: Mapping[str, Any]) -> str:
+    """The name of a file's results, without the scale of their noise behind it (qm9-0.75)."""
+    name, scale = (result["config"].get(key, "") for key in ("name", "noise_scale"))
+    return str(name).removesuffix(f"-{scale}")
 
 
 def _unusual(result: Mapping[str, Any]) -> list[str]:

@@ -201,6 +201,8 @@ def test_unusual_walks_are_named(tmp_path: Path) -> None:
     names = [e.about.method for e in read_generation(generation(tmp_path, config=config))]
     assert names[0] == "training molecules, none twice"
     assert names[1] == "molflow mine, flow map, noise scaled by 0.75, stops 0.2:0.7"
+    named = config | {"name": "mine-0.75"}
+    assert [e.about.method for e in read_generation(generation(tmp_path, config=named))] == names
     usual = GENERATION["config"] | {"noise_scale": 1.0, "times": ""}
     names = [e.about.method for e in read_generation(generation(tmp_path, config=usual))]
     assert names[1] == "molflow mine, flow map"
