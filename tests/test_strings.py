@@ -242,9 +242,9 @@ def test_a_cpu_makes_no_more_tokens_at_once_than_it_has_room_for(
     whole = writer.sample(9, 2, "euler").texts
     sizes, start = [], Generator.start
 
-    def noted(model: Generator, crowd, step: int = 0) -> State:
+    def noted(model: Generator, crowd, step: int = 0, noise_scale: float = 1.0) -> State:
         sizes.append(len(crowd))
-        return start(model, crowd, step)
+        return start(model, crowd, step, noise_scale)
 
     monkeypatch.setattr(Generator, "start", noted)
     monkeypatch.setattr("molflow.generator.ROOM", 4 * LENGTH + 1)
