@@ -41,7 +41,11 @@ def orthogonal(
 
 
 class BatchedMuon(Muon):
-    """torch's Muon, with all matrices of a shape in one call and in their own precision."""
+    """torch's Muon, with all matrices of a shape in one call and in their own precision; its steps
+    are as large as AdamW's, its momentum is Nesterov's."""
+
+    def __init__(self, matrices: Sequence[Tensor], lr: float, weight_decay: float) -> None:
+        super().__init__(matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
@@ -128,12 +132,5 @@ def optimizer_of(net: nn.Module, learning_rate: float, weight_decay: float) -> O
     ]
     parts: list[Optimizer] = [AdamW(groups, lr=learning_rate, betas=BETAS, fused=True)]
     if hidden:
-        parts.append(
-            BatchedMuon(
-                hidden,
-                lr=learning_rate,
-                weight_decay=weight_decay,
-                adjust_lr_fn="match_rms_adamw",
-            )
-        )
+        parts.append(BatchedMuon(hidden, learning_rate, weight_decay))
     return Together(parts)

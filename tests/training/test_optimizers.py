@@ -78,8 +78,11 @@ def test_steps_are_those_of_muon_one_matrix_at_a_time() -> None:
     random = torch.Generator().manual_seed(0)
     drawn = [torch.randn(shape, generator=random) for shape in shapes]
     ours, theirs = ([nn.Parameter(x.clone()) for x in drawn] for _ in range(2))
-    settings = {"lr": 0.1, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
-    optimizers = BatchedMuon(ours, **settings), Muon(theirs, **settings)
+    settings = {"lr": 0.1, "weight_decay": 0.1}
+    optimizers = (
+        BatchedMuon(ours, **settings),
+        Muon(theirs, **settings, adjust_lr_fn="match_rms_adamw"),
+    )
     for _ in range(3):
         for p, q in zip(ours, theirs, strict=True):
             p.grad = torch.randn(p.shape, generator=random)
