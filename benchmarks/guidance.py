@@ -96,6 +96,7 @@ def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[Cell]]:
     from benchmarks.guidance_tasks import TASKS, reference, require_known
     from molflow.build import GUIDES, METHODS, dataset_of
     from molflow.generator import load
+    from molflow.sampling.walk import Route
 
     tasks = several("tasks", config.tasks) if config.tasks else list(TASKS)
     require_known(tasks)
@@ -110,7 +111,7 @@ def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[Cell]]:
         if name not in (AUTO, *METHODS):
             raise InputError(f"walks={name!r}: any of {', '.join((AUTO, *METHODS))}")
     generator = load(config.checkpoint)
-    known = [generator.walk(1, name).method for name in walks]
+    known = [generator.walk(Route(1, name)).method for name in walks]
     objectives = {name: TASKS[name] for name in tasks}
     if "similarity" in objectives:
         smiles = reference(dataset_of(generator.spec))

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.guidance_plan import UNGUIDED, Cell
-from benchmarks.measuring import content
+from benchmarks.measuring import content, facts_of_walk
 from benchmarks.outputs import plain
 from molflow.build import GUIDES
 from molflow.console import atomic_write
 from molflow.datasets.store import cache_folder
 from molflow.guidance.steer import guide
-from molflow.sampling.walk import usual_times
+from molflow.sampling.walk import Route
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
@@ -80,11 +80,9 @@ def common(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, An
     return {
         "format": FORMAT,
         "walk": cell.walk,
-        "steps": cell.steps,
-        "times": usual_times(cell.steps),
+        **facts_of_walk(generator, generator.walk(Route(cell.steps, cell.walk))),
         "seed": cell.seed,
         "n": protocol.n,
-        "model": content([generator.fingerprint, generator.spec.to_dict()]),
         "rdkit": version("rdkit"),
         "molflow": version("molflow"),
     }

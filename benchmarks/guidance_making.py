@@ -21,6 +21,7 @@ from molflow.console import progress
 from molflow.flow.samplers import sample
 from molflow.graph.state import to_graphs
 from molflow.sampling.noise import draw_sizes
+from molflow.sampling.walk import Route
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
@@ -58,7 +59,7 @@ def select(cell: Cell, protocol: Protocol, generator: Generator, objective: Obje
     The best of the first so many walks of a molecule is what ``molflow.guide("best_of", ...)``
     makes, and the first walk alone is the unguided molecule.
     """
-    walk = generator.walk(cell.steps, cell.walk)
+    walk = generator.walk(Route(cell.steps, cell.walk))
     particles = cell.settings.particles
     about = walk_facts(cell, protocol, generator)
     kept = known(about, lambda: walked(walk, cell.seed, protocol, generator))

@@ -27,7 +27,7 @@ from molflow.generator import Generator
 from molflow.metrics import chemnet
 from molflow.metrics.distribution import FCD_KEYS, FEWEST, Statistics, fcd, reference_statistics
 from molflow.modality import Modality, Thing, modality_of
-from molflow.sampling.walk import Walk, read_times
+from molflow.sampling.walk import Route, Walk, read_times
 
 FORMAT = 1
 WARM_UP = 512
@@ -56,15 +56,11 @@ class Course:
     noise_scale: float = 1.0
     times: str = ""
 
-    def arguments(self, method: str, steps: int) -> dict[str, Any]:
-        """Those of ``Generator.sample`` and ``Generator.walk``."""
-        times = read_times(self.times or None, steps)
-        own = {"noise": self.noise, "noise_scale": self.noise_scale, "times": times}
-        return {"method": method, "steps": steps, **own}
-
     def walk(self, generator: Generator, method: str, steps: int) -> Walk:
         """The walk of a method in so many steps; InputError where there is none."""
-        return generator.walk(**self.arguments(method, steps))
+        times = read_times(self.times or None, steps)
+        own = {"noise": self.noise, "noise_scale": self.noise_scale, "times": times}
+        return generator.walk(Route(steps, method, **own))
 
     def require(self, generator: Generator, ways: Iterable[tuple[str, int]]) -> None:
         """InputError where a method in so many steps, 0 of an anchor, has no walk."""
@@ -139,8 +135,8 @@ def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
         return protocol.measure(things, protocol.modality.check(things))
     n = protocol.n
     generator.sample(min(n, WARM_UP), 1, cell.method)
-    arguments = protocol.course.arguments(cell.method, cell.steps)
-    made = generator.sample(n, seed=cell.seed, **arguments)
+    walk = protocol.course.walk(generator, cell.method, cell.steps)
+    made = generator.follow(walk, generator.crowd(range(n), cell.seed))
     return {
         **protocol.measure(made.things, made.checked),
         "evaluations": made.evaluations,

@@ -53,8 +53,8 @@ class Bench:
             return self.windows(row.method, n)
         if row.method in SAMPLERS:
             return self.ngrams(SAMPLERS[row.method], n)
-        arguments = self.course.arguments(row.method, row.steps)
-        return self.generator.sample(n, seed=self.seed, **arguments).texts
+        walk = self.course.walk(self.generator, row.method, row.steps)
+        return self.generator.follow(walk, self.generator.crowd(range(n), self.seed)).texts
 
     def windows(self, name: str, n: int) -> list[str]:
         """n windows of real text in random order, none twice."""

@@ -41,6 +41,7 @@ from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.samples import Samples
 from molflow.sampling.walk import (
     AUTO,
+    Route,
     Walk,
     plan_walk,
     require_positive,
@@ -119,9 +120,15 @@ class Generator:
         most where decisions fall (``walk.STOPS``). InputError names an argument out of its range.
         """
         require_positive(n=n, batch_size=batch_size)
-        walk = self.walk(steps, method, noise, temperature, times, guide, noise_scale)
+        route = Route(steps, method, noise, temperature, times, noise_scale)
+        walk = self.walk(route, guide)
         plan, aim = self.plan(atoms, constraint, prompt), self.aim(condition, weight)
-        crowd = self.crowd(range(n), seed, plan, aim)
+        return self.follow(walk, self.crowd(range(n), seed, plan, aim), guide, batch_size)
+
+    def follow(
+        self, walk: Walk, crowd: Crowd, guide: Guide | None = None, batch_size: int = 512
+    ) -> Samples:
+        """The molecules of a ``crowd`` of this model by a ``walk`` that suits the ``guide``."""
         fitted = guide is not None and GUIDES[guide.method].fitted
         surrogate = surrogate_for(self, guide) if guide is not None and fitted else None
         started = time.perf_counter()
@@ -132,6 +139,7 @@ class Generator:
         sampled = time.perf_counter()
         checked = self.spec.modality.check(things)
         seconds = sampled - started, time.perf_counter() - sampled
+        plan, aim = crowd.plan, crowd.aim
         return Samples(
             things, checked, self.spec, walk, *seconds, plan=plan, steering=steering, aim=aim
         )
@@ -176,21 +184,14 @@ class Generator:
             for fields in crowd.uniforms(step, purpose, count)
         ]
 
-    def trajectory(
-        self,
-        n: int,
-        walk: Walk,
-        seed: int = 0,
-        plan: Held | None = None,
-        aim: Aim | None = None,
-    ) -> list[tuple[float, State, State]]:
-        """(t, x_t, mu_tt(x_t)) at every time of ``walk`` for molecules 0..n-1, on the CPU.
+    def trajectory(self, walk: Walk, crowd: Crowd) -> list[tuple[float, State, State]]:
+        """(t, x_t, mu_tt(x_t)) at every time of ``walk`` for the molecules of ``crowd``, on the
+        CPU.
 
-        The molecules are those of an unguided ``sample`` with the same arguments. mu keeps the
-        constraints too; it is x_t on given variables and padding.
+        They are those that ``follow`` makes unguided. mu keeps the constraints too; it is x_t on
+        given variables and padding.
         """
-        require_positive(n=n)
-        crowd, states = self.crowd(range(n), seed, plan, aim), []
+        n, states = len(crowd), []
         posterior = self.posterior_of(crowd)
         with torch.inference_mode():
             (states_of_all,) = self._walks(walk, crowd, batch_size=n)
@@ -203,24 +204,17 @@ class Generator:
                 states.append((time_, x.to("cpu"), mu.to("cpu")))
         return states
 
-    def walk(
-        self,
-        steps: int | None = None,
-        method: str = AUTO,
-        noise: float | None = None,
-        temperature: float = 0.0,
-        times: Sequence[float] | None = None,
-        guide: Guide | None = None,
-        noise_scale: float = 1.0,
-    ) -> Walk:
-        """The way that ``sample`` goes with these arguments."""
+    def walk(self, route: Route, guide: Guide | None = None) -> Walk:
+        """The way that ``sample`` goes; InputError says why this model cannot."""
+        temperature = route.temperature
         draws = temperature != 0
         if guide is not None:
             self._require_subjects(guide)
             kind = GUIDES[guide.method]
             if kind.noise is not None:
-                noise = kind.noise if noise is None else noise
-                method = require_stochastic(method, noise, f"guidance={guide.method}")
+                noise = kind.noise if route.noise is None else route.noise
+                method = require_stochastic(route.method, noise, f"guidance={guide.method}")
+                route = replace(route, noise=noise, method=method)
             if kind.ends and temperature != 0:
                 raise InputError(
                     f"temperature={temperature}: guidance={guide.method} draws the last step itself"
@@ -231,8 +225,7 @@ class Generator:
                 "this model was trained with flow.loss=mse and has no probabilities to draw by: "
                 "temperature=0 is needed, and no guidance=draws, gradient or surrogate"
             )
-        has_map = self.spec.flow_map
-        return plan_walk(steps, method, noise, temperature, times, has_map, noise_scale)
+        return plan_walk(route, self.spec.flow_map)
 
     def _require_subjects(self, guide: Guide) -> None:
         """InputError where the score is of molecules and texts are written."""

@@ -16,12 +16,12 @@ from molflow.files import MOLECULES
 
 if TYPE_CHECKING:
     from molflow.checkpoint import ModelSpec
-    from molflow.chem.constraints import Constraint
     from molflow.conditions import Aim, Standard
     from molflow.generator import Generator
     from molflow.guidance.guides import Guide
     from molflow.metrics.similarity import References
     from molflow.modality import Known
+    from molflow.sampling.noise import Crowd
     from molflow.sampling.samples import Samples
     from molflow.sampling.summary import Result
     from molflow.sampling.walk import Walk
@@ -73,29 +73,11 @@ class SampleTask:
     config: SampleConfig
     generator: Generator
     walk: Walk
-    constraint: Constraint
-    aim: Aim | None = None
+    crowd: Crowd
 
     def run(self, guide: Guide | None) -> Samples:
         """The molecules; ``guide`` changes neither their sizes nor the walk."""
-        config = self.config
-        return self.generator.sample(
-            config.n,
-            self.walk.steps,
-            self.walk.method,
-            config.seed,
-            atoms=config.atoms,
-            constraint=self.constraint,
-            prompt=config.prompt,
-            guide=guide,
-            condition=None if self.aim is None else self.aim.values,
-            weight=config.guidance.weight,
-            batch_size=config.batch_size,
-            noise=self.walk.noise,
-            temperature=config.temperature,
-            times=self.walk.times[1:-1],
-            noise_scale=self.walk.noise_scale,
-        )
+        return self.generator.follow(self.walk, self.crowd, guide, self.config.batch_size)
 
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
@@ -109,8 +91,8 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
             f"was trained without shown parts (flow.shown=0): it keeps a {part}, but has not "
             "learned to build on one"
         )
-    if task.aim is not None:
-        found += outside(task.aim, spec.condition)
+    if task.crowd.aim is not None:
+        found += outside(task.crowd.aim, spec.condition)
     jumps = METHODS[task.walk.method].jumps or (guide is not None and GUIDES[guide.method].jumps)
     if jumps and not spec.flow_map:
         found.append(
@@ -134,7 +116,7 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     from molflow.chem.constraints import parse_constraint
     from molflow.conditions import parse_condition
     from molflow.generator import load
-    from molflow.sampling.walk import read_times
+    from molflow.sampling.walk import Route, read_times
 
     constraint = parse_constraint(config.scaffold, config.elements, config.forbidden)
     condition = parse_condition(config.guidance.condition)
@@ -142,18 +124,14 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     generator = load(config.checkpoint)
     if generator.spec.modality.things != MOLECULES:
         require_for_texts(config)
-    walk = generator.walk(
-        config.steps,
-        config.method,
-        config.noise,
-        config.temperature,
-        times,
-        guide,
-        config.noise_scale,
+    route = Route(
+        config.steps, config.method, config.noise, config.temperature, times, config.noise_scale
     )
-    generator.crowd(range(1), config.seed, generator.plan(config.atoms, constraint, config.prompt))
+    walk = generator.walk(route, guide)
+    plan = generator.plan(config.atoms, constraint, config.prompt)
     aim = generator.aim(condition, config.guidance.weight)
-    return SampleTask(config, generator, walk, constraint, aim)
+    crowd = generator.crowd(range(config.n), config.seed, plan, aim)
+    return SampleTask(config, generator, walk, crowd)
 
 
 def require_for_texts(config: SampleConfig) -> None:

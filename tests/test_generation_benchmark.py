@@ -58,13 +58,13 @@ def row(result: dict, method: str, steps: int = 0) -> dict:
 def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, str, int]]:
     """(n, steps, method, seed) of every sampling, the one before each that warms up included."""
     calls = []
-    sample = Generator.sample
+    follow = Generator.follow
 
-    def counted(self, n, steps=50, method="euler", seed=0, *args, **kwargs):
-        calls.append((n, steps, method, seed))
-        return sample(self, n, steps, method, seed, *args, **kwargs)
+    def counted(self, walk, crowd, *args):
+        calls.append((len(crowd), walk.steps, walk.method, crowd.seed))
+        return follow(self, walk, crowd, *args)
 
-    monkeypatch.setattr(Generator, "sample", counted)
+    monkeypatch.setattr(Generator, "follow", counted)
     return calls
 
 

@@ -19,6 +19,7 @@ from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
 from molflow.guidance.steer import guide
 from molflow.sampling.noise import stream
+from molflow.sampling.walk import Route
 
 LAW = (0.0, 0.1, 0.2, 0.3, 0.4)
 ATOMS = ("C", "C-", "N", "N+", "O", "O-", "O+", "F")
@@ -181,8 +182,8 @@ def test_every_molecule_has_a_verdict_in_the_order_of_its_index(generator):
 
 
 def test_a_trajectory_ends_at_the_molecules_of_the_sample(generator, nine):
-    walk = generator.walk(steps=3)
-    *before, (t, x_1, mu) = generator.trajectory(9, walk)
+    walk = generator.walk(Route(steps=3))
+    *before, (t, x_1, mu) = generator.trajectory(walk, generator.crowd(range(9), 0))
     assert tuple(time for time, _, _ in before) == walk.times[:-1]
     assert t == 1.0
     likeliest = x_1.argmax()["atoms"]
@@ -239,8 +240,9 @@ def test_whole_numbers_of_numpy_are_taken(generator, nine):
 
 def test_auto_jumps_and_renews_noise_where_the_model_has_a_map(generator):
     of_map = replace(generator, spec=replace(generator.spec, flow_map=True))
-    assert (of_map.walk(4).method, of_map.walk(4).noise) == ("renoised", 0.3)
-    assert generator.walk(4).method == "euler"
+    four = Route(steps=4)
+    assert (of_map.walk(four).method, of_map.walk(four).noise) == ("renoised", 0.3)
+    assert generator.walk(four).method == "euler"
     by_map = graphs_of(of_map.sample(9, steps=1, method="flow_map"))
     assert graphs_of(of_map.sample(9, steps=1)) == by_map
 
@@ -266,7 +268,7 @@ def test_the_noise_is_that_of_training_times_a_scale(generator, nine, method):
 
 
 def test_times_to_stop_at_are_steps_of_other_lengths(generator, nine):
-    usual = generator.walk(steps=3).times[1:-1]
+    usual = generator.walk(Route(steps=3)).times[1:-1]
     assert graphs_of(generator.sample(9, times=usual)) == nine
     other = generator.sample(9, times=[0.1, 0.2])
     assert other.evaluations == 3
@@ -463,7 +465,7 @@ def test_a_condition_goes_with_a_guide_and_a_constraint(told):
 
 def test_a_trajectory_of_what_is_asked_for_ends_at_its_molecules(told, told_nine):
     aim = told.aim({"qed": 0.8}, 1.5)
-    *_, (t, x_1, _) = told.trajectory(9, told.walk(steps=3), aim=aim)
+    *_, (t, x_1, _) = told.trajectory(told.walk(Route(steps=3)), told.crowd(range(9), 0, aim=aim))
     assert t == 1.0
     likeliest = x_1.argmax()["atoms"]
     assert [likeliest[b, : len(atoms)].tolist() for b, (atoms, _) in enumerate(told_nine)] == [
@@ -497,7 +499,8 @@ def test_a_number_of_atoms_joins_the_rest_of_a_constraint(generator):
 
 def test_a_trajectory_keeps_the_constraint_in_its_posterior_too(generator):
     plan = generator.plan(constraint=Constraint("[*:1]C", forbidden=("O",)))
-    made = generator.trajectory(9, generator.walk(steps=2), plan=plan)
+    walk, crowd = generator.walk(Route(steps=2)), generator.crowd(range(9), 0, plan)
+    made = generator.trajectory(walk, crowd)
     ends = generator.sample(9, steps=2, constraint=plan.constraint).graphs
     for _, x, mu in made:
         assert (mu.argmax()["atoms"][:, 0] == 0).all()

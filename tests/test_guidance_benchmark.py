@@ -80,17 +80,17 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     """(steps, method of guidance) of every sampling, "walks" of those that are shared."""
     calls = []
-    sample, walked = Generator.sample, guidance_making.walked
+    follow, walked = Generator.follow, guidance_making.walked
 
-    def guided(self, n, steps, *args, guide=None, **kwargs):
-        calls.append((steps, guide.method))
-        return sample(self, n, steps, *args, guide=guide, **kwargs)
+    def guided(self, walk, crowd, guide, *args):
+        calls.append((walk.steps, guide.method))
+        return follow(self, walk, crowd, guide, *args)
 
     def shared(walk, *args):
         calls.append((walk.steps, "walks"))
         return walked(walk, *args)
 
-    monkeypatch.setattr(Generator, "sample", guided)
+    monkeypatch.setattr(Generator, "follow", guided)
     monkeypatch.setattr(guidance_making, "walked", shared)
     return calls
 

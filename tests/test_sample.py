@@ -229,11 +229,11 @@ def test_what_was_asked_for_is_printed_recorded_and_compared_with_what_came(told
 
 
 def test_the_trajectory_is_that_of_what_was_asked_for(told, tmp_path, monkeypatch):
-    aims, follow = [], Generator.trajectory
+    aims, followed = [], Generator.trajectory
 
-    def trajectory(generator, n, walk, seed, plan, aim):
-        aims.append(aim)
-        return follow(generator, n, walk, seed, plan, aim)
+    def trajectory(generator, walk, crowd):
+        aims.append(crowd.aim)
+        return followed(generator, walk, crowd)
 
     monkeypatch.setattr(Generator, "trajectory", trajectory)
     run(told, tmp_path, "guidance.condition=logp=0.7", "trajectory=true", "report=false")
@@ -354,10 +354,10 @@ def test_a_checkpoint_of_another_vocabulary_is_one_line_and_writes_nothing(check
 
 @pytest.fixture
 def no_sampling(monkeypatch) -> None:
-    def sample(*arguments: object, **more: object) -> None:
+    def follow(*arguments: object, **more: object) -> None:
         pytest.fail("sampled before the folder was tried")
 
-    monkeypatch.setattr(Generator, "sample", sample)
+    monkeypatch.setattr(Generator, "follow", follow)
 
 
 @pytest.mark.usefixtures("no_sampling")

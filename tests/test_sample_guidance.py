@@ -208,7 +208,7 @@ def test_a_surrogate_without_its_training_molecules_is_refused_before_the_sampli
     checkpoint, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(sample_module, "training_of", lambda spec: (None, None, "no training set"))
-    monkeypatch.setattr(Generator, "sample", None)
+    monkeypatch.setattr(Generator, "follow", None)
     with pytest.raises(InputError, match="guidance=surrogate: no training set"):
         run(checkpoint, tmp_path, "guidance=surrogate", "guidance.objective=qed:max")
 
@@ -231,13 +231,13 @@ class Atoms:
 def test_before_and_after_equal_the_numbers_worked_out_by_hand(tiny_spec):
     walk, spec = Walk("flow_map", (0.0, 1.0)), tiny_spec()
 
-    def sample(*arguments: object, guide: Guide | None, **more: object) -> Samples:
+    def follow(walk: Walk, crowd: None, guide: Guide | None, batch_size: int) -> Samples:
         smiles = ["C", "CC", "CC", "C.C"] if guide is None else ["CCC", "CCCC", "CCC", "CCO"]
         graphs = [to_graph(read_smiles(one), spec.vocabulary) for one in smiles]
         return Samples(graphs, check_many(graphs, spec.vocabulary), spec, walk, 1.0, 1.0)
 
     config = load_config("sample", ["checkpoint=none", "n=4"])
-    stub = SimpleNamespace(sample=sample, spec=spec)
+    stub = SimpleNamespace(follow=follow, spec=spec)
     task = SampleTask(config, stub, walk, None)
     result = carry_out(task, Guide("best_of", Atoms(), 1, 1, 0.0))
     assert result.before["mean_score"] == 1.5
@@ -378,7 +378,7 @@ def test_a_model_that_has_learned_scaffolds_gives_no_warning(
 def test_a_mistake_is_found_before_the_sampling_and_writes_nothing(
     checkpoint, tmp_path, monkeypatch, arguments, message
 ):
-    monkeypatch.setattr(Generator, "sample", lambda *_, **__: pytest.fail("sampled"))
+    monkeypatch.setattr(Generator, "follow", lambda *_, **__: pytest.fail("sampled"))
     with pytest.raises(InputError) as error:
         run(checkpoint, tmp_path / "out", *arguments)
     assert str(error.value).startswith(message)
@@ -391,7 +391,7 @@ def test_a_size_that_the_training_never_had_is_found_before_the_sampling(
 ):
     spec = tiny_spec(size_law=(0.0, 0.5, 0.5, 0.0, 0.0))
     save_model(tmp_path / "model", perturbed(fresh(spec)), spec)
-    monkeypatch.setattr(Generator, "sample", lambda *_, **__: pytest.fail("sampled"))
+    monkeypatch.setattr(Generator, "follow", lambda *_, **__: pytest.fail("sampled"))
     with pytest.raises(InputError, match="sizes that this model was not trained on"):
         run(tmp_path / "model", tmp_path / "out", "scaffold=CCO")
     assert not (tmp_path / "out").exists()

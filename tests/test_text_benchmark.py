@@ -13,7 +13,7 @@ from PIL import Image
 
 from molflow.datasets.text import TextDataset, windows
 from molflow.errors import InputError
-from molflow.sampling.walk import Walk, plan_walk
+from molflow.sampling.walk import Route, Walk, plan_walk
 
 pytest.importorskip("benchmarks.text", reason="the folder benchmarks is not here")
 
@@ -50,12 +50,15 @@ class StandIn:
         )
     )
 
-    def walk(self, steps, method, noise, noise_scale, times) -> Walk:
-        return plan_walk(steps, method, noise, 0.0, times, True, noise_scale)
+    def walk(self, route: Route) -> Walk:
+        return plan_walk(route, has_map=True)
 
-    def sample(self, n, steps, method, seed, noise, noise_scale, times) -> SimpleNamespace:
-        walk = self.walk(steps, method, noise, noise_scale, times)
-        self.asked.append((n, steps, method, seed, noise))
+    def crowd(self, molecules: range, seed: int) -> tuple[int, int]:
+        return len(molecules), seed
+
+    def follow(self, walk: Walk, crowd: tuple[int, int]) -> SimpleNamespace:
+        (n, seed), steps = crowd, walk.steps
+        self.asked.append((n, steps, walk.method, seed, walk.noise))
         self.walks.append(walk)
         text = self.data.text("train")
         return SimpleNamespace(texts=[text[i : i + LENGTH] for i in range(steps, steps + n)])

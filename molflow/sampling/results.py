@@ -177,7 +177,8 @@ def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samp
         (folder / TRAJECTORY).unlink(missing_ok=True)
         return
     followed = min(config.n, FOLLOWED)
-    states = generator.trajectory(followed, samples.walk, config.seed, samples.plan, samples.aim)
+    crowd = generator.crowd(range(followed), config.seed, samples.plan, samples.aim)
+    states = generator.trajectory(samples.walk, crowd)
     with atomic_write(folder / TRAJECTORY) as path:
         draw_trajectory(states, generator.spec.modality, path)
 

@@ -27,6 +27,23 @@ LONE_STOP = 0.55
 
 
 @dataclass(frozen=True)
+class Route:
+    """What a caller asks of a walk; what is left out is the model's to choose.
+
+    steps: between which ``STOPS`` has equal shares, 50 by default; or times: those between 0 and 1
+    to stop at. method: a name of ``build.METHODS``, or "auto". noise (None: NOISE), temperature and
+    noise_scale: see `Walk`.
+    """
+
+    steps: int | None = None
+    method: str = AUTO
+    noise: float | None = None
+    temperature: float = 0.0
+    times: Sequence[float] | None = None
+    noise_scale: float = 1.0
+
+
+@dataclass(frozen=True)
 class Walk:
     """A way from noise to molecules.
 
@@ -88,30 +105,22 @@ class Walk:
         return step
 
 
-def plan_walk(
-    steps: int | None,
-    method: str,
-    noise: float | None,
-    temperature: float,
-    times: Sequence[float] | None,
-    has_map: bool,
-    noise_scale: float = 1.0,
-) -> Walk:
-    """The walk that a caller asks for; InputError names an argument out of its range.
+def plan_walk(route: Route, has_map: bool) -> Walk:
+    """The walk that a caller asks for; InputError names what is out of its range.
 
-    steps: between which ``STOPS`` has equal shares; or ``times``: those between 0 and 1 to stop at.
-    method "auto": by the flow map where the model has one (``has_map``), with new noise where there
-    are several steps; Euler steps otherwise. noise: None is NOISE.
+    "auto" goes by the flow map where the model has one (``has_map``), with new noise where there
+    are several steps; by Euler steps otherwise.
     """
+    method, temperature, noise_scale = route.method, route.temperature, route.noise_scale
     if method not in (*METHODS, AUTO):
         raise InputError(f"method={method!r}: one of {', '.join((AUTO, *METHODS))}")
-    noise = NOISE if noise is None else noise
+    noise = NOISE if route.noise is None else route.noise
     _require_share(noise=noise)
     if not isinstance(temperature, Real) or not 0 <= temperature < float("inf"):
         raise InputError(f"temperature={temperature!r}: a number of at least 0")
     if not isinstance(noise_scale, Real) or not 0 < noise_scale < float("inf"):
         raise InputError(f"noise_scale={noise_scale!r}: a number of more than 0")
-    grid = _grid(steps, times)
+    grid = _grid(route.steps, route.times)
     if method == AUTO and has_map:
         method = "renoised" if len(grid) > 2 else "flow_map"
     elif method == AUTO:

@@ -29,6 +29,7 @@ from molflow.guidance.guides import Guide, Outcome, Task
 from molflow.guidance.steer import guide
 from molflow.guidance.surrogate import Surrogate
 from molflow.sampling.noise import Crowd
+from molflow.sampling.walk import Route
 
 STEPS = 3
 USUAL = {
@@ -492,7 +493,7 @@ def test_every_returned_molecule_has_been_judged(generator):
 
 def test_the_trace_of_particles_has_a_row_a_step_and_a_column_a_molecule(generator):
     steering = generator.sample(5, STEPS, guide=usual("particles"), batch_size=8).steering
-    assert steering.times == generator.walk(STEPS).times[:-1]
+    assert steering.times == generator.walk(Route(STEPS)).times[:-1]
     assert steering.sizes.shape == steering.resampled.shape == steering.ancestors.shape == (3, 5)
     assert steering.sizes.min() >= 1 - 1e-6
     assert steering.sizes.max() <= 4 + 1e-6

@@ -11,12 +11,12 @@ from molflow.errors import InputError
 from molflow.flow.samplers import sample
 from molflow.flow.state import Fields, State
 from molflow.sampling.noise import DRAWS
-from molflow.sampling.walk import Walk, plan_walk, read_times, require_stochastic
+from molflow.sampling.walk import Route, Walk, plan_walk, read_times, require_stochastic
 
 
 def plan(**changes: object) -> Walk:
-    usual = {"steps": None, "method": "auto", "noise": 1.0, "temperature": 0.0, "times": None}
-    return plan_walk(**(usual | {"has_map": True} | changes))
+    has_map = changes.pop("has_map", True)
+    return plan_walk(Route(**({"noise": 1.0} | changes)), has_map)
 
 
 def test_a_step_takes_an_equal_share_of_the_law_of_decisions():
