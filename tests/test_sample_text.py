@@ -126,12 +126,13 @@ def test_the_record_has_what_texts_are_measured_by(results):
 
 
 def test_what_is_printed_speaks_of_texts(checkpoint, tmp_path, capsys):
-    run(checkpoint, tmp_path)
+    run(checkpoint, tmp_path, "prompt=a_,")
     shown = capsys.readouterr().out
     assert "30 texts, 2 euler steps, seed 0" in shown
+    assert "prompt: kept is the share of texts that have all that it says in its place" in shown
     assert "texts/s" in shown
-    assert "molecule" not in shown
-    assert "report.html" not in shown
+    for chemical in ("molecule", "report.html", "chemistry", "valid"):
+        assert chemical not in shown
 
 
 def test_a_text_that_is_gone_leaves_what_needs_none(spec, fresh, tmp_path, capsys):

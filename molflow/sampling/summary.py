@@ -151,11 +151,11 @@ def _kept(run: Run) -> dict[str, float]:
     samples = run.samples
     if samples.plan is None:
         return {}
+    numbers = {"kept": mean(samples.kept)}
+    if samples.spec.modality.things != MOLECULES:
+        return numbers
     strict = [i for i, one in enumerate(samples) if one.reason is None]
-    numbers = {
-        "kept": mean(samples.kept),
-        "kept_valid": mean([samples.kept[i] for i in strict]),
-    }
+    numbers["kept_valid"] = mean([samples.kept[i] for i in strict])
     if isinstance(samples.plan, Plan) and samples.plan.scaffold.mol is not None:
         numbers["substructure"] = mean([bool(run.substructure[i]) for i in strict])
     return numbers

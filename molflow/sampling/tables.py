@@ -35,11 +35,7 @@ def print_result(config: SampleConfig, result: Result) -> None:
             "value, over the distinct strictly valid molecules"
         )
     if samples.plan is not None:
-        print(
-            "constraints: kept is the share of all attempts that have all that is held in its "
-            "place, kept_valid that of the strictly valid"
-            + (", substructure that in which RDKit finds the scaffold" if config.scaffold else "")
-        )
+        print(_about_kept(config, things))
     if result.obstacle:
         print(f"what needs the training set was not measured: {result.obstacle}")
     failed = reasons(samples).most_common(SHOWN)
@@ -49,9 +45,21 @@ def print_result(config: SampleConfig, result: Result) -> None:
     network, chemistry = samples.network_seconds, samples.chemistry_seconds
     rate = len(samples) / (network + chemistry)
     first = "network" if result.scorer is None else "network and scores"
+    second = f", chemistry {chemistry:.2f} s" if things == MOLECULES else ""
     page = config.report and things == MOLECULES
-    print(f"speed:   {rate:.3g} {things}/s ({first} {network:.2f} s, chemistry {chemistry:.2f} s)")
+    print(f"speed:   {rate:.3g} {things}/s ({first} {network:.2f} s{second})")
     print(f"results: {config.out}{f', with {PAGE}' if page else ''}")
+
+
+def _about_kept(config: SampleConfig, things: str) -> str:
+    """What the numbers of what is held mean."""
+    if things != MOLECULES:
+        return "prompt: kept is the share of texts that have all that it says in its place"
+    return (
+        "constraints: kept is the share of all attempts that have all that is held in its "
+        "place, kept_valid that of the strictly valid"
+        + (", substructure that in which RDKit finds the scaffold" if config.scaffold else "")
+    )
 
 
 def _known(numbers: dict[str, float]) -> list[tuple[str, float]]:
