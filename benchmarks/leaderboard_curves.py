@@ -32,7 +32,9 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
     count = max(1, len(rows))
     figure = Figure(figsize=(13, 4.9 * count + 0.4), dpi=110, layout="constrained")
     figure.suptitle(
-        "Lines: computed here. Points: as published, each by its own definition", fontsize=11
+        "Lines: computed here, plain validity and FCD of all valid against test. "
+        "Points: as published, each by its own definition",
+        fontsize=11,
     )
     canvas = FigureCanvasAgg(figure)
     places = figure.subplots(count, 2, squeeze=False)
@@ -51,7 +53,7 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
 
 def _plot(axes: Axes, panel: Panel) -> None:
     for curve in panel.curves:
-        axes.plot(curve.x, curve.y, curve.style, color=curve.colour, marker=".", label=curve.label)
+        axes.plot(curve.x, curve.y, ".-", color=curve.colour, markersize=8, label=curve.label)
     for kind in dict.fromkeys(mark.kind for mark in panel.marks):
         chosen = [mark for mark in panel.marks if mark.kind == kind]
         x, y = [mark.x for mark in chosen], [mark.y for mark in chosen]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -21,7 +21,6 @@ VARIANTS = {
     "fcd_all_test": "all valid against test",
     "fcd_unique_validation": "unique valid against validation",
 }
-STYLES = ("-", "--")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Of Okabe and Ito, one for each of our methods, beginning anew where they do not suffice."""
 INVALID_TICKS = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
@@ -30,12 +29,11 @@ FCD_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 5, 10, 20, 50)
 
 @dataclass(frozen=True)
 class Curve:
-    """One of our methods: y at each number of evaluations x."""
+    """One of our methods: y at each number of evaluations x, by the definition most published."""
 
     x: tuple[int, ...]
     y: tuple[float, ...]
     colour: str
-    style: str
     label: str
 
 
@@ -89,31 +87,25 @@ def panels(entries: Sequence[Entry], dataset: str) -> list[Panel]:
     title = TITLES[dataset]
     kinds = dict(zip(VARIANTS.values(), "os", strict=True))
     return [
-        Panel(title, "valid (% of attempts)", _validity(ours), valid, ticks, MARKERS, True),
-        Panel(title, "FCD", _fcd(ours), distances, {t: f"{t:g}" for t in FCD_TICKS}, kinds),
+        Panel(title, "valid (% of attempts)", _curves(ours, "valid"), valid, ticks, MARKERS, True),
+        Panel(
+            title,
+            "FCD",
+            _curves(ours, "fcd_all_test"),
+            distances,
+            {t: f"{t:g}" for t in FCD_TICKS},
+            kinds,
+        ),
     ]
 
 
-def _validity(ours: Sequence[Entry]) -> list[Curve]:
-    curves = []
-    for colour, entry in _coloured(ours):
-        names = {"valid": entry.about.protocol.validity, "strict": "strict"}
-        for style, (name, what) in zip(STYLES, names.items(), strict=True):
-            curves += _curve(entry, name, colour, style, what, invalid=True)
-    return curves
-
-
-def _fcd(ours: Sequence[Entry]) -> list[Curve]:
-    curves = []
-    for colour, entry in _coloured(ours):
-        for style, (name, what) in zip(STYLES, VARIANTS.items(), strict=True):
-            curves += _curve(entry, name, colour, style, what, invalid=False)
-    return curves
-
-
-def _coloured(ours: Sequence[Entry]) -> Iterator[tuple[str, Entry]]:
-    """A colour for each of our methods that a network made."""
-    return zip(cycle(COLOURS), filter(_walked, ours), strict=False)
+def _curves(ours: Sequence[Entry], name: str) -> list[Curve]:
+    """One for each of our methods that a network made and that has a figure of that name."""
+    walked = [entry for entry in ours if _walked(entry)]
+    found = [
+        _curve(entry, name, colour) for colour, entry in zip(cycle(COLOURS), walked, strict=False)
+    ]
+    return [curve for curve in found if curve.x]
 
 
 def _walked(entry: Entry) -> list[Row]:
@@ -121,14 +113,10 @@ def _walked(entry: Entry) -> list[Row]:
     return sorted((row for row in entry.rows if row.nfe), key=lambda row: row.nfe or 0)
 
 
-def _curve(
-    entry: Entry, name: str, colour: str, style: str, what: str, *, invalid: bool
-) -> list[Curve]:
-    """None where there is no figure of that name."""
+def _curve(entry: Entry, name: str, colour: str) -> Curve:
+    """The figures of that name, where a logarithm has a place for them."""
     found = [(row.nfe or 0, getattr(row, name)) for row in _walked(entry)]
-    known = [(x, 100 - y if invalid else y) for x, y in found if y is not None]
-    known = [(x, y) for x, y in known if y > 0]
-    if not known:
-        return []
-    x, y = zip(*known, strict=True)
-    return [Curve(x, y, colour, style, f"{entry.about.method}, {what}")]
+    known = [(x, 100 - y if name == "valid" else y) for x, y in found if y is not None]
+    points = [(x, y) for x, y in known if y > 0]
+    x, y = tuple(x for x, _ in points), tuple(y for _, y in points)
+    return Curve(x, y, colour, entry.about.method)

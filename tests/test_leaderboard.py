@@ -288,8 +288,8 @@ def test_a_data_set_without_entries_has_no_table() -> None:
 def test_the_picture_shows_the_invalid_share_and_leaves_out_what_has_no_place() -> None:
     ours = entry(
         "ours",
-        {"nfe": 2, "valid": 98.0, "strict": 96.0},
-        {"nfe": 1, "valid": 100.0, "strict": 90.0},
+        {"nfe": 2, "valid": 98.0, "fcd_unique_validation": 0.5},
+        {"nfe": 1, "valid": 100.0, "fcd_all_test": None},
         kind="computed",
     )
     other = entry(
@@ -298,7 +298,7 @@ def test_the_picture_shows_the_invalid_share_and_leaves_out_what_has_no_place() 
         *({"nfe": n, "valid": v} for n, v in ((5, 99.5), (6, 100.0))),
     )
     validity, distance = panels([ours, other], "qm9")
-    assert [(c.x, c.y) for c in validity.curves] == [((2,), (2.0,)), ((1, 2), (10.0, 4.0))]
+    assert [(c.x, c.y) for c in validity.curves] == [((2,), (2.0,))]
     assert [(m.x, m.y, m.kind) for m in validity.marks] == [(5, 0.5, "valence-only")]
     assert (distance.curves, distance.marks) == ([], [])
 
