@@ -33,7 +33,15 @@ from molflow.flow.guidance import Reward
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.samplers import Step, heun_step, renoised
 from molflow.flow.state import State
-from molflow.flow.times import TimeLaw, logit_normal, triangle, uniform, with_corner
+from molflow.flow.times import (
+    PairLaw,
+    TimeLaw,
+    logit_normal,
+    triangle,
+    uniform,
+    with_corner,
+    with_ends,
+)
 from molflow.graph.transformer import GraphTransformer
 from molflow.guidance.guides import (
     Guide,
@@ -130,6 +138,11 @@ TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
     "uniform": lambda c: uniform,
     "logit_normal": lambda c: logit_normal(c.time_mean, c.time_spread),
 }
+PAIR_LAWS: dict[str, Callable[[TimeLaw], tuple[PairLaw, TimeLaw]]] = {
+    "triangle": lambda law: (triangle, uniform),
+    "ends": lambda law: (with_ends(law), law),
+}
+"""The law of (s, t), and that of the times between them, by the law of the times t = s."""
 
 
 def _cache(config: DatasetConfig) -> Path | None:
@@ -300,11 +313,13 @@ def corner_of(flow: FlowConfig) -> float:
 def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowModule:
     """The Lightning module of one training run."""
     flow, trainer = config.flow, config.trainer
-    distillation = None
+    time_law, distillation = TIME_LAWS[flow.time_law](flow), None
     if flow.distill != "none":
+        pairs, middle = PAIR_LAWS[flow.pairs](time_law)
         distillation = Distillation(
             loss=DISTILLATIONS[flow.distill],
-            times=with_corner(triangle, corner_of(flow)),
+            times=with_corner(pairs, corner_of(flow)),
+            middle=middle,
             share=flow.distill_share,
             weight=flow.distill_weight,
             average_teacher=flow.teacher == "average",
@@ -315,7 +330,7 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
     objective = Objective(
         loss=lambda output, x_1: loss(output, x_1, **smoothing),
         weights={"atoms": 1.0, "pairs": flow.pair_weight, "tokens": 1.0},
-        time_law=TIME_LAWS[flow.time_law](flow),
+        time_law=time_law,
         prior_scale=flow.prior_scale,
         distillation=distillation,
         withheld=flow.condition_dropout,

@@ -96,6 +96,11 @@ class FlowConfig:
     )
     distill_share: float = key(0.25, "share of a batch for it", within=FRACTION)
     distill_weight: float = key(1.0, "of its loss beside the diagonal's", within=POSITIVE)
+    pairs: str = key(
+        "triangle",
+        "law of its times (s, t): uniform, or by time_law with many s = 0 or t = 1",
+        choices=("triangle", "ends"),
+    )
     corner: float | None = key(
         None,
         "share of its pairs (s, t) that are (0, 1); null is 0.15, or 0 where a derivative is taken",

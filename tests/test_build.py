@@ -15,7 +15,7 @@ from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.flow.flow_map import euler_step, flow_map
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.samplers import heun_step
-from molflow.flow.times import logit_normal
+from molflow.flow.times import logit_normal, triangle, uniform, with_ends
 from molflow.schema import keys
 
 
@@ -24,6 +24,7 @@ from molflow.schema import keys
     [
         (FlowConfig, "loss", build.LOSSES),
         (FlowConfig, "time_law", build.TIME_LAWS),
+        (FlowConfig, "pairs", build.PAIR_LAWS),
         (FlowConfig, "distill", {"none", *build.DISTILLATIONS}),
         (SampleConfig, "method", {"auto", *build.METHODS}),
     ],
@@ -50,6 +51,16 @@ def test_the_law_of_times_has_the_mean_and_the_spread_of_the_configuration():
     assert torch.equal(build.TIME_LAWS["uniform"](config)(u), u)
     expected = logit_normal(-1.0, 0.5)(u)
     assert torch.equal(build.TIME_LAWS["logit_normal"](config)(u), expected)
+
+
+def test_pairs_that_reach_to_the_ends_follow_the_law_of_the_times():
+    law = logit_normal(-1.0, 0.5)
+    u, v = torch.tensor([0.1, 0.5, 0.9]), torch.tensor([0.3, 0.6, 0.2])
+    pairs, middle = build.PAIR_LAWS["ends"](law)
+    for made, expected in zip(pairs(u, v), with_ends(law)(u, v), strict=True):
+        assert torch.equal(made, expected)
+    assert middle is law
+    assert build.PAIR_LAWS["triangle"](law) == (triangle, uniform)
 
 
 @pytest.fixture

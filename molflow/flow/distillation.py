@@ -92,7 +92,7 @@ def ecld_loss(
 
 
 def psd_loss(net: Network, teacher: Network, x_s: State, s: Tensor, t: Tensor, r: Tensor) -> Fields:
-    """KL(sg[a mu_su(x_s) + (1-a) mu_ut(X_su)], mu_st(x_s)) with u = s + r (t-s), r (B,) in (0, 1).
+    """KL(sg[a mu_su(x_s) + (1-a) mu_ut(X_su)], mu_st(x_s)) with u = s + r (t-s), r (B,) in [0, 1].
 
     Zero at the exact flow map. No derivative: the network may run in bf16 and be compiled.
     """

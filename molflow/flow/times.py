@@ -6,15 +6,38 @@ Laws are deterministic functions of uniform numbers that the caller draws.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-TimeLaw = Callable[[Tensor], Tensor]
-"""(B,) uniform on (0, 1) -> (B,) times in [0, 1]."""
+SMALLEST, NEAR = 1e-6, 1e-3
+"""How near to 0 and 1, and to each other, times and shares are told apart."""
 
 PairLaw = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Two independent (B,), uniform on (0, 1) -> (s, t), both (B,), 0 <= s <= t <= 1."""
+
+
+@dataclass(frozen=True)
+class TimeLaw:
+    """A law of times in [0, 1]; called, it gives the times (B,) at the shares u (B,), in (0, 1).
+
+    quantile: u -> t, increasing. share: its inverse, the probability of all before t.
+    """
+
+    quantile: Callable[[Tensor], Tensor]
+    share: Callable[[Tensor], Tensor]
+
+    def __call__(self, u: Tensor) -> Tensor:
+        return self.quantile(u)
+
+    def place(self, s: Tensor, t: Tensor, r: Tensor) -> Tensor:
+        """(u - s) / (t - s) of the time u before which lies the share r of what lies between s and
+        t, for r in (0, 1); r itself where hardly anything does, and where t is next to s."""
+        before, within = self.share(s), self.share(t) - self.share(s)
+        u = self.quantile(before + r * within)
+        place = (u - s) / (t - s).clamp(min=NEAR)
+        return torch.where((within > NEAR) & (t - s > NEAR), place.clamp(0, 1), r)
 
 
 def time_steps(steps: int) -> list[float]:
@@ -37,23 +60,46 @@ def stratified(offset: Tensor, batch: int) -> Tensor:
     return (offset + torch.arange(batch, device=offset.device) / batch) % 1
 
 
-def uniform(u: Tensor) -> Tensor:
-    """t = u."""
-    return u
+uniform = TimeLaw(lambda u: u, lambda t: t)
+"""t = u."""
 
 
 def logit_normal(mean: float = 0.0, spread: float = 1.0) -> TimeLaw:
     """t = sigmoid(mean + spread z), z standard normal: more of the middle (Esser et al. 2024)."""
 
-    def law(u: Tensor) -> Tensor:
-        return (mean + spread * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6))).sigmoid()
+    def quantile(u: Tensor) -> Tensor:
+        return (mean + spread * torch.special.ndtri(_inside(u))).sigmoid()
 
-    return law
+    def share(t: Tensor) -> Tensor:
+        return torch.special.ndtr((_inside(t).logit() - mean) / spread)
+
+    return TimeLaw(quantile, share)
+
+
+def _inside(x: Tensor) -> Tensor:
+    return x.clamp(SMALLEST, 1 - SMALLEST)
 
 
 def triangle(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """(s, t) = the smaller and the larger: uniform on the triangle s <= t."""
     return torch.minimum(u, v), torch.maximum(u, v)
+
+
+def with_ends(law: TimeLaw) -> PairLaw:
+    """(0, t), (s, 1) and pairs s <= t, a third each, all times between by ``law``.
+
+    A jump from 0 to 1 is learned from jumps from 0 and to 1, which hardly occur in the triangle.
+    The first number decides which: its thirds, each stretched to (0, 1).
+    """
+
+    def pairs(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        third = (3 * u).floor()
+        first, second = law((3 * u - third).clamp(0, 1)), law(v)
+        s = torch.where(third == 1, second, torch.minimum(first, second))
+        t = torch.where(third == 0, second, torch.maximum(first, second))
+        return s.masked_fill(third == 0, 0.0), t.masked_fill(third == 1, 1.0)
+
+    return pairs
 
 
 def with_corner(law: PairLaw, share: float) -> PairLaw:

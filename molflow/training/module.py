@@ -44,20 +44,23 @@ class Stream(Protocol):
 
 
 SelfDistillation = Callable[[Network, Network, State, Tensor, Tensor, Tensor], Fields]
-"""(net, teacher, x_s, s, t, r) -> field -> (B,), with r (B,) uniform on (0, 1)."""
+"""(net, teacher, x_s, s, t, r) -> field -> (B,), with r (B,) in [0, 1], the place of a time between
+s and t."""
 
 
 @dataclass(frozen=True)
 class Distillation:
     """What teaches the flow map off the diagonal, on the first ``share`` of every batch.
 
-    weight: of this loss beside that of the diagonal. times: the law of (s, t). average_teacher:
-    whether the averaged weights teach, or the live ones under stop-gradient. derivative: whether
-    the loss differentiates ``net``; one that does not asks it once, for mu_st(x_s).
+    weight: of this loss beside that of the diagonal. times: the law of (s, t). middle: of the times
+    between them, by its own share of what lies there. average_teacher: whether the averaged weights
+    teach, or the live ones under stop-gradient. derivative: whether the loss differentiates
+    ``net``; one that does not asks it once, for mu_st(x_s).
     """
 
     loss: SelfDistillation
     times: PairLaw
+    middle: TimeLaw
     share: float
     weight: float
     average_teacher: bool
@@ -204,8 +207,9 @@ class FlowModule(pl.LightningModule):
             teacher = net
             if distillation.average_teacher:
                 teacher = self.compiled_average or self.average.module
-            asked = x_s[above], s[above], t[above], drawn.uniform[3, above]
-            gaps = _means(distillation.loss(student, teacher, *asked))
+            pairs = s[above], t[above]
+            r = distillation.middle.place(*pairs, drawn.uniform[3, above])
+            gaps = _means(distillation.loss(student, teacher, x_s[above], *pairs, r))
             total = total + distillation.weight * self._weighted(gaps)
             parts |= {f"map_{name}": gap for name, gap in gaps.items()}
         return total, parts

@@ -16,6 +16,7 @@ from molflow.flow.times import (
     triangle,
     uniform,
     with_corner,
+    with_ends,
 )
 
 
@@ -107,6 +108,47 @@ def test_the_triangle_is_covered_evenly():
     assert (t - s <= 0.25).double().mean().item() == pytest.approx(0.4375, abs=1e-2)
 
 
+@pytest.mark.parametrize("law", [uniform, logit_normal(-0.4, 0.7)])
+def test_the_share_of_a_law_is_what_its_quantile_was_asked_for(law):
+    u = torch.linspace(0.01, 0.99, 50, dtype=torch.float64)
+    assert torch.allclose(law.share(law(u)), u, atol=1e-12)
+
+
+@pytest.mark.parametrize("law", [uniform, logit_normal(-0.4, 0.7)])
+def test_a_place_has_its_share_of_the_law_before_it(law):
+    s, t, r = torch.rand(3, 200, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    s, t = torch.minimum(s, t), torch.maximum(s, t)
+    place, within = law.place(s, t, r), law.share(t) - law.share(s)
+    assert ((place >= 0) & (place <= 1)).all()
+    told = (t - s > 1e-3) & (within > 1e-3)
+    shares = (law.share(s + place * (t - s)) - law.share(s)) / within
+    assert told.sum() > 150
+    assert torch.allclose(shares[told], r[told], atol=1e-10)
+    assert torch.equal(place[~told], r[~told])
+
+
+def test_the_place_between_0_and_1_is_where_the_law_is():
+    nothing, r = torch.zeros(3), torch.tensor([0.1, 0.5, 0.9])
+    law = logit_normal(-0.4, 0.7)
+    assert torch.allclose(law.place(nothing, nothing + 1, r), law(r), atol=1e-5)
+    assert torch.equal(law.place(r, r, r), r)
+
+
+@pytest.mark.parametrize("law", [uniform, logit_normal(-0.4, 0.7)])
+def test_a_third_of_the_pairs_begins_at_0_one_ends_at_1_and_the_others_follow_the_law(law):
+    s, t = with_ends(law)(*grid_of_the_square(300))
+    from_0, to_1 = s == 0, t == 1
+    for third in (from_0, to_1, ~from_0 & ~to_1):
+        assert third.double().mean().item() == pytest.approx(1 / 3, abs=1e-3)
+    assert not (from_0 & to_1).any()
+    assert (s <= t).all()
+    c = law(torch.tensor(0.6, dtype=torch.float64))
+    for times in (t[from_0], s[to_1]):
+        assert (times <= c).double().mean().item() == pytest.approx(0.6, abs=3e-3)
+    assert (t[~from_0 & ~to_1] <= c).double().mean().item() == pytest.approx(0.36, abs=3e-3)
+    assert (s[~from_0 & ~to_1] > c).double().mean().item() == pytest.approx(0.16, abs=3e-3)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.15, 0.5])
 def test_the_corner_has_its_share_and_the_rest_keeps_its_law(share):
     s, t = with_corner(triangle, share)(*grid_of_the_square(400))
@@ -135,5 +177,6 @@ def test_the_first_number_decides_on_the_corner_and_is_stretched_beyond_it():
     v=st.floats(0, 1, width=32, exclude_max=True),
 )
 def test_pairs_are_ordered_times(share, u, v):
-    s, t = with_corner(triangle, share)(torch.tensor([u]), torch.tensor([v]))
-    assert 0 <= s.item() <= t.item() <= 1
+    for law in (triangle, with_ends(uniform), with_ends(logit_normal())):
+        s, t = with_corner(law, share)(torch.tensor([u]), torch.tensor([v]))
+        assert 0 <= s.item() <= t.item() <= 1

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from molflow.flow.conditioning import withhold
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
-from molflow.flow.times import triangle, uniform
+from molflow.flow.times import logit_normal, triangle, uniform
 from molflow.graph.state import clean_state
 from molflow.training.module import (
     BatchesFrom,
@@ -171,7 +171,9 @@ def test_network_and_teacher_are_told_the_same_part_of_the_context(
         told.append(x.context)
         return module.net(x, s, t)
 
-    distillation = Distillation(loss, triangle, 0.5, 1.0, average_teacher=False, derivative=True)
+    distillation = Distillation(
+        loss, triangle, uniform, 0.5, 1.0, average_teacher=False, derivative=True
+    )
     module.objective = replace(OBJECTIVE, distillation=distillation, withheld=withheld)
     module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
     found = torch.cat([told[1], told[0]])
@@ -248,7 +250,7 @@ def distilled(module: FlowModule, seen: list[tuple], average_teacher: bool) -> N
         return {name: torch.full((len(x_s),), 2.0) for name in x_s.values}
 
     distillation = Distillation(
-        loss, triangle, 0.5, 3.0, average_teacher=average_teacher, derivative=True
+        loss, triangle, uniform, 0.5, 3.0, average_teacher=average_teacher, derivative=True
     )
     module.objective = replace(OBJECTIVE, distillation=distillation)
 
@@ -264,6 +266,21 @@ def test_distillation_adds_its_weighted_loss_on_its_share_of_the_batch(
     ((_, _, examples, s, t),) = seen
     assert examples == 1
     assert (s <= t).all()
+
+
+def test_the_middle_of_a_pair_is_drawn_by_its_law(module: FlowModule, x_1: State) -> None:
+    asked: list[tuple[torch.Tensor, ...]] = []
+
+    def loss(net, teacher, x_s, s, t, r):
+        asked.append((s, t, r))
+        return {name: torch.zeros(len(x_s)) for name in x_s.values}
+
+    middle, places = logit_normal(-1.0, 0.5), draws(x_1, 0, 0, 0)
+    distillation = Distillation(loss, triangle, middle, 0.5, 1.0, False, derivative=True)
+    module.objective = replace(OBJECTIVE, distillation=distillation)
+    module.loss(module.net, x_1, places)
+    ((s, t, r),) = asked
+    assert torch.equal(r, middle.place(s, t, places.uniform[3, :1]))
 
 
 @pytest.mark.parametrize("average", [True, False])
@@ -290,7 +307,9 @@ def test_a_loss_without_derivative_gets_what_one_call_gave_at_its_states(
         given = net(x_s, s, t).values
         return {name: (value**2).mean((1, 2)) for name, value in given.items()}
 
-    distillation = Distillation(loss, triangle, 0.5, 3.0, average_teacher=False, derivative=True)
+    distillation = Distillation(
+        loss, triangle, uniform, 0.5, 3.0, average_teacher=False, derivative=True
+    )
     module.objective = replace(OBJECTIVE, distillation=distillation)
     apart, _ = module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
     assert calls == [1, 1]
