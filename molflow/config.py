@@ -367,6 +367,9 @@ def _resolved(config: TrainConfig) -> TrainConfig:
     if dataset.end_token and dataset.name not in OF_SMILES:
         raise InputError(f"dataset.end_token: only with dataset={' or '.join(OF_SMILES)}")
     require_split(dataset.name, dataset.split)
+    if config.flow.pairs == "ends" and config.flow.distill != "psd":
+        # The others differentiate along t, with a factor that is 0 at t = 1.
+        raise InputError("flow.pairs=ends: only with flow.distill=psd")
     # Rotary positions turn pairs of channels.
     heads, twice = (2 * model.heads, "twice ") if dataset.name in OF_TOKENS else (model.heads, "")
     if model.width % heads:

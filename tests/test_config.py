@@ -179,6 +179,7 @@ def test_a_misspelt_value_is_answered_with_the_choices():
         ("seed=1,2", "'seed=1,2': one value is needed"),
         ("model.heads=7", "model.width=128: must be a multiple of model.heads=7"),
         ("dataset=smiles_file", "dataset.path: dataset=smiles_file needs a file"),
+        ("flow.pairs=ends", "flow.pairs=ends: only with flow.distill=psd"),
         (
             "dataset.end_token=true",
             "dataset.end_token: only with dataset=qm9_smiles or smiles_tokens",
