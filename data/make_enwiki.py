@@ -9,15 +9,13 @@ spelled out, the letters a to z and single spaces, checked against the hash of t
 from __future__ import annotations
 
 import bz2
-import gzip
 import hashlib
 import re
-import subprocess
-import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from wheels import with_wheel, write_compressed
 
 REQUIREMENT = "gensim==4.4.0"
 ONE_WHEEL = ("--platform", "manylinux_2_28_x86_64", "--python-version", "3.11")
@@ -52,13 +50,6 @@ UNWRAPPED = (
 )
 
 
-def download(folder: Path) -> Path:
-    """The wheel of REQUIREMENT, fetched into `folder` by pip."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    subprocess.run([*command, *ONE_WHEEL, "--dest", str(folder), REQUIREMENT], check=True)
-    return next(folder.glob("gensim-*.whl"))
-
-
 def articles(wheel: Path) -> Iterator[str]:
     """The source of every article, redirections left out; a wheel with others is refused."""
     with zipfile.ZipFile(wheel) as archive:
@@ -86,26 +77,15 @@ def cleaned(source: str) -> str:
     return re.sub(r"[^a-z]+", " ", f" {source} ")
 
 
-def make(wheel: Path, target: Path) -> None:
-    """Write `target` from `wheel`; text of another hash is refused."""
+def make(wheel: Path) -> None:
+    """Write TARGET from `wheel`; text of another hash is refused."""
     text = re.sub(" +", " ", " ".join(filter(None, map(cleaned, articles(wheel)))))
     digest = hashlib.sha256(text.encode()).hexdigest()
     if digest != TEXT_SHA256:
         raise SystemExit(f"error: the text has sha256 {digest}, expected {TEXT_SHA256}")
-    temporary = target.with_name(target.name + ".tmp")
-    temporary.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
-    temporary.replace(target)
-
-
-def main() -> None:
-    """Make TARGET from the wheel named on the command line, or from a downloaded one."""
-    if len(sys.argv) > 1:
-        make(Path(sys.argv[1]), TARGET)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            make(download(Path(folder)), TARGET)
+    write_compressed(text, TARGET)
     print(f"{TARGET}: 3.0 million characters of Wikipedia (CC BY-SA)")
 
 
 if __name__ == "__main__":
-    main()
+    with_wheel(make, REQUIREMENT, *ONE_WHEEL)

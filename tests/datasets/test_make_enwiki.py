@@ -16,7 +16,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / "data" / "make_enwiki.py"
 
 
 @pytest.fixture
-def script() -> ModuleType:
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(SCRIPT.parent)
     spec = importlib.util.spec_from_file_location("make_enwiki", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -53,14 +54,15 @@ def wheel_of(folder: Path, script: ModuleType, pages: str) -> Path:
 
 def test_redirections_are_left_out_and_hashes_are_kept_to(script, tmp_path, monkeypatch):
     pages = '<text a="b">#REDIRECT [[Cat]]</text><text a="b">Cat 1</text><text a="b">Dog</text>'
-    wheel, target = wheel_of(tmp_path, script, pages), tmp_path / "enwiki.txt.gz"
+    wheel = wheel_of(tmp_path, script, pages)
+    monkeypatch.setattr(script, "TARGET", target := tmp_path / "enwiki.txt.gz")
     with pytest.raises(SystemExit, match="sha256"):
-        script.make(wheel, target)
+        script.make(wheel)
     packed = hashlib.sha256(bz2.compress(pages.encode())).hexdigest()
     monkeypatch.setattr(script, "PART_SHA256", packed)
     with pytest.raises(SystemExit, match="the text has sha256"):
-        script.make(wheel, target)
+        script.make(wheel)
     text = " cat one dog "
     monkeypatch.setattr(script, "TEXT_SHA256", hashlib.sha256(text.encode()).hexdigest())
-    script.make(wheel, target)
+    script.make(wheel)
     assert gzip.decompress(target.read_bytes()).decode() == text
