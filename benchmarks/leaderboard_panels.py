@@ -101,10 +101,8 @@ def panels(entries: Sequence[Entry], dataset: str) -> list[Panel]:
 
 def _curves(ours: Sequence[Entry], name: str) -> list[Curve]:
     """One for each of our methods that a network made and that has a figure of that name."""
-    walked = [entry for entry in ours if _walked(entry)]
-    found = [
-        _curve(entry, name, colour) for colour, entry in zip(cycle(COLOURS), walked, strict=False)
-    ]
+    coloured = zip(cycle(COLOURS), filter(_walked, ours), strict=False)
+    found = [_curve(entry, name, colour) for colour, entry in coloured]
     return [curve for curve in found if curve.x]
 
 

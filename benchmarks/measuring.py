@@ -59,8 +59,8 @@ class Course:
     def walk(self, generator: Generator, method: str, steps: int) -> Walk:
         """The walk of a method in so many steps; InputError where there is none."""
         times = read_times(self.times or None, steps)
-        own = {"noise": self.noise, "noise_scale": self.noise_scale, "times": times}
-        return generator.walk(Route(steps, method, **own))
+        route = Route(steps, method, self.noise, times=times, noise_scale=self.noise_scale)
+        return generator.walk(route)
 
     def require(self, generator: Generator, ways: Iterable[tuple[str, int]]) -> None:
         """InputError where a method in so many steps, 0 of an anchor, has no walk."""
