@@ -94,7 +94,7 @@ def with_ends(law: TimeLaw) -> PairLaw:
 
     def pairs(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         third = (3 * u).floor()
-        first, second = law((3 * u - third).clamp(0, 1)), law(v)
+        first, second = law(3 * u - third), law(v)
         s = torch.where(third == 1, second, torch.minimum(first, second))
         t = torch.where(third == 0, second, torch.maximum(first, second))
         return s.masked_fill(third == 0, 0.0), t.masked_fill(third == 1, 1.0)
