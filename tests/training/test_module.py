@@ -268,6 +268,30 @@ def test_distillation_adds_its_weighted_loss_on_its_share_of_the_batch(
     assert (s <= t).all()
 
 
+def test_states_lie_on_their_path_at_their_time_s(module: FlowModule, x_1: State) -> None:
+    """Half of the batch between the s and t of a pair, half on the diagonal, at the noise drawn."""
+    asked: list[tuple[State, Tensor, Tensor]] = []
+
+    def net(x: State, s: Tensor, t: Tensor) -> State:
+        asked.append((x, s, t))
+        return x
+
+    law = logit_normal(-1.0, 0.5)
+    distilled(module, [], average_teacher=False)
+    distillation = replace(module.objective.distillation, derivative=False)
+    module.objective = replace(module.objective, time_law=law, distillation=distillation)
+    module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
+    ((x_s, s, t),) = asked
+    pair = triangle(*drawn.uniform[1:3, :1])
+    diagonal = law(drawn.uniform[0, 1:])
+    assert torch.equal(s, torch.cat([pair[0], diagonal]))
+    assert torch.equal(t, torch.cat([pair[1], diagonal]))
+    for name, value in x_s.values.items():
+        at = s[:, None, None]
+        wanted = (1 - at) * 0.5 * drawn.noise[name] + at * x_1.values[name]
+        assert torch.allclose(value, wanted)
+
+
 def test_the_middle_of_a_pair_is_drawn_by_its_law(module: FlowModule, x_1: State) -> None:
     asked: list[tuple[torch.Tensor, ...]] = []
 
