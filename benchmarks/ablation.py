@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ablation_plan import (
+    EARLY,
     Run,
     Setup,
     command,
@@ -76,7 +77,11 @@ class AblationConfig:
     @property
     def settings(self) -> dict[str, Any]:
         """What results must share to stand beside each other."""
-        return {"minutes": self.minutes, "n": self.n, "train": self.train, "pace": self.pace}
+        from molflow.sampling.walk import usual_times
+
+        times = {str(steps): list(usual_times(steps)) for steps in EARLY}
+        given = {"minutes": self.minutes, "n": self.n, "train": self.train, "pace": self.pace}
+        return {**given, "times": times}
 
 
 def main(words: list[str]) -> None:

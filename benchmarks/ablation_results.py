@@ -55,8 +55,8 @@ class Results:
 
     def require_same(self, other: Results, place: str) -> None:
         """InputError, naming ``place``, for the first setting that differs."""
-        for name in self.settings:
-            old, new = self.settings[name], other.settings.get(name)
+        for name in dict.fromkeys([*self.settings, *other.settings]):
+            old, new = self.settings.get(name), other.settings.get(name)
             if old != new:
                 both = f"{old or 'none'} in one and {new or 'none'} in the other"
                 raise InputError(f"{place}: {name} is {both}")

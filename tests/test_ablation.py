@@ -324,6 +324,15 @@ def test_results_of_other_settings_are_not_mixed(tmp_path, trainings):
     assert error.endswith("ablation.json: minutes is 2.0 in one and 3.0 in the other")
 
 
+def test_results_at_other_times_are_not_mixed(tmp_path, trainings):
+    ablate(tmp_path, "runs=psd")
+    path = tmp_path / "out" / "ablation.json"
+    content = json.loads(path.read_text())
+    assert content["settings"].pop("times")["2"] == [0.0, 0.55, 1.0]
+    path.write_text(json.dumps(content))
+    assert "ablation.json: times is none in one and {'1'" in error_of(*given(tmp_path, "runs=csd"))
+
+
 # Another machine
 
 

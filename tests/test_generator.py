@@ -181,6 +181,19 @@ def test_every_molecule_has_a_verdict_in_the_order_of_its_index(generator):
         assert molecule is None or molecule.GetNumAtoms() == len(graph)
 
 
+def test_walks_of_k_and_of_k_plus_one_steps_share_their_noise(generator):
+    """At first, and what they renew at the end of a step that both take."""
+    crowd = generator.crowd(range(9), 0)
+    two, three = (
+        generator.trajectory(generator.walk(Route(method="renoised", noise=1, times=times)), crowd)
+        for times in ([0.3], [0.3, 0.6])
+    )
+    for (t, x, _), (other_t, other, _) in zip(two[:2], three[:2], strict=True):
+        assert t == other_t
+        assert all(torch.equal(value, other.values[name]) for name, value in x.values.items())
+    assert (two[1][0], two[2][0], three[2][0]) == (0.3, 1, 0.6)
+
+
 def test_a_trajectory_ends_at_the_molecules_of_the_sample(generator, nine):
     walk = generator.walk(Route(steps=3))
     *before, (t, x_1, mu) = generator.trajectory(walk, generator.crowd(range(9), 0))
