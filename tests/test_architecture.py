@@ -100,6 +100,26 @@ def unsafe_reads(root: Path) -> list[str]:
     return found
 
 
+def named(root: Path, files: list[str], words: set[str]) -> list[str]:
+    """Where code of ``files`` has a string, a name or an attribute that is one of ``words``."""
+    found = []
+    for file in files:
+        for node in ast.walk(ast.parse((root / file).read_text())):
+            said = {getattr(node, part, None) for part in ("id", "attr", "arg", "name")}
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                said = {node.value}
+            elif isinstance(node, ast.ImportFrom):
+                said = set((node.module or "").split("."))
+            found += [f"{file}:{node.lineno} {word}" for word in said & words]
+    return found
+
+
+def test_neither_the_flow_nor_its_training_knows_what_it_generates():
+    files = [str(path.relative_to(ROOT)) for path in (ROOT / "flow").glob("*.py")]
+    words = {"atoms", "bonds", "tokens", "graph", "sequence", "modality", "chem"}
+    assert named(ROOT, [*files, "training/module.py"], words) == []
+
+
 def test_imports_point_one_way():
     assert wrong_directions(ROOT) == []
 
@@ -162,6 +182,14 @@ def test_a_foreign_import_is_found(tmp_path):
     (tmp_path / "flow").mkdir()
     (tmp_path / "flow" / "a.py").write_text("import math\nimport numpy as np\nimport torch")
     assert foreign_imports(tmp_path, {"flow"}, {"torch"}) == ["flow/a.py imports numpy"]
+
+
+@pytest.mark.parametrize(
+    "line", ["x['atoms']", "x.atoms", "def f(atoms): ...", "from molflow.graph.state import blank"]
+)
+def test_what_names_a_field_or_a_kind_is_found(tmp_path, line):
+    (tmp_path / "a.py").write_text(line)
+    assert len(named(tmp_path, ["a.py"], {"atoms", "graph"})) == 1
 
 
 def test_importing_molflow_imports_no_torch():

@@ -8,6 +8,8 @@ longest, an end fills what they do not use, and the model finds their length its
 
 from __future__ import annotations
 
+import csv
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from molflow.console import progress
+from molflow.console import atomic_write, progress
 from molflow.datasets.batches import Batches
 from molflow.datasets.loaders import Indices, MoleculeDataset, positions
 from molflow.datasets.names import require_name
@@ -140,8 +142,8 @@ def tokenised(
 ) -> TokenDataset:
     """The canonical SMILES without stereo of a data set, cut into tokens; its splits are the same.
 
-    scheme: smiles or selfies; a molecule that has no SELFIES is left out of its split and counted.
-    end: whether an end fills all to the length of the longest. The vocabulary is what occurs.
+    scheme: smiles or selfies; a molecule that has no such tokens is left out of its split, counted,
+    and listed beside what the molecules left out, in ``dropped-<scheme>.csv``. end: whether an end fills all to the length of the longest. The vocabulary is what occurs.
     InputError where the package selfies is not installed, and where
     nothing is left to train on.
     """
@@ -150,15 +152,15 @@ def tokenised(
     chosen = np.unique(np.concatenate(list(molecules.splits.values())))
     everything = molecules.packed.smiles_at(chosen)
     numbers: dict[str, int] = {}
-    runs, kept = [], []
+    runs, kept, lost = [], [], []
     for i, smiles in enumerate(progress(everything, "cutting into tokens", unit="molecules")):
         try:
             symbols = split(smiles, scheme)
         except ValueError:
+            lost.append(i)
             continue
         runs.append(np.array([numbers.setdefault(s, len(numbers)) for s in symbols], np.uint16))
         kept.append(i)
-    lost = len(everything) - len(kept)
     rows = chosen[kept]
     splits = {part: positions(indices, rows) for part, indices in molecules.splits.items()}
     if not len(splits["train"]):
@@ -166,13 +168,19 @@ def tokenised(
     packed, vocabulary = _packed(runs, numbers, molecules.packed.ids[rows], scheme)
     if end:
         packed, vocabulary = _ended(packed, vocabulary)
+    dropped, report = molecules.dropped, molecules.report
+    if lost:
+        reason = f"no {scheme} tokens"
+        dropped = {**dropped, reason: len(lost)}
+        drops = zip(molecules.packed.ids[chosen[lost]], (everything[i] for i in lost), strict=True)
+        report = _listed(report, scheme, [(int(row), smiles, reason) for row, smiles in drops])
     return TokenDataset(
         name,
         packed,
         splits,
         vocabulary,
-        {**molecules.dropped, **({f"no {scheme} tokens": lost} if lost else {})},
-        molecules.report,
+        dropped,
+        report,
         tuple(everything[i] for i in kept),
     )
 
@@ -183,6 +191,16 @@ def _require_scheme(scheme: str) -> None:
         split("C", scheme)
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def _listed(report: Path, scheme: str, drops: Sequence[tuple[int, str, str]]) -> Path:
+    """Where the rows of ``report`` stand, and behind them (row, smiles, reason) of more."""
+    target = report.with_name(f"dropped-{scheme}.csv")
+    with atomic_write(target) as path:
+        shutil.copyfile(report, path)
+        with path.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(drops)
+    return target
 
 
 def _packed(

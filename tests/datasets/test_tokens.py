@@ -1,10 +1,12 @@
 """Molecules as token sequences: what is packed, split, batched, and what is left out."""
 
-import importlib.util
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rdkit import Chem
 
 from molflow.datasets import smiles_file
 from molflow.datasets import tokens as module
@@ -110,13 +112,15 @@ def test_an_epoch_shows_every_training_molecule_and_no_other(dataset: TokenDatas
 
 
 def test_what_was_left_out_of_the_molecules_stays_counted() -> None:
-    import dataclasses
-
     few = molecules([0], [3], [1])
-    packed = dataclasses.replace(few.packed, dropped={"duplicate": 2})
-    made = tokenised("few", dataclasses.replace(few, packed=packed))
+    packed = replace(few.packed, dropped={"duplicate": 2})
+    made = tokenised("few", replace(few, packed=packed))
     assert made.dropped == {"duplicate": 2}
     assert made.report == Path("dropped.csv")
+
+
+def canonical(smiles: str) -> str:
+    return Chem.MolToSmiles(Chem.MolFromSmiles(smiles))
 
 
 def refuse_chlorine(smiles: str, scheme: str) -> list[str]:
@@ -125,11 +129,21 @@ def refuse_chlorine(smiles: str, scheme: str) -> list[str]:
     return list(smiles)
 
 
-def test_molecules_without_selfies_are_left_out_of_their_split_and_counted(monkeypatch) -> None:
+def test_molecules_without_selfies_are_left_out_of_their_split_counted_and_listed(
+    monkeypatch, tmp_path
+) -> None:
     monkeypatch.setattr(module, "split", refuse_chlorine)
     monkeypatch.setattr(module, "_packed", lambda runs, numbers, rows, scheme: (rows.tolist(), 0))
-    made = tokenised("few", molecules([0, 3], [0], [1]), "selfies")
+    few = replace(molecules([0, 3], [0], [1]), report=tmp_path / "dropped.csv")
+    few.report.write_text("row,smiles,reason\n1,?,unreadable\n")
+    made = tokenised("few", few, "selfies")
     assert made.dropped == {"no selfies tokens": 1}
+    assert made.report == tmp_path / "dropped-selfies.csv"
+    assert made.report.read_text().splitlines() == [
+        "row,smiles,reason",
+        "1,?,unreadable",
+        "3,CCl,no selfies tokens",
+    ]
     assert made.packed == [5, 9]
     assert {name: part.tolist() for name, part in made.splits.items()} == {
         "train": [1],
@@ -138,15 +152,21 @@ def test_molecules_without_selfies_are_left_out_of_their_split_and_counted(monke
     }
 
 
+def test_selfies_say_the_same_molecules() -> None:
+    made = tokenised("few", molecules([0, 1, 2, 3], [4], [1]), "selfies")
+    assert {"[C]", "[Cl]", "[=Ring1]"} < set(made.vocabulary.symbols)
+    assert [canonical(text) for text in made.texts("train")] == made.smiles("train")
+
+
 def test_nothing_to_train_on_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(module, "split", refuse_chlorine)
     with pytest.raises(InputError, match="few: no molecule of the training split has selfies"):
         tokenised("few", molecules([0], [3], [1]), "selfies")
 
 
-@pytest.mark.skipif(bool(importlib.util.find_spec("selfies")), reason="selfies is installed")
-def test_selfies_without_their_package_are_refused() -> None:
-    with pytest.raises(InputError, match="selfies"):
+def test_selfies_without_their_package_are_refused(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "selfies", None)
+    with pytest.raises(InputError, match="needs the package selfies"):
         tokenised("few", molecules([0], [3], [1]), "selfies")
 
 

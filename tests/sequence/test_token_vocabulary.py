@@ -162,7 +162,6 @@ def test_an_unknown_scheme_is_refused_before_any_text():
 
 
 def test_selfies_write_the_same_molecule():
-    pytest.importorskip("selfies")
     vocabulary = TokenVocabulary.infer(["CC=O", "C1CC1"], "selfies")
     assert vocabulary.symbols == ("[=O]", "[C]", "[Ring1]")
     assert vocabulary.decode(vocabulary.encode("CC=O")) == "CC=O"
@@ -170,7 +169,6 @@ def test_selfies_write_the_same_molecule():
 
 
 def test_a_smiles_that_has_no_selfies_is_refused():
-    pytest.importorskip("selfies")
     with pytest.raises(ValueError, match="no SELFIES of 'C1C'"):
         split("C1C", "selfies")
 
