@@ -62,8 +62,8 @@ def section(results: Results, picture: str) -> str:
         "",
         *numbers(results, titles, early),
         "",
-        "Orders whose seeds do not overlap, where a run of one seed is lent the largest spread that "
-        f"those of two show in that cell; every other pair is {UNSEPARATED}:",
+        "Orders whose seeds do not overlap, where a run of one seed is lent the largest spread "
+        f"that those of two show in that cell; every other pair is {UNSEPARATED}:",
         "",
         *grid(["measure and steps", "separated", UNSEPARATED], order_rows(at_end), "---"),
         "",

@@ -199,8 +199,12 @@ def dataset_of(spec: ModelSpec) -> Dataset:
     """The data that a model was trained on; InputError where they are gone or have changed."""
     dataset = build_dataset(from_plain(DatasetConfig, spec.dataset))
     law = tuple(float(p) for p in dataset.size_law())
-    if dataset.vocabulary != spec.vocabulary or law != spec.size_law:
-        raise InputError(f"{dataset.name} has changed since the training")
+    for what, same in (
+        ("vocabulary", dataset.vocabulary == spec.vocabulary),
+        ("law of sizes", law == spec.size_law),
+    ):
+        if not same:
+            raise InputError(f"{dataset.name} has changed since the training: its {what} has")
     return dataset
 
 

@@ -108,7 +108,7 @@ def judge_identities(errors: Mapping[str, float | None]) -> Iterator[Finding]:
         "permutation": "logits permuted - of permuted atoms",
     }
     absent = {
-        "padding": "not applicable: one size of molecule, no padding",
+        "padding": "not applicable: one size, no padding",
         "permutation": "not applicable: canonical order",
     }
     for name, error in errors.items():

@@ -199,7 +199,7 @@ def read_logs(folder: Path) -> list[dict[str, float]]:
 
 
 FIRST_SHARES = ("trial/strict_valid", "trial/words_in_vocabulary")
-"""What a trial is judged by, in 50 steps, and in as few as the ending of a longer name says."""
+"""What a trial is judged by, in its usual steps, or in as few as the ending of the name says."""
 
 LATER_SHARES = ("trial/unique", "trial/novel")
 

@@ -167,7 +167,7 @@ def test_data_that_have_changed_since_the_training_are_not_used(of_a_file):
     spec = replace(load(of_a_file).spec, size_law=(0.0, 0.5, 0.5, 0.0, 0.0))
     assert find_data(spec) == (
         None,
-        "no validation molecules: mine has changed since the training",
+        "no validation molecules: mine has changed since the training: its law of sizes has",
     )
 
 
@@ -406,7 +406,7 @@ def test_a_model_of_texts_is_checked_on_windows_of_its_text(of_a_text, tmp_path,
     assert (tmp_path / "out" / "check.png").is_file()
     shown = capsys.readouterr().out
     assert "tokens: |X_ut(X_su(x_s)) - X_st(x_s)|, u = (s+t)/2" in shown
-    assert "molecule" not in shown
+    assert not [word for word in ("molecule", "atoms", "order") if word in shown]
 
 
 @pytest.mark.parametrize("length", [1, 4])
@@ -416,7 +416,7 @@ def test_a_sound_network_of_tokens_holds_its_identities_whatever_the_length(
     spec = token_spec("abc", "characters", (0.0,) * length + (1.0,))
     errors = identities(Generator(network(spec), spec), 0)
     assert errors["slope"] < 1e-6
-    assert errors["permutation"] is None  # The order of a text is its meaning.
+    assert "permutation" not in errors  # The order of a text is its meaning.
     assert (errors["padding"] is None) == (length == 1)
     assert length == 1 or errors["padding"] < 1e-12
 

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -131,6 +132,8 @@ def test_what_is_printed_speaks_of_texts(checkpoint, tmp_path, capsys):
     assert "30 texts, 2 euler steps, seed 0" in shown
     assert "prompt: kept is the share of texts that have all that it says in its place" in shown
     assert "texts/s" in shown
+    written = "".join(indent(row["text"], "  ") + "\n" for row in rows(tmp_path)[:5])
+    assert f"the first of samples.txt:\n{written}speed:" in shown
     for chemical in ("molecule", "report.html", "chemistry", "valid"):
         assert chemical not in shown
 

@@ -120,11 +120,11 @@ def load_text8(
         path = fetch(TEXT8_URL, TEXT8_DIGEST, download_folder(cache) / "text8.zip")
     path = Path(path)
     text = _unzip(path) if zipfile.is_zipfile(path) else read(path)
-    if len(text) != TEXT8_LENGTH or not TEXT8_SYMBOLS.issuperset(text):
-        raise InputError(
-            f"{path}: {len(text):,} characters, {len(set(text))} different ones; text8 has "
-            f"{TEXT8_LENGTH:,} in a-z and space"
-        )
+    if foreign := set(text) - TEXT8_SYMBOLS:
+        at = min(map(text.index, foreign))
+        raise InputError(f"{path}: {_place(text, at)}: {text[at]!r}; text8 has a-z and space alone")
+    if len(text) != TEXT8_LENGTH:
+        raise InputError(f"{path}: {len(text):,} characters; text8 has {TEXT8_LENGTH:,}")
     return windows("text8", str(path), text, length)
 
 

@@ -143,9 +143,9 @@ def tokenised(
     """The canonical SMILES without stereo of a data set, cut into tokens; its splits are the same.
 
     scheme: smiles or selfies; a molecule that has no such tokens is left out of its split, counted,
-    and listed beside what the molecules left out, in ``dropped-<scheme>.csv``. end: whether an end fills all to the length of the longest. The vocabulary is what occurs.
-    InputError where the package selfies is not installed, and where
-    nothing is left to train on.
+    and listed beside what the molecules left out, in ``dropped-<scheme>.csv``. end: whether an end
+    fills all to the length of the longest. The vocabulary is what occurs. InputError where the
+    package selfies is not installed, and where nothing is left to train on.
     """
     require_name("scheme", scheme, ("smiles", "selfies"))
     _require_scheme(scheme)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import indent
 
 from molflow.config import SampleConfig
 from molflow.console import table
-from molflow.files import MOLECULES
+from molflow.files import MOLECULES, TEXTS
 from molflow.guidance.scores import Remembered
 from molflow.sampling.results import PAGE, reasons
 from molflow.sampling.summary import Result, steering_numbers
 
 SHOWN = 8
 """Reasons and errors of a table."""
+READ = 5
+"""Texts to be read at once."""
 OF_THE_LITERATURE = ("relaxed_valid", "valence_valid", "scored")
 """Numbers that the table before/after leaves to run.json."""
 
@@ -42,6 +45,10 @@ def print_result(config: SampleConfig, result: Result) -> None:
     _counts("commonest reasons of failure", "reason", failed, things)
     if result.scorer is not None:
         _errors(result.scorer, things)
+    if things != MOLECULES:
+        print(f"the first of {TEXTS}:")
+        for text in samples.texts[:READ]:
+            print(indent(text, "  "))
     network, chemistry = samples.network_seconds, samples.chemistry_seconds
     rate = len(samples) / (network + chemistry)
     first = "network" if result.scorer is None else "network and scores"

@@ -134,7 +134,7 @@ class SequenceTransformer(nn.Module):
         if values.shape[1] > self.max_length:
             raise ValueError(f"{values.shape[1]} positions: the network has {self.max_length}")
         c = self.condition(s, t, exists.sum(-1))
-        # The indicator is added, not appended: a copy of the state is dear at thousands of classes.
+        # The indicator is added, not appended, which would copy the state.
         h = self.tokens_in(values) + given[..., None] * self.given_in
         h = h + self.position[: h.shape[1]]
         keys, rotation = key_mask(exists, h.dtype), rotations(h.shape[1], self.channels, s)
