@@ -22,7 +22,6 @@ from molflow.console import atomic_write
 from molflow.datasets.loaders import SPLITS, MoleculeDataset
 from molflow.datasets.store import cache_folder
 from molflow.errors import InputError
-from molflow.files import MOLECULES
 from molflow.generator import Generator
 from molflow.metrics import chemnet
 from molflow.metrics.distribution import FCD_KEYS, FEWEST, Statistics, fcd, reference_statistics
@@ -112,7 +111,7 @@ class Protocol:
 
 def prepare(generator: Generator, n: int, course: Course, force: bool) -> Protocol:
     """The training set of the model and its references; InputError where it is not here."""
-    if generator.spec.modality.things != MOLECULES:
+    if not generator.spec.modality.molecular:
         raise InputError("this model writes texts, no molecules: benchmarks.text measures those")
     data, device = dataset_of(generator.spec), str(generator.device)
     for split in ("valid", "test"):

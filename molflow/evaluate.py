@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from molflow.config import EvaluateConfig, help_text, load_config, wants_help
 from molflow.console import atomic_write, require_writable, run_program
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, METRICS, MOLECULES, WEIGHTS
+from molflow.files import CHECKPOINT, METRICS, WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
     from molflow.generator import load
 
     generator = None if config.checkpoint is None else load(config.checkpoint)
-    if generator is not None and generator.spec.modality.things != MOLECULES:
+    if generator is not None and not generator.spec.modality.molecular:
         raise InputError(
             f"checkpoint={config.checkpoint}: writes texts, and this measures molecules; "
             "molflow.sample measures what it writes"

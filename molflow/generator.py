@@ -26,7 +26,7 @@ from molflow.conditions import Aim, make_aim
 from molflow.console import progress
 from molflow.cores import even, interleaved
 from molflow.errors import InputError
-from molflow.files import CONFIG, MOLECULES
+from molflow.files import CONFIG
 from molflow.flow.conditioning import mixed
 from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
@@ -229,10 +229,10 @@ class Generator:
 
     def _require_subjects(self, guide: Guide) -> None:
         """InputError where the score is of molecules and texts are written."""
-        things, scorer = self.spec.modality.things, guide.scorer
-        if isinstance(scorer, Objective) and things != MOLECULES:
+        modality, scorer = self.spec.modality, guide.scorer
+        if isinstance(scorer, Objective) and not modality.molecular:
             raise InputError(
-                f"{scorer}: of molecules, and this model writes {things}: "
+                f"{scorer}: of molecules, and this model writes {modality.things}: "
                 "a function of your own scores them"
             )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from molflow.chem.molecule import Checked, place_of
 from molflow.console import atomic_write
-from molflow.files import MOLECULES, PICTURE, TEXTS
+from molflow.files import PICTURE, TEXTS
 from molflow.findings import fields_and_times, no_better
 from molflow.modality import Modality, Thing
 
@@ -54,7 +54,7 @@ def draw_molecules(samples: Samples, path: Path, columns: int = 6) -> None:
 
 def show(samples: Samples, folder: Path) -> Path:
     """The samples for people: a picture of molecules, or texts as they are; where it lies."""
-    if samples.spec.modality.things != MOLECULES:
+    if not samples.spec.modality.molecular:
         with atomic_write(folder / TEXTS) as path:
             path.write_text("\n\n".join(samples.texts) + "\n", encoding="utf-8")
         return folder / TEXTS

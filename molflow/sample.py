@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from molflow.config import SampleConfig, help_text, load_config, wants_help
 from molflow.console import progress, run_program
 from molflow.errors import InputError
-from molflow.files import MOLECULES
 
 if TYPE_CHECKING:
     from molflow.checkpoint import ModelSpec
@@ -122,7 +121,7 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     condition = parse_condition(config.guidance.condition)
     times = read_times(config.times, config.steps)
     generator = load(config.checkpoint)
-    if generator.spec.modality.things != MOLECULES:
+    if not generator.spec.modality.molecular:
         require_for_texts(config)
     route = Route(
         config.steps, config.method, config.noise, config.temperature, times, config.noise_scale
@@ -183,8 +182,7 @@ def training_of(spec: ModelSpec) -> tuple[Known | None, list[str] | None, str]:
         dataset = dataset_of(spec)
     except InputError as error:
         return None, None, f"no training set: {error}"
-    molecular = spec.modality.things == MOLECULES
-    return known_of(dataset), dataset.smiles("train") if molecular else None, ""
+    return known_of(dataset), dataset.smiles("train") if spec.modality.molecular else None, ""
 
 
 def references_of(training: Sequence[str]) -> References:

@@ -31,6 +31,7 @@ class Graphs:
 
     vocabulary: Vocabulary
     things: str = MOLECULES
+    molecular: bool = True
     headlines: tuple[str, ...] = MOLECULAR
 
     @property

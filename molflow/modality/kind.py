@@ -39,6 +39,11 @@ class Modality(Protocol):
     def things(self) -> str: ...
 
     @property
+    def molecular(self) -> bool:
+        """Whether they are molecules, which chemistry judges; else they are texts."""
+        ...
+
+    @property
     def headlines(self) -> tuple[str, ...]:
         """The numbers of ``measure`` that training watches, the most telling one first."""
         ...

@@ -13,7 +13,7 @@ from molflow.chem.molecule import without_place
 from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, progress, require_writable
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, MOLECULES, RECORD, TEXTS, WEIGHTS
+from molflow.files import CHECKPOINT, RECORD, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
 from molflow.modality import Strings
 from molflow.sampling.summary import Result, Run, steering_by_time, steering_numbers
@@ -57,7 +57,7 @@ def write_results(
     folder = Path(config.out)
     # Gone first, written last: a folder with the record is a finished one.
     (folder / RECORD).unlink(missing_ok=True)
-    if generator.spec.modality.things == MOLECULES:
+    if generator.spec.modality.molecular:
         (folder / TEXTS).unlink(missing_ok=True)
         write_molecules(folder, result)
         draw(folder, config, generator, result.run.samples)

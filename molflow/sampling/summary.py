@@ -18,7 +18,6 @@ import numpy as np
 from molflow.chem.constraints import Plan
 from molflow.chem.holding import substructure_kept
 from molflow.chem.properties import PROPERTIES
-from molflow.files import MOLECULES
 from molflow.guidance.scores import Remembered, has_score
 from molflow.metrics.similarity import (
     References,
@@ -114,7 +113,7 @@ def measure(
 
     Of texts those of ``metrics.text``, and what of the others has a meaning.
     """
-    if run.samples.spec.modality.things != MOLECULES:
+    if not run.samples.spec.modality.molecular:
         return {
             **_scores(run),
             **run.samples.metrics(training),
@@ -152,7 +151,7 @@ def _kept(run: Run) -> dict[str, float]:
     if samples.plan is None:
         return {}
     numbers = {"kept": mean(samples.kept)}
-    if samples.spec.modality.things != MOLECULES:
+    if not samples.spec.modality.molecular:
         return numbers
     strict = [i for i, one in enumerate(samples) if one.reason is None]
     numbers["kept_valid"] = mean([samples.kept[i] for i in strict])

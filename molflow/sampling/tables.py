@@ -8,8 +8,9 @@ from textwrap import indent
 
 from molflow.config import SampleConfig
 from molflow.console import table
-from molflow.files import MOLECULES, TEXTS
+from molflow.files import TEXTS
 from molflow.guidance.scores import Remembered
+from molflow.modality import Modality
 from molflow.sampling.results import PAGE, reasons
 from molflow.sampling.summary import Result, steering_numbers
 
@@ -25,7 +26,8 @@ def print_result(config: SampleConfig, result: Result) -> None:
     """The tables, the speed and where the results are."""
     samples = result.run.samples
     walk = samples.walk
-    things = samples.spec.modality.things
+    modality = samples.spec.modality
+    things = modality.things
     title = f"{len(samples):,} {things}, {walk}, seed {config.seed}"
     if result.scorer is None or result.control is None:
         table(title, ("metric", "value"), _known(result.metrics))
@@ -38,29 +40,29 @@ def print_result(config: SampleConfig, result: Result) -> None:
             "value, over the distinct strictly valid molecules"
         )
     if samples.plan is not None:
-        print(_about_kept(config, things))
+        print(_about_kept(config, modality))
     if result.obstacle:
         print(f"what needs the training set was not measured: {result.obstacle}")
     failed = reasons(samples).most_common(SHOWN)
     _counts("commonest reasons of failure", "reason", failed, things)
     if result.scorer is not None:
         _errors(result.scorer, things)
-    if things != MOLECULES:
+    if not modality.molecular:
         print(f"the first of {TEXTS}:")
         for text in samples.texts[:READ]:
             print(indent(text, "  "))
     network, chemistry = samples.network_seconds, samples.chemistry_seconds
     rate = len(samples) / (network + chemistry)
     first = "network" if result.scorer is None else "network and scores"
-    second = f", chemistry {chemistry:.2f} s" if things == MOLECULES else ""
-    page = config.report and things == MOLECULES
+    second = f", chemistry {chemistry:.2f} s" if modality.molecular else ""
+    page = config.report and modality.molecular
     print(f"speed:   {rate:.3g} {things}/s ({first} {network:.2f} s{second})")
     print(f"results: {config.out}{f', with {PAGE}' if page else ''}")
 
 
-def _about_kept(config: SampleConfig, things: str) -> str:
+def _about_kept(config: SampleConfig, modality: Modality) -> str:
     """What the numbers of what is held mean."""
-    if things != MOLECULES:
+    if not modality.molecular:
         return "prompt: kept is the share of texts that have all that it says in its place"
     return (
         "constraints: kept is the share of all attempts that have all that is held in its "
@@ -91,8 +93,8 @@ def _compare(title: str, result: Result) -> None:
 
 def _judged(result: Result) -> str:
     """What a score is asked for: every text counts."""
-    things = result.run.samples.spec.modality.things
-    return f"strictly valid {things}" if things == MOLECULES else things
+    modality = result.run.samples.spec.modality
+    return f"strictly valid {modality.things}" if modality.molecular else modality.things
 
 
 def _steering(result: Result, things: str) -> None:
