@@ -190,11 +190,14 @@ def _with_header(sheet: Image, words: Sequence[tuple[str, str]]) -> Image:
 
 
 def read_logs(folder: Path) -> list[dict[str, float]]:
-    """The rows of every ``metrics.csv`` of a run folder, resumed parts in order; no blanks."""
+    """The rows of every ``metrics.csv`` of a run folder, resumed parts in order; no blanks. Steps
+    that a crash made a later part take again are that part's."""
     rows: list[dict[str, float]] = []
     for path in sorted(folder.glob("logs/*/metrics.csv"), key=lambda p: int(p.parent.name)):
         with path.open(newline="") as file:
-            rows += [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+            part = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+        first = part[0]["step"] if part else math.inf
+        rows = [row for row in rows if row["step"] < first] + part
     return rows
 
 

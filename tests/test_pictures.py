@@ -112,6 +112,13 @@ def test_logs_of_resumed_parts_come_in_order_without_blanks(tmp_path):
     assert read_logs(tmp_path) == [{"step": 1, "loss": 2.5}, {"step": 3, "loss": 0.5}, {"step": 9}]
 
 
+def test_steps_that_were_taken_again_after_a_crash_are_drawn_once(tmp_path):
+    for part, text in (("0", "step,loss\n0,3\n20,2\n40,1\n"), ("1", "step,loss\n20,2.5\n")):
+        (tmp_path / "logs" / part).mkdir(parents=True)
+        (tmp_path / "logs" / part / "metrics.csv").write_text(text)
+    assert read_logs(tmp_path) == [{"step": 0, "loss": 3}, {"step": 20, "loss": 2.5}]
+
+
 @pytest.mark.parametrize(
     ("rows", "width"),
     [

@@ -116,8 +116,10 @@ def make_loggers(config: TrainConfig) -> list[Logger]:
     """CSV in the run folder, a new part for each resumption; wandb beside it where asked."""
     folder = Path(config.out)
     part = len(list(folder.glob("logs/*/metrics.csv")))
+    # Written at every row: those of steps that no multiple of a larger number meets would wait for
+    # the end, and be lost in a crash.
     loggers: list[Logger] = [
-        CSVLogger(folder, name="logs", version=str(part), flush_logs_every_n_steps=100)
+        CSVLogger(folder, name="logs", version=str(part), flush_logs_every_n_steps=1)
     ]
     if config.logger.name == "wandb":
         if not config.logger.offline and not _has_wandb_key():

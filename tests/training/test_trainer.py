@@ -22,10 +22,12 @@ from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.graph.state import clean_state
+from molflow.pictures import read_logs
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Trial
 from molflow.training.module import FlowModule, Objective, Optimisation
 from molflow.training.trainer import (
     fit,
+    make_loggers,
     make_trainer,
     processes,
     wants_bf16,
@@ -194,6 +196,13 @@ def test_bf16_is_for_those_who_ask_and_for_hardware_that_is_faster_with_it(
     hardware(monkeypatch, **has)
     settings = TrainerConfig(precision=precision, accelerator=accelerator)
     assert wants_bf16(settings) is wanted
+
+
+def test_every_row_of_the_log_is_on_the_disk_at_once(tmp_path):
+    (logger,) = make_loggers(TrainConfig(out=str(tmp_path)))
+    for step in (20, 40):
+        logger.log_metrics({"train/loss": 0.5}, step)
+        assert [row["step"] for row in read_logs(tmp_path)] == list(range(20, step + 1, 20))
 
 
 def compilers(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
