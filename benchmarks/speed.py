@@ -118,7 +118,7 @@ def training(config: TrainConfig, batch: int, repeat: int) -> list[dict[str, obj
         with FlopCounterMode(display=False) as counter:
             step()
         if compiled:
-            net.compile(dynamic=False)
+            module.compile_networks()
             step()
         took = seconds(step, repeat)
         rows.append(

@@ -55,7 +55,7 @@ def joint_step(name: str, batch: int, atoms: int, bf16: bool, compiled: bool) ->
     x_1 = molecules(batch, atoms)
     module = build_module(config, net, Fixed(x_1))
     if compiled:
-        net.compile(dynamic=False)
+        module.compile_networks()
     return training_step(module, x_1, bf16)
 
 

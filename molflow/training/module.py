@@ -24,6 +24,7 @@ from molflow.flow.flow_map import Network
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.state import Fields, State
 from molflow.flow.times import PairLaw, TimeLaw, stratified
+from molflow.nn.compilation import compile_blocks, compiled_twin
 from molflow.training.optimizers import optimizer_of
 
 LOG_EVERY = 20
@@ -178,12 +179,11 @@ class FlowModule(pl.LightningModule):
         whose shapes are many, go on without compilation."""
         # Student and teacher in every width of a batch: beyond the limit torch compiles no more.
         torch._dynamo.config.recompile_limit = SHAPES  # type: ignore[attr-defined]
-        self.net.compile(dynamic=False)
+        compile_blocks(self.net)
         distillation = self.objective.distillation
         if distillation is not None and distillation.average_teacher:
             # A bound method, not the module: its weights are not to be registered twice.
-            compiled: nn.Module = torch.compile(self.average.module, dynamic=False)  # type: ignore[assignment]
-            self.compiled_average = compiled.__call__
+            self.compiled_average = compiled_twin(self.average.module).__call__
 
     def loss(self, net: Network, x_1: State, drawn: Draws) -> tuple[Tensor, dict[str, Tensor]]:
         """The scalar that training minimises, and the means that it is made of."""

@@ -1,0 +1,25 @@
+"""Compiling a network block by block: its blocks share their code, so that one is compiled for all.
+
+The whole network would be unrolled, and take as many times as long as it has blocks.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+
+from torch import nn
+
+
+def compile_blocks(net: nn.Module) -> None:
+    """Compiles ``net.blocks`` in place, once for every shape that they meet."""
+    for block in net.blocks:  # type: ignore[union-attr]
+        block.compile(dynamic=False)
+
+
+def compiled_twin(net: nn.Module) -> nn.Module:
+    """A network with the very weights of ``net``, whose blocks are compiled; ``net`` is not."""
+    twin = copy(net)
+    twin._modules = dict(net._modules)
+    twin.blocks = nn.ModuleList(copy(block) for block in net.blocks)  # type: ignore[union-attr]
+    compile_blocks(twin)
+    return twin
