@@ -306,7 +306,7 @@ def test_molecules_that_changed_since_the_training_are_refused(checkpoint, tmp_p
     spec = replace(model.spec, dataset=model.spec.dataset | {"path": str(path)})
     save_model(tmp_path / "model", model.net, spec)
     error = error_of(f"checkpoint={tmp_path / 'model'}", "force=true", f"out={tmp_path / 'out'}")
-    assert error == "few has changed since the training: its vocabulary has"
+    assert error == "few has changed since the training: its law of sizes has"
 
 
 def test_more_than_eight_steps_take_one_seed():

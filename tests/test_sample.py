@@ -195,7 +195,7 @@ def test_molecules_of_a_file_that_has_changed_are_not_taken_for_the_training_set
     assert training_of(of_a_file) == (
         None,
         None,
-        "no training set: mine has changed since the training: its law of sizes has",
+        "no training set: mine has changed since the training: its vocabulary has",
     )
 
 
