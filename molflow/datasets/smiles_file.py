@@ -101,7 +101,8 @@ def open_text(path: Path) -> Iterator[TextIO]:
         ):
             yield text
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot read {str(path)!r}: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {str(path)!r}: {reason}") from error
 
 
 def _lines(path: Path) -> Iterator[str]:
