@@ -191,10 +191,13 @@ def test_every_guide_leads_smiles_to_an_objective(chemist: Generator, method: st
         scores = [scored.total for scored in asked.scorer.score_many(mols)]
         return (sum(scores) + (len(texts) - len(mols)) * asked.invalid) / len(texts)
 
-    made = worth(chemist.sample(30, 3, guide=asked))
-    assert made > worth(chemist.sample(30, 3)) + 0.05
+    free, made = chemist.sample(30, 3), chemist.sample(30, 3, guide=asked)
+    assert made.metrics()["strict_valid"] >= free.metrics()["strict_valid"]
+    assert made.texts != free.texts
+    assert all(one.mol is not None for one in made.checked if one.reason is None)
+    assert worth(made) > worth(free) + 0.05
     # Any guide gains validity: the direction is what the objective gave.
-    assert made > worth(chemist.sample(30, 3, guide=opposite))
+    assert worth(made) > worth(chemist.sample(30, 3, guide=opposite))
 
 
 def test_molecules_of_smiles_are_read_and_graphs_are_not_there(chemist: Generator):

@@ -1,6 +1,6 @@
 """Compiling a network block by block: its blocks share their code, so that one is compiled for all.
 
-The whole network would be unrolled, and take as many times as long as it has blocks.
+The whole network would be unrolled, which takes the longer the deeper it is.
 """
 
 from __future__ import annotations
