@@ -19,7 +19,7 @@ from benchmarks.outputs import named, place, write
 from molflow.config import NOISE, wants_help
 from molflow.console import progress, run_program
 from molflow.errors import InputError
-from molflow.schema import COUNT, POSITIVE, Range, key
+from molflow.schema import COUNT, Range, key
 
 if TYPE_CHECKING:
     from benchmarks.measuring import Cell, Numbers
@@ -49,7 +49,7 @@ class GenerationConfig:
     n: int = key(10_000, "molecules a cell", within=COUNT)
     seeds: int = key(3, f"seeds a cell; above {ONE_SEED_ABOVE} steps it is one", within=COUNT)
     noise: float = key(NOISE, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
-    noise_scale: float = key(1.0, "of all noise, as of molflow.sample", within=POSITIVE)
+    noise_scale: str = key("1", "of the noise, as of molflow.sample", required=True)
     times: str = key("", "to stop at, as of molflow.sample; empty: where decisions fall")
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")
@@ -69,12 +69,13 @@ def benchmark(config: GenerationConfig) -> None:
     from benchmarks.curves import draw, show
     from benchmarks.measuring import Course, facts, known, perform, prepare
     from molflow.generator import load
+    from molflow.sampling.walk import read_noise_scale
 
     cells = plan(config)
     generator = load(config.checkpoint)
     config = named(config)
     target = place("generation", config.name, config.out)
-    course = Course(config.noise, config.noise_scale, config.times)
+    course = Course(config.noise, read_noise_scale(config.noise_scale), config.times)
     course.require(generator, ((cell.method, cell.steps) for cell in cells))
     protocol = prepare(generator, config.n, course, config.force)
     numbers = []

@@ -94,7 +94,10 @@ def _model(result: Mapping[str, Any]) -> str:
 def _unusual(result: Mapping[str, Any]) -> list[str]:
     """What the walks of a file had that those of others have not."""
     scale, times = (result["config"].get(name) for name in ("noise_scale", "times"))
-    said = [f"noise scaled by {scale:g}"] if scale not in (None, 1) else []
+    said = []
+    if scale not in (None, "1"):
+        of, _, factor = scale.rpartition("=")
+        said.append(f"noise{of and f' of {of}'} scaled by {factor}")
     return said + ([f"stops {times}"] if times else [])
 
 

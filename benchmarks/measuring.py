@@ -26,7 +26,7 @@ from molflow.generator import Generator
 from molflow.metrics import chemnet
 from molflow.metrics.distribution import FCD_KEYS, FEWEST, Statistics, fcd, reference_statistics
 from molflow.modality import Modality, Thing, modality_of
-from molflow.sampling.walk import Route, Walk, read_times
+from molflow.sampling.walk import NoiseScale, Route, Walk, read_times
 
 FORMAT = 1
 WARM_UP = 512
@@ -52,7 +52,7 @@ class Course:
     and ``times`` as of molflow.sample, times "" for the usual."""
 
     noise: float = NOISE
-    noise_scale: float = 1.0
+    noise_scale: NoiseScale = 1.0
     times: str = ""
 
     def walk(self, generator: Generator, method: str, steps: int) -> Walk:

@@ -19,7 +19,7 @@ from benchmarks.outputs import named, place, write
 from molflow.config import NOISE, SEEDS, wants_help
 from molflow.console import run_program
 from molflow.errors import InputError
-from molflow.schema import COUNT, POSITIVE, Range, key
+from molflow.schema import COUNT, Range, key
 
 if TYPE_CHECKING:
     from benchmarks.text_rows import Row
@@ -46,7 +46,7 @@ class TextConfig:
     n: int = key(1_000, "texts a row", within=COUNT)
     seed: int = key(0, "of the texts", within=SEEDS)
     noise: float = key(NOISE, "of stochastic methods: 0 renews none, 1 all", within=Range(0, 1))
-    noise_scale: float = key(1.0, "of all noise, as of molflow.sample", within=POSITIVE)
+    noise_scale: str = key("1", "of the noise, as of molflow.sample", required=True)
     times: str = key("", "to stop at, as of molflow.sample; empty: where decisions fall")
     name: str = key("", "of the results; empty is the name of the model's folder")
     out: str = key("", "folder of the results; empty is benchmarks/results")
@@ -66,11 +66,12 @@ def benchmark(config: TextConfig) -> None:
     from benchmarks.text_curves import draw, show
     from benchmarks.text_rows import FORMAT, Bench, measured, text_of
     from molflow.generator import load
+    from molflow.sampling.walk import read_noise_scale
 
     config = named(config)
     planned, target = plan(config), place("text", config.name, config.out)
     generator = load(config.checkpoint)
-    course = Course(config.noise, config.noise_scale, config.times)
+    course = Course(config.noise, read_noise_scale(config.noise_scale), config.times)
     course.require(generator, ((row.method, row.steps) for row in planned))
     bench = Bench(generator, text_of(generator, config.n), config.n, config.seed, course)
     rows = compared(measured(planned, bench))

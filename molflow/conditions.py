@@ -17,6 +17,7 @@ from torch import Tensor
 
 from molflow.chem.properties import PROPERTIES
 from molflow.errors import InputError
+from molflow.schema import listed, numbers_by_name
 
 EXAMPLE = "qed=0.6,logp=1.5"
 
@@ -42,7 +43,7 @@ class Standard:
 
 def parse_names(text: str) -> tuple[str, ...]:
     """The names of ``model.condition=qed,logp``; none of an empty text. InputError for others."""
-    names = tuple(name.lower() for name in _parts(text))
+    names = tuple(name.lower() for name in listed(text))
     for i, name in enumerate(names):
         if name not in PROPERTIES:
             raise InputError(f"model.condition={text!r}: {name!r} is none of {_list(PROPERTIES)}")
@@ -129,27 +130,7 @@ def make_aim(
 
 def parse_condition(text: str | None) -> dict[str, float] | None:
     """The values of ``guidance.condition=qed=0.8,logp=1.5``. InputError for another form."""
-    if text is None:
-        return None
-    found: dict[str, float] = {}
-    for part in _parts(text):
-        name, _, number = part.partition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            raise InputError(f"guidance.condition={text!r}: has the form {EXAMPLE}") from None
-        if name.strip().lower() in found:
-            raise InputError(f"guidance.condition={text!r}: {name.strip()} comes twice")
-        found[name.strip().lower()] = value
-    return found
-
-
-def _parts(text: str) -> list[str]:
-    """The texts between commas, those of a list in brackets too."""
-    inner = text.strip()
-    if inner.startswith("[") and inner.endswith("]"):
-        inner = inner[1:-1]
-    return [part.strip() for part in inner.split(",")] if inner.strip() else []
+    return None if text is None else numbers_by_name("guidance.condition", text, EXAMPLE)
 
 
 def _list(names: Sequence[str] | Mapping[str, object]) -> str:

@@ -236,10 +236,11 @@ class SampleConfig:
         f"share renewed by steps of renoised and euler_ancestral; null is {NOISE}, of particles 1",
         within=Range(0, 1),
     )
-    noise_scale: float = key(
-        1.0,
-        "standard deviation of all noise beside that of training: below 1 likelier, less diverse",
-        within=POSITIVE,
+    noise_scale: str = key(
+        "1",
+        "standard deviation of noise beside that of training: below 1 likelier, less diverse; "
+        "pairs=0.75 is of bonds alone",
+        required=True,
     )
     temperature: float = key(
         0.0, "of the last step: 0 takes the likeliest classes, 1 draws them", within=NOT_NEGATIVE

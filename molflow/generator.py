@@ -41,12 +41,14 @@ from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.samples import Samples
 from molflow.sampling.walk import (
     AUTO,
+    NoiseScale,
     Route,
     Walk,
     plan_walk,
     require_positive,
     require_stochastic,
     require_whole,
+    scales_of,
 )
 
 __all__ = ["Generator", "Samples", "load"]
@@ -102,7 +104,7 @@ class Generator:
         noise: float | None = None,
         temperature: float = 0.0,
         times: Sequence[float] | None = None,
-        noise_scale: float = 1.0,
+        noise_scale: NoiseScale = 1.0,
     ) -> Samples:
         """``n`` molecules in ``steps`` steps each (50 by default).
 
@@ -225,7 +227,7 @@ class Generator:
                 "this model was trained with flow.loss=mse and has no probabilities to draw by: "
                 "temperature=0 is needed, and no guidance=draws, gradient or surrogate"
             )
-        return plan_walk(route, self.spec.flow_map)
+        return plan_walk(route, self.spec.flow_map, self.spec.modality.classes)
 
     def _require_subjects(self, guide: Guide) -> None:
         """InputError where the score is of molecules and texts are written."""
@@ -284,13 +286,15 @@ class Generator:
         indices = np.array(molecules, np.int64)
         return Crowd(int(seed), indices, sizes, modality, plan=plan, aim=aim)
 
-    def start(self, crowd: Crowd, step: int = 0, noise_scale: float = 1.0) -> State:
+    def start(self, crowd: Crowd, step: int = 0, noise_scale: NoiseScale = 1.0) -> State:
         """x_0, padded to the largest molecule; or the other draw of it that ``step`` renews by.
 
         noise_scale: see ``walk.Walk``.
         """
-        scale = self.spec.prior_scale * noise_scale
-        return prior(crowd.blank(), crowd.normal(step), scale).to(self.device)
+        noise = crowd.normal(step)
+        scales = scales_of(noise_scale, noise)
+        scaled = {name: self.spec.prior_scale * scale for name, scale in scales.items()}
+        return prior(crowd.blank(), noise, scaled).to(self.device)
 
     def posterior_of(self, crowd: Crowd) -> Posterior:
         """mu_{s,t} toward what the crowd aims at, without the classes that its constraints rule

@@ -115,17 +115,16 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     from molflow.chem.constraints import parse_constraint
     from molflow.conditions import parse_condition
     from molflow.generator import load
-    from molflow.sampling.walk import Route, read_times
+    from molflow.sampling.walk import Route, read_noise_scale, read_times
 
     constraint = parse_constraint(config.scaffold, config.elements, config.forbidden)
     condition = parse_condition(config.guidance.condition)
     times = read_times(config.times, config.steps)
+    scale = read_noise_scale(config.noise_scale)
     generator = load(config.checkpoint)
     if not generator.spec.modality.molecular:
         require_for_texts(config)
-    route = Route(
-        config.steps, config.method, config.noise, config.temperature, times, config.noise_scale
-    )
+    route = Route(config.steps, config.method, config.noise, config.temperature, times, scale)
     walk = generator.walk(route, guide)
     plan = generator.plan(config.atoms, constraint, config.prompt)
     aim = generator.aim(condition, config.guidance.weight)

@@ -180,3 +180,27 @@ def unknown_key(name: str, known: list[str]) -> InputError:
     names = beside if beside and place else list(dict.fromkeys(k.partition(".")[0] for k in known))
     hint = f"did you mean {' or '.join(alike)}? " if alike else ""
     return InputError(f"unknown key {name!r}: {hint}known: {', '.join(names)}")
+
+
+def numbers_by_name(key: str, text: str, example: str) -> dict[str, float]:
+    """The values of a text such as qed=0.8,logp=1.5, which ``key`` had. InputError for another form
+    than the ``example``'s."""
+    found: dict[str, float] = {}
+    for part in listed(text):
+        name, _, number = (piece.strip().lower() for piece in part.partition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            raise InputError(f"{key}={text!r}: has the form {example}") from None
+        if name in found:
+            raise InputError(f"{key}={text!r}: {name} comes twice")
+        found[name] = value
+    return found
+
+
+def listed(text: str) -> list[str]:
+    """The texts between commas, those of a list in brackets too."""
+    inner = text.strip()
+    if inner.startswith("[") and inner.endswith("]"):
+        inner = inner[1:-1]
+    return [part.strip() for part in inner.split(",")] if inner.strip() else []

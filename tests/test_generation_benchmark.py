@@ -196,7 +196,7 @@ def test_the_amount_of_noise_matters_to_stochastic_methods_alone(checkpoint, tmp
     assert {method for _, _, method, _ in sampled} == {"renoised"}
 
 
-@pytest.mark.parametrize("change", ["noise_scale=0.5", "times=0.5"])
+@pytest.mark.parametrize("change", ["noise_scale=0.5", "noise_scale=pairs=0.5", "times=0.5"])
 def test_scaled_noise_and_other_stops_are_other_cells(checkpoint, tmp_path, sampled, change):
     run(checkpoint, tmp_path, "methods=euler", "steps=2", "seeds=1")
     sampled.clear()

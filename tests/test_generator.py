@@ -223,6 +223,7 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
         ({"temperature": -1}, "temperature=-1: a number of at least 0"),
         ({"times": [0.5, 0.2]}, "times=[0.5, 0.2]: they increase, between 0 and 1"),
         ({"noise_scale": -0.5}, "noise_scale=-0.5: a number of more than 0"),
+        ({"noise_scale": {"bonds": 0.5}}, "noise_scale: 'bonds': this model has atoms, pairs"),
         ({"batch_size": 0}, "batch_size=0: at least 1"),
         ({"atoms": 0}, "atoms=0: this model makes 1 to 4 atoms"),
         ({"atoms": 5}, "atoms=5: this model makes 1 to 4 atoms"),
@@ -278,6 +279,16 @@ def test_the_noise_is_that_of_training_times_a_scale(generator, nine, method):
     )
     assert small == of_half != usual
     assert graphs_of(generator.sample(9, steps=3, noise_scale=1)) == nine
+
+
+def test_the_noise_of_a_field_has_a_scale_of_its_own(generator):
+    crowd = generator.crowd(range(4), seed=3)
+    usual, pairs = generator.start(crowd), generator.start(crowd, noise_scale={"pairs": 0.5})
+    assert torch.equal(pairs.values["atoms"], usual.values["atoms"])
+    assert torch.equal(pairs.values["pairs"], 0.5 * usual.values["pairs"])
+    both = {"pairs": 0.5, "atoms": 0.5}
+    one, other = (graphs_of(generator.sample(9, 3, noise_scale=scale)) for scale in (both, 0.5))
+    assert one == other != graphs_of(generator.sample(9, 3, noise_scale={"pairs": 0.5}))
 
 
 def test_times_to_stop_at_are_steps_of_other_lengths(generator, nine):

@@ -197,13 +197,16 @@ def test_ours_are_read_from_the_benchmark_as_percent_by_evaluations(tmp_path: Pa
 
 
 def test_unusual_walks_are_named(tmp_path: Path) -> None:
-    config = GENERATION["config"] | {"noise_scale": 0.75, "times": "0.2:0.7"}
+    config = GENERATION["config"] | {"noise_scale": "0.75", "times": "0.2:0.7"}
     names = [e.about.method for e in read_generation(generation(tmp_path, config=config))]
     assert names[0] == "training molecules, none twice"
     assert names[1] == "molflow mine, flow map, noise scaled by 0.75, stops 0.2:0.7"
     named = config | {"name": "mine-0.75"}
     assert [e.about.method for e in read_generation(generation(tmp_path, config=named))] == names
-    usual = GENERATION["config"] | {"noise_scale": 1.0, "times": ""}
+    pairs = GENERATION["config"] | {"name": "mine-pairs=0.75", "noise_scale": "pairs=0.75"}
+    names = [e.about.method for e in read_generation(generation(tmp_path, config=pairs))]
+    assert names[1] == "molflow mine, flow map, noise of pairs scaled by 0.75"
+    usual = GENERATION["config"] | {"noise_scale": "1", "times": ""}
     names = [e.about.method for e in read_generation(generation(tmp_path, config=usual))]
     assert names[1] == "molflow mine, flow map"
 

@@ -51,7 +51,7 @@ class StandIn:
     )
 
     def walk(self, route: Route) -> Walk:
-        return plan_walk(route, has_map=True)
+        return plan_walk(route, has_map=True, fields=("tokens",))
 
     def crowd(self, molecules: range, seed: int) -> tuple[int, int]:
         return len(molecules), seed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral, Real
@@ -17,6 +17,7 @@ from molflow.flow.samplers import Step, drawn
 from molflow.flow.state import Fields, State
 from molflow.flow.times import logit_normal, quantile_steps
 from molflow.sampling.noise import DRAWS
+from molflow.schema import numbers_by_name
 
 AUTO = "auto"
 USUAL_STEPS = 50
@@ -24,6 +25,9 @@ STOPS = logit_normal(mean=-0.2, spread=1.0)
 """Of whose quantiles the times of a walk are: dense where what a molecule will be is decided."""
 LONE_STOP = 0.55
 """The time between two steps: later than the median, as no other stop mends what comes after."""
+
+NoiseScale = float | Mapping[str, float]
+"""Of all noise; or of that of some fields, as {"pairs": 0.75}, which leaves atoms as they are."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Route:
     noise: float | None = None
     temperature: float = 0.0
     times: Sequence[float] | None = None
-    noise_scale: float = 1.0
+    noise_scale: NoiseScale = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Walk:
     noise: in [0, 1], the share of it that a stochastic method renews at each step. temperature: the
     last step goes to the likeliest class of every variable (0), or to a class drawn from the
     posterior to the power 1 / temperature (1: from the posterior itself). noise_scale: of the
-    standard deviation of all noise, beside that of training: below 1 molecules are likelier and
+    standard deviation of noise, beside that of training: below 1 molecules are likelier and
     less diverse (Kingma and Dhariwal 2018, "Glow", section 6, call it a temperature).
     """
 
@@ -59,7 +63,7 @@ class Walk:
     times: tuple[float, ...]
     noise: float = NOISE
     temperature: float = 0.0
-    noise_scale: float = 1.0
+    noise_scale: NoiseScale = 1.0
 
     @property
     def steps(self) -> int:
@@ -68,7 +72,8 @@ class Walk:
 
     def __str__(self) -> str:
         taken = f"{self.steps} {self.method} step{'s' if self.steps > 1 else ''}"
-        return taken if self.noise_scale == 1 else f"{taken} at noise_scale={self.noise_scale:g}"
+        scale = told_noise_scale(self.noise_scale)
+        return taken if scale == "1" else f"{taken} at noise_scale={scale}"
 
     @property
     def evaluations(self) -> int:
@@ -105,27 +110,65 @@ class Walk:
         return step
 
 
-def plan_walk(route: Route, has_map: bool) -> Walk:
-    """The walk that a caller asks for; InputError names what is out of its range.
+def plan_walk(route: Route, has_map: bool, fields: Collection[str]) -> Walk:
+    """The walk through states of these ``fields`` that a caller asks for; InputError names what is
+    out of its range.
 
     "auto" goes by the flow map where the model has one (``has_map``), with new noise where there
     are several steps; by Euler steps otherwise.
     """
-    method, temperature, noise_scale = route.method, route.temperature, route.noise_scale
+    method, temperature = route.method, route.temperature
     if method not in (*METHODS, AUTO):
         raise InputError(f"method={method!r}: one of {', '.join((AUTO, *METHODS))}")
     noise = NOISE if route.noise is None else route.noise
     _require_share(noise=noise)
     if not isinstance(temperature, Real) or not 0 <= temperature < float("inf"):
         raise InputError(f"temperature={temperature!r}: a number of at least 0")
-    if not isinstance(noise_scale, Real) or not 0 < noise_scale < float("inf"):
-        raise InputError(f"noise_scale={noise_scale!r}: a number of more than 0")
     grid = _grid(route.steps, route.times)
     if method == AUTO and has_map:
         method = "renoised" if len(grid) > 2 else "flow_map"
     elif method == AUTO:
         method = "euler"
-    return Walk(method, grid, float(noise), float(temperature), float(noise_scale))
+    scale = _noise_scale(route.noise_scale, fields)
+    return Walk(method, grid, float(noise), float(temperature), scale)
+
+
+def _noise_scale(scale: NoiseScale, fields: Collection[str]) -> NoiseScale:
+    if not isinstance(scale, Mapping):
+        return _positive("noise_scale", scale)
+    for name in scale:
+        if name not in fields:
+            raise InputError(f"noise_scale: {name!r}: this model has {', '.join(fields)}")
+    return {name: _positive(f"noise_scale of {name}", one) for name, one in scale.items()}
+
+
+def _positive(name: str, value: float) -> float:
+    if not isinstance(value, Real) or not 0 < value < float("inf"):
+        raise InputError(f"{name}={value!r}: a number of more than 0")
+    return float(value)
+
+
+def scales_of(scale: NoiseScale, fields: Collection[str]) -> dict[str, float]:
+    """The scale of every field."""
+    if isinstance(scale, Mapping):
+        return {name: scale.get(name, 1.0) for name in fields}
+    return dict.fromkeys(fields, scale)
+
+
+def read_noise_scale(text: str) -> NoiseScale:
+    """The scale that ``noise_scale=0.75`` or ``noise_scale=pairs=0.75`` names; InputError for
+    another form."""
+    try:
+        return float(text)
+    except ValueError:
+        return numbers_by_name("noise_scale", text, "0.75 or pairs=0.75")
+
+
+def told_noise_scale(scale: NoiseScale) -> str:
+    """What `read_noise_scale` reads."""
+    if not isinstance(scale, Mapping):
+        return f"{scale:g}"
+    return ",".join(f"{name}={one:g}" for name, one in scale.items())
 
 
 def usual_times(steps: int) -> tuple[float, ...]:

@@ -11,12 +11,20 @@ from molflow.errors import InputError
 from molflow.flow.samplers import sample
 from molflow.flow.state import Fields, State
 from molflow.sampling.noise import DRAWS
-from molflow.sampling.walk import Route, Walk, plan_walk, read_times, require_stochastic
+from molflow.sampling.walk import (
+    Route,
+    Walk,
+    plan_walk,
+    read_noise_scale,
+    read_times,
+    require_stochastic,
+    scales_of,
+)
 
 
 def plan(**changes: object) -> Walk:
     has_map = changes.pop("has_map", True)
-    return plan_walk(Route(**({"noise": 1.0} | changes)), has_map)
+    return plan_walk(Route(**({"noise": 1.0} | changes)), has_map, ("atoms", "pairs"))
 
 
 def test_a_step_takes_an_equal_share_of_the_law_of_decisions():
@@ -59,6 +67,23 @@ def test_a_walk_says_how_many_steps_it_takes():
     assert str(plan(steps=1)) == "1 flow_map step"
     assert str(plan(steps=4, method="euler")) == "4 euler steps"
     assert str(plan(steps=1, noise_scale=0.75)) == "1 flow_map step at noise_scale=0.75"
+    walk = plan(steps=1, noise_scale={"pairs": 0.75, "atoms": 1.1})
+    assert str(walk) == "1 flow_map step at noise_scale=pairs=0.75,atoms=1.1"
+
+
+def test_the_scale_of_noise_is_of_all_fields_or_of_some():
+    fields = ("atoms", "pairs")
+    assert scales_of(read_noise_scale("0.75"), fields) == {"atoms": 0.75, "pairs": 0.75}
+    assert scales_of(read_noise_scale("pairs=0.75"), fields) == {"atoms": 1.0, "pairs": 0.75}
+    assert read_noise_scale("pairs=0.75, atoms=1.1") == {"pairs": 0.75, "atoms": 1.1}
+    for text, problem in {
+        "low": "has the form 0.75 or pairs=0.75",
+        "pairs=low": "has the form 0.75 or pairs=0.75",
+        "pairs=1,pairs=2": "pairs comes twice",
+    }.items():
+        with pytest.raises(InputError) as error:
+            read_noise_scale(text)
+        assert str(error.value) == f"noise_scale={text!r}: {problem}"
 
 
 def test_times_are_listed_or_spread_evenly_between_two():
@@ -135,6 +160,8 @@ def test_a_walk_without_new_noise_is_refused_where_some_is_needed(method, noise,
         ({"noise_scale": 0}, "noise_scale=0: a number of more than 0"),
         ({"noise_scale": float("inf")}, "noise_scale=inf: a number of more than 0"),
         ({"noise_scale": "1"}, "noise_scale='1': a number of more than 0"),
+        ({"noise_scale": {"bonds": 0.5}}, "noise_scale: 'bonds': this model has atoms, pairs"),
+        ({"noise_scale": {"pairs": 0}}, "noise_scale of pairs=0: a number of more than 0"),
         ({"steps": 0}, "steps=0: at least 1"),
         ({"steps": 2.5}, "steps=2.5: a whole number is needed"),
         ({"times": [0.5, 0.5]}, "times=[0.5, 0.5]: they increase, between 0 and 1"),
