@@ -53,7 +53,7 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
 
 def _plot(axes: Axes, panel: Panel) -> None:
     for curve in panel.curves:
-        axes.plot(curve.x, curve.y, ".-", color=curve.colour, markersize=8, label=curve.label)
+        axes.plot(curve.x, curve.y, curve.line, color=curve.colour, markersize=8, label=curve.label)
     for kind in dict.fromkeys(mark.kind for mark in panel.marks):
         chosen = [mark for mark in panel.marks if mark.kind == kind]
         x, y = [mark.x for mark in chosen], [mark.y for mark in chosen]

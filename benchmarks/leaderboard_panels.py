@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, product
 
 from benchmarks.leaderboard_entries import Entry, Row
 from benchmarks.leaderboard_tables import TITLES
@@ -23,6 +23,8 @@ VARIANTS = {
 }
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 """Of Okabe and Ito, one for each of our methods, beginning anew where they do not suffice."""
+LINES = (".-", "*--")
+"""Of all the colours once, and then of all again."""
 INVALID_TICKS = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
 FCD_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 5, 10, 20, 50)
 
@@ -34,6 +36,7 @@ class Curve:
     x: tuple[int, ...]
     y: tuple[float, ...]
     colour: str
+    line: str
     label: str
 
 
@@ -101,8 +104,8 @@ def panels(entries: Sequence[Entry], dataset: str) -> list[Panel]:
 
 def _curves(ours: Sequence[Entry], name: str) -> list[Curve]:
     """One for each of our methods that a network made and that has a figure of that name."""
-    coloured = zip(cycle(COLOURS), filter(_walked, ours), strict=False)
-    found = [_curve(entry, name, colour) for colour, entry in coloured]
+    drawn = zip(cycle(product(LINES, COLOURS)), filter(_walked, ours), strict=False)
+    found = [_curve(entry, name, colour, line) for (line, colour), entry in drawn]
     return [curve for curve in found if curve.x]
 
 
@@ -111,10 +114,10 @@ def _walked(entry: Entry) -> list[Row]:
     return sorted((row for row in entry.rows if row.nfe), key=lambda row: row.nfe or 0)
 
 
-def _curve(entry: Entry, name: str, colour: str) -> Curve:
+def _curve(entry: Entry, name: str, colour: str, line: str) -> Curve:
     """The figures of that name, where a logarithm has a place for them."""
     found = [(row.nfe or 0, getattr(row, name)) for row in _walked(entry)]
     known = [(x, 100 - y if name == "valid" else y) for x, y in found if y is not None]
     points = [(x, y) for x, y in known if y > 0]
     x, y = tuple(x for x, _ in points), tuple(y for _, y in points)
-    return Curve(x, y, colour, entry.about.method)
+    return Curve(x, y, colour, line, entry.about.method)

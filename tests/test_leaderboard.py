@@ -311,6 +311,7 @@ def test_the_picture_has_a_curve_for_each_of_our_methods_however_many() -> None:
     validity, _ = panels(ours, "qm9")
     assert len(validity.curves) == 10
     assert len({curve.colour for curve in validity.curves[:8]}) == 8
+    assert len({(curve.colour, curve.line) for curve in validity.curves}) == 10
 
 
 def test_names_of_points_cover_neither_each_other_nor_points(
