@@ -86,7 +86,7 @@ def _values(path: Path, result: Mapping[str, Any], method: str) -> dict[str, Any
 
 
 def _model(result: Mapping[str, Any]) -> str:
-    """The name of a file's results, without the scale of their noise behind it (qm9-0.75)."""
+    """The name of a file's results, without the scale of their noise behind it (qm9-pairs=0.75)."""
     name, scale = (result["config"].get(key, "") for key in ("name", "noise_scale"))
     return str(name).removesuffix(f"-{scale}")
 
