@@ -93,9 +93,11 @@ def _model(result: Mapping[str, Any]) -> str:
 
 def _unusual(result: Mapping[str, Any]) -> list[str]:
     """What the walks of a file had that those of others have not."""
-    scale, times = (result["config"].get(name) for name in ("noise_scale", "times"))
+    from molflow.sampling.walk import read_noise_scale
+
+    scale, times = str(result["config"].get("noise_scale", 1)), result["config"].get("times")
     said = []
-    if scale not in (None, "1"):
+    if read_noise_scale(scale) != 1:
         of, _, factor = scale.rpartition("=")
         said.append(f"noise{of and f' of {of}'} scaled by {factor}")
     return said + ([f"stops {times}"] if times else [])

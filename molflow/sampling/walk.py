@@ -55,8 +55,9 @@ class Walk:
     noise: in [0, 1], the share of it that a stochastic method renews at each step. temperature: the
     last step goes to the likeliest class of every variable (0), or to a class drawn from the
     posterior to the power 1 / temperature (1: from the posterior itself). noise_scale: of the
-    standard deviation of noise, beside that of training: below 1 molecules are likelier and
-    less diverse (Kingma and Dhariwal 2018, "Glow", section 6, call it a temperature).
+    standard deviation of noise, all or a field's (`NoiseScale`), beside that of training: below 1
+    molecules are likelier and less diverse (Kingma and Dhariwal 2018, "Glow", section 6, call
+    it a temperature).
     """
 
     method: str
@@ -139,7 +140,7 @@ def _noise_scale(scale: NoiseScale, fields: Collection[str]) -> NoiseScale:
     for name in scale:
         if name not in fields:
             raise InputError(f"noise_scale: {name!r}: this model has {', '.join(fields)}")
-    return {name: _positive(f"noise_scale of {name}", one) for name, one in scale.items()}
+    return {name: _positive(f"noise_scale of {name}", one) for name, one in scale.items()} or 1.0
 
 
 def _positive(name: str, value: float) -> float:

@@ -69,6 +69,7 @@ def test_a_walk_says_how_many_steps_it_takes():
     assert str(plan(steps=1, noise_scale=0.75)) == "1 flow_map step at noise_scale=0.75"
     walk = plan(steps=1, noise_scale={"pairs": 0.75, "atoms": 1.1})
     assert str(walk) == "1 flow_map step at noise_scale=pairs=0.75,atoms=1.1"
+    assert str(plan(steps=1, noise_scale={})) == "1 flow_map step"
 
 
 def test_the_scale_of_noise_is_of_all_fields_or_of_some():
