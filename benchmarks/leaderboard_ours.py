@@ -95,11 +95,12 @@ def _unusual(result: Mapping[str, Any]) -> list[str]:
     """What the walks of a file had that those of others have not."""
     from molflow.sampling.walk import read_noise_scale
 
-    scale, times = str(result["config"].get("noise_scale", 1)), result["config"].get("times")
-    said = []
-    if read_noise_scale(scale) != 1:
-        of, _, factor = scale.rpartition("=")
-        said.append(f"noise{of and f' of {of}'} scaled by {factor}")
+    scale = read_noise_scale(str(result["config"].get("noise_scale", 1)))
+    times = result["config"].get("times")
+    if isinstance(scale, dict):
+        said = [f"noise of {name} scaled by {factor:g}" for name, factor in scale.items()]
+    else:
+        said = [f"noise scaled by {scale:g}"] if scale != 1 else []
     return said + ([f"stops {times}"] if times else [])
 
 

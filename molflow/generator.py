@@ -293,8 +293,8 @@ class Generator:
         """
         noise = crowd.normal(step)
         scales = scales_of(noise_scale, noise)
-        scaled = {name: self.spec.prior_scale * scale for name, scale in scales.items()}
-        return prior(crowd.blank(), noise, scaled).to(self.device)
+        scaled = {name: scales[name] * value for name, value in noise.items()}
+        return prior(crowd.blank(), scaled, self.spec.prior_scale).to(self.device)
 
     def posterior_of(self, crowd: Crowd) -> Posterior:
         """mu_{s,t} toward what the crowd aims at, without the classes that its constraints rule

@@ -206,6 +206,9 @@ def test_unusual_walks_are_named(tmp_path: Path) -> None:
     pairs = GENERATION["config"] | {"name": "mine-pairs=0.75", "noise_scale": "pairs=0.75"}
     names = [e.about.method for e in read_generation(generation(tmp_path, config=pairs))]
     assert names[1] == "molflow mine, flow map, noise of pairs scaled by 0.75"
+    both = pairs | {"noise_scale": "pairs=0.75,atoms=1.1"}
+    names = [e.about.method for e in read_generation(generation(tmp_path, config=both))]
+    assert names[1].endswith("noise of pairs scaled by 0.75, noise of atoms scaled by 1.1")
     usual = GENERATION["config"] | {"noise_scale": "1.0", "times": ""}
     names = [e.about.method for e in read_generation(generation(tmp_path, config=usual))]
     assert names[1] == "molflow mine, flow map"

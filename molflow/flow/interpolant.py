@@ -5,22 +5,17 @@ Eijkelboom et al. 2024, eq. 5 with the linear schedule of flow matching (Lipman 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torch import Tensor
 
 from molflow.flow.state import Fields, State
 
 
-def prior(x_1: State, noise: Fields, scale: float | Mapping[str, float] = 1.0) -> State:
+def prior(x_1: State, noise: Fields, scale: float = 1.0) -> State:
     """x_0 = scale * noise on the free variables; given ones stay clean, padding stays 0.
 
-    noise: field -> (B, D, K), standard normal, drawn by the caller. scale: of all, or of each
-    field.
+    noise: field -> (B, D, K), standard normal, drawn by the caller.
     """
-    scales = scale if isinstance(scale, Mapping) else dict.fromkeys(noise, scale)
-    scaled = {name: scales[name] * value for name, value in noise.items()}
-    return x_1.with_values(scaled).where_free(x_1)
+    return (scale * x_1.with_values(noise)).where_free(x_1)
 
 
 def interpolate(x_0: State, x_1: State, t: Tensor) -> State:
