@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from molflow.build import GUIDES, LOSSES, build_network, build_posterior
 from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec, require_fit
 from molflow.chem.constraints import Constraint
 from molflow.chem.objective import Objective
@@ -35,8 +34,10 @@ from molflow.flow.samplers import Step, trajectory
 from molflow.flow.state import Fields, State
 from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
+from molflow.guidance.kinds import GUIDES
 from molflow.guidance.surrogate import surrogate_for
 from molflow.modality import Held, Thing
+from molflow.model.network import LOSSES, build_network, build_posterior
 from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.samples import Samples
 from molflow.sampling.walk import (
@@ -109,7 +110,7 @@ class Generator:
         """``n`` molecules in ``steps`` steps each (50 by default).
 
         The size and the noise of molecule i depend on (seed, i) alone, so neither n nor the batch
-        size changes it. method: a name of ``build.METHODS``; "auto" is "renoised" where the model
+        size changes it. method: a name of ``methods.METHODS``; "auto" is "renoised" where the model
         has learned a flow map ("flow_map" in one step), "euler" otherwise. atoms: a number of atoms
         for all; by default sizes follow the training law. constraint: what all must have. prompt:
         of a model of strings, the text that all begin with, "_" where one is free. guide: toward

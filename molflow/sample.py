@@ -81,7 +81,8 @@ class SampleTask:
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
     """What the model was not trained for."""
-    from molflow.build import GUIDES, METHODS
+    from molflow.guidance.kinds import GUIDES
+    from molflow.sampling.methods import METHODS
 
     spec, found = task.generator.spec, []
     if (task.config.scaffold or task.config.prompt) and spec.shown == 0:
@@ -146,7 +147,7 @@ def require_for_texts(config: SampleConfig) -> None:
 
 def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     """Samples, scores and measures. InputError where a fit needs molecules that are not here."""
-    from molflow.build import GUIDES
+    from molflow.guidance.kinds import GUIDES
     from molflow.guidance.scores import Remembered
     from molflow.sampling.summary import Result, Run, measure
 

@@ -92,17 +92,11 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     """Prepares the data, trains, and says what was reached and how to sample from it."""
     import pytorch_lightning as pl
 
-    from molflow.build import (
-        build_context,
-        build_dataset,
-        build_module,
-        build_network,
-        build_spec,
-        build_stream,
-        known_of,
-    )
+    from molflow.build import build_context, build_dataset, build_spec, build_stream, known_of
     from molflow.conditions import parse_names
+    from molflow.model.network import build_network
     from molflow.parents import load_parent
+    from molflow.training.setup import build_module
     from molflow.training.trainer import (
         checkpoint_to_resume,
         fit,

@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import molflow
-from molflow.build import build_network
 from molflow.checkpoint import FORMAT, PRETRAINED, ModelSpec, load_weights, read_spec, save_model
 from molflow.chem.vocabulary import Vocabulary
 from molflow.conditions import Standard
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import load
+from molflow.model.network import build_network
 from molflow.sequence.vocabulary import TokenVocabulary
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.build import METHODS, build_network
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.constraints import Constraint
 from molflow.chem.molecule import Vocabulary
@@ -18,6 +17,8 @@ from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
 from molflow.guidance.steer import guide
+from molflow.model.network import build_network
+from molflow.sampling.methods import METHODS
 from molflow.sampling.noise import stream
 from molflow.sampling.walk import Route
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.build import build_network
 from molflow.checkpoint import ModelSpec, save_model
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator
+from molflow.model.network import build_network
 from molflow.parents import load_parent
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from molflow.build import GUIDES
 from molflow.console import meter
 from molflow.flow.particles import best_of
 from molflow.guidance.guides import Guide, Steering, Task, steps_taken, summarise
+from molflow.guidance.kinds import GUIDES
 from molflow.guidance.oracle import Oracle
 from molflow.sampling.noise import LOOKS, Crowd
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class Guide:
     """Toward what to walk, and how hard.
 
-    method: a name of ``build.GUIDES``. scorer: of molecules. particles: of each molecule, of which
+    method: a name of ``kinds.GUIDES``. scorer: of molecules. particles: of each molecule, of which
     the best is kept. draws: finished molecules that are drawn and scored to find a direction
     ("gradient", at every step) or a better end ("draws", at the last). strength: of "gradient" and
     "surrogate" in lengths of a step, of "particles" the inverse temperature of the score.

@@ -13,7 +13,6 @@ from rdkit import Chem
 from torch import Tensor, nn
 
 from molflow import generator as generator_module
-from molflow.build import GUIDES, build_network
 from molflow.checkpoint import ModelSpec
 from molflow.chem.aggregation import Scored
 from molflow.chem.constraints import Constraint
@@ -26,8 +25,10 @@ from molflow.flow.state import Fields, State
 from molflow.generator import Generator, Samples
 from molflow.guidance import guided, steer
 from molflow.guidance.guides import Guide, Outcome, Task
+from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import guide
 from molflow.guidance.surrogate import Surrogate
+from molflow.model.network import build_network
 from molflow.sampling.noise import Crowd
 from molflow.sampling.walk import Route
 

@@ -1,0 +1,1 @@
+"""A model: its network, and what its output means."""
