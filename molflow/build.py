@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from molflow.checkpoint import ModelSpec
-from molflow.conditions import Standard, standardise
 from molflow.config import DatasetConfig, TrainConfig
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
@@ -19,6 +17,8 @@ from molflow.datasets.values import Values, property_values
 from molflow.errors import InputError
 from molflow.metrics.text import Reference
 from molflow.modality import Known
+from molflow.model.checkpoint import ModelSpec
+from molflow.model.conditions import Standard, standardise
 from molflow.schema import from_plain
 from molflow.training.streams import GraphStream, TokenStream
 

@@ -10,22 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec, require_fit
 from molflow.chem.constraints import Constraint
 from molflow.chem.objective import Objective
-from molflow.conditions import Aim, make_aim
 from molflow.console import progress
 from molflow.cores import even, interleaved
 from molflow.errors import InputError
-from molflow.files import CONFIG
 from molflow.flow.conditioning import mixed
 from molflow.flow.flow_map import Posterior
 from molflow.flow.interpolant import prior
@@ -37,7 +33,9 @@ from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import GUIDES
 from molflow.guidance.surrogate import surrogate_for
 from molflow.modality import Held, Thing
-from molflow.model.network import LOSSES, build_network, build_posterior
+from molflow.model.conditions import Aim, make_aim
+from molflow.model.model import Model, read_model
+from molflow.model.network import build_posterior
 from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.samples import Samples
 from molflow.sampling.walk import (
@@ -59,34 +57,8 @@ ROOM = 2048
 """Atoms or tokens at once on a CPU core: more leave its caches, and take twice as long each."""
 
 
-@dataclass(frozen=True, repr=False)
-class Generator:
-    """A network with everything that sampling needs.
-
-    fingerprint: the sha256 of the file that the weights were loaded from, if they were.
-    """
-
-    net: nn.Module
-    spec: ModelSpec
-    fingerprint: str | None = None
-
-    def __repr__(self) -> str:
-        parameters = sum(p.numel() for p in self.net.parameters())
-        return (
-            f"Generator({parameters:,} parameters on {self.device}, trained on "
-            f"{self.spec.dataset.get('name', 'unknown data')}: "
-            f"{self.spec.modality.describe(self.spec.max_size)})"
-        )
-
-    @property
-    def posterior(self) -> Posterior:
-        """mu_{s,t}(x_s) of the model."""
-        return build_posterior(self.net, self.spec.loss)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.net.parameters()).device
+class Generator(Model):
+    """A model to sample from."""
 
     def sample(
         self,
@@ -323,30 +295,11 @@ class Generator:
 
 
 def load(checkpoint: str | Path, device: str = "auto") -> Generator:
-    """The model in a folder: a run folder or any folder with model.safetensors and config.json.
+    """The model in a folder, or a released one by its name, to sample from.
 
-    device: a name that torch knows; "auto" is the GPU where there is one. InputError says what is
-    missing, damaged or does not fit.
+    checkpoint: a run folder or any folder with model.safetensors and config.json; or "qm9". device:
+    a name that torch knows; "auto" is the GPU where there is one. InputError says what is missing,
+    damaged or does not fit.
     """
-    place, folder = _device(device), find_model(checkpoint)
-    spec = read_spec(folder)
-    if spec.loss not in LOSSES:
-        known = ", ".join(LOSSES)
-        raise InputError(f"{folder / CONFIG}: loss is {spec.loss!r}, this version knows {known}")
-    require_fit(folder, spec, build_network)
-    net = build_network(spec)
-    fingerprint = load_weights(folder, net, spec.vocabulary)
-    return Generator(net.to(place).eval(), spec, fingerprint)
-
-
-def _device(name: str) -> torch.device:
-    """The device of that name; InputError where torch knows none or cannot compute on it."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, ImportError, TypeError):
-        known = "auto, cpu, cuda or another that torch can use here"
-        raise InputError(f"device={name!r}: {known}") from None
-    return device
+    model = read_model(checkpoint, device)
+    return Generator(model.net, model.spec, model.fingerprint)

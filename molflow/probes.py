@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from molflow.build import Dataset, build_stream, dataset_of
-from molflow.checkpoint import ModelSpec
 from molflow.config import CheckConfig
 from molflow.console import progress
 from molflow.errors import InputError
@@ -36,6 +35,7 @@ from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.graph import pair_endpoints
 from molflow.modality import Graphs
+from molflow.model.checkpoint import ModelSpec
 from molflow.sampling.noise import Crowd
 
 IDENTITY_SIZES = 16

@@ -14,12 +14,12 @@ from molflow.console import progress, run_program
 from molflow.errors import InputError
 
 if TYPE_CHECKING:
-    from molflow.checkpoint import ModelSpec
-    from molflow.conditions import Aim, Standard
     from molflow.generator import Generator
     from molflow.guidance.guides import Guide
     from molflow.metrics.similarity import References
     from molflow.modality import Known
+    from molflow.model.checkpoint import ModelSpec
+    from molflow.model.conditions import Aim, Standard
     from molflow.sampling.noise import Crowd
     from molflow.sampling.samples import Samples
     from molflow.sampling.summary import Result
@@ -114,8 +114,8 @@ def outside(aim: Aim, standards: Sequence[Standard]) -> list[str]:
 def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     """Loads the model and looks for every mistake that can be found before the sampling."""
     from molflow.chem.constraints import parse_constraint
-    from molflow.conditions import parse_condition
     from molflow.generator import load
+    from molflow.model.conditions import parse_condition
     from molflow.sampling.walk import Route, read_noise_scale, read_times
 
     constraint = parse_constraint(config.scaffold, config.elements, config.forbidden)

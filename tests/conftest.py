@@ -15,7 +15,6 @@ from hypothesis import settings
 from torch import Tensor, nn
 
 from molflow.build import build_dataset
-from molflow.checkpoint import ModelSpec
 from molflow.chem.vocabulary import Vocabulary
 from molflow.config import DatasetConfig
 from molflow.flow.flow_map import Posterior
@@ -23,6 +22,7 @@ from molflow.flow.state import Fields, State
 from molflow.graph.state import blank_state
 from molflow.graph.transformer import GraphTransformer
 from molflow.metrics import chemnet
+from molflow.model.checkpoint import ModelSpec
 from molflow.model.network import build_network
 from molflow.sequence.state import blank_tokens
 from molflow.sequence.transformer import SequenceTransformer

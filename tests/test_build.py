@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from molflow import build
-from molflow.conditions import Standard
 from molflow.config import DatasetConfig, TrainConfig
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
+from molflow.model.conditions import Standard
 from molflow.model.network import build_network
 from molflow.schema import keys
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.constraints import Constraint
 from molflow.chem.molecule import Vocabulary
-from molflow.conditions import Standard
 from molflow.cores import on_cores
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
 from molflow.guidance.steer import guide
+from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.conditions import Standard
 from molflow.model.network import build_network
 from molflow.sampling.methods import METHODS
 from molflow.sampling.noise import stream

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from molflow import generator as generator_module
 from molflow import sample as sample_module
-from molflow.checkpoint import save_model
 from molflow.chem.aggregation import Scored
 from molflow.chem.molecule import check_many, read_smiles, to_graph
 from molflow.chem.objective import Objective, parse_objective
@@ -26,6 +25,7 @@ from molflow.flow.state import State
 from molflow.generator import Generator
 from molflow.guidance.guides import Guide
 from molflow.guidance.surrogate import Surrogate
+from molflow.model.checkpoint import save_model
 from molflow.sample import SampleTask, carry_out, main
 from molflow.sampling.samples import Samples
 from molflow.sampling.walk import Walk

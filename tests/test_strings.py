@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.constraints import Constraint
 from molflow.errors import InputError
 from molflow.flow.state import State
@@ -15,6 +14,7 @@ from molflow.generator import Generator, load
 from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import guide
+from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.sampling.methods import METHODS
 from molflow.sampling.samples import Samples
 

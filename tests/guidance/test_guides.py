@@ -13,7 +13,6 @@ from rdkit import Chem
 from torch import Tensor, nn
 
 from molflow import generator as generator_module
-from molflow.checkpoint import ModelSpec
 from molflow.chem.aggregation import Scored
 from molflow.chem.constraints import Constraint
 from molflow.chem.vocabulary import Vocabulary
@@ -28,6 +27,7 @@ from molflow.guidance.guides import Guide, Outcome, Task
 from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import guide
 from molflow.guidance.surrogate import Surrogate
+from molflow.model.checkpoint import ModelSpec
 from molflow.model.network import build_network
 from molflow.sampling.noise import Crowd
 from molflow.sampling.walk import Route

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from molflow.checkpoint import ModelSpec
 from molflow.chem.molecule import Vocabulary, check_many, read_smiles, to_graph
 from molflow.graph.graph import Graph
+from molflow.model.checkpoint import ModelSpec
 from molflow.sampling.samples import Samples
 
 VOCABULARY = Vocabulary(("C", "N", "O"))

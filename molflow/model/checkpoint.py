@@ -19,17 +19,17 @@ from torch import nn
 
 from molflow.chem.properties import PROPERTIES
 from molflow.chem.vocabulary import Vocabulary
-from molflow.conditions import Standard
 from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.modality import Modality, modality_of
+from molflow.model.conditions import Standard
 from molflow.sequence.vocabulary import TokenVocabulary
 
 FORMAT = 2
 READABLE = (1, FORMAT)
 """Format 1 calls the largest size max_atoms, and has no condition."""
-PRETRAINED = Path(__file__).parent / "pretrained"
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 COUNTS = ("max_size", "width", "depth", "heads")
 KINDS = (("positions", bool), ("loss", str), ("flow_map", bool), ("dataset", dict))
 Shape = tuple[int, ...]

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.checkpoint import ModelSpec, save_model
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator
+from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.model.network import build_network
-from molflow.parents import load_parent
+from molflow.model.parents import load_parent
 
 
 @pytest.fixture(params=["graphs", "strings"])

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec
 from molflow.errors import InputError
 from molflow.modality import Graphs
+from molflow.model.checkpoint import ModelSpec, find_model, load_weights, read_spec
 from molflow.model.network import build_network
 from molflow.sequence.vocabulary import TokenVocabulary
 
