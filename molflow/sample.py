@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from molflow.modality import Known
     from molflow.model.checkpoint import ModelSpec
     from molflow.model.conditions import Aim, Standard
+    from molflow.samples import Samples
     from molflow.sampling.noise import Crowd
-    from molflow.sampling.samples import Samples
     from molflow.sampling.summary import Result
     from molflow.sampling.walk import Walk
 

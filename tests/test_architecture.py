@@ -196,3 +196,9 @@ def test_importing_molflow_imports_no_torch():
     code = "import sys, molflow; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_python_api_loads_no_lightning():
+    code = "import sys, molflow.generator; print('pytorch_lightning' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -11,7 +11,7 @@ from molflow.graph.state import clean_state
 from molflow.modality import Graphs
 from molflow.model.checkpoint import ModelSpec
 from molflow.pictures import CELL, GAP, TINTS, draw_molecules, draw_run, draw_trajectory, read_logs
-from molflow.sampling.samples import Samples
+from molflow.samples import Samples
 
 VOCABULARY = Vocabulary(("C", "N", "O"))
 WIDTH, HEIGHT = CELL[0] + GAP, CELL[1] + GAP

@@ -27,7 +27,7 @@ from molflow.guidance.guides import Guide
 from molflow.guidance.surrogate import Surrogate
 from molflow.model.checkpoint import save_model
 from molflow.sample import SampleTask, carry_out, main
-from molflow.sampling.samples import Samples
+from molflow.samples import Samples
 from molflow.sampling.walk import Walk
 
 OBJECTIVE = "logp:-0.5±0.5,tpsa:<30*2"
@@ -193,7 +193,7 @@ def test_what_a_surrogate_says_stands_beside_every_score_and_its_accuracy_in_the
     checkpoint, tmp_path, monkeypatch, capsys
 ):
     half = Half(None, {"total": (math.nan, math.nan)}, 7)
-    monkeypatch.setattr(generator_module, "surrogate_for", lambda generator, guide: half)
+    monkeypatch.setattr(generator_module, "surrogate_for", lambda *_: half)
     monkeypatch.setattr(sample_module, "training_of", lambda spec: ({"C"}, ["C"], ""))
     run(checkpoint, tmp_path, "guidance=surrogate", "guidance.objective=qed:max")
     table, numbers = rows(tmp_path), record(tmp_path)["guidance"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 from molflow.chem.molecule import Checked
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
-from molflow.guidance.guides import Steering
+from molflow.guidance.guided import Steering
 from molflow.modality import Graphs, Held, Known, Strings, Thing
 from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Aim
