@@ -12,17 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from molflow.build import dataset_of
 from molflow.chem.constraints import Constraint
 from molflow.chem.objective import Objective
 from molflow.errors import InputError
 from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import GUIDES
-from molflow.guidance.surrogate import surrogate_for
 from molflow.modality import Held
 from molflow.model.conditions import Aim, make_aim
 from molflow.model.model import Model, read_model
@@ -39,6 +38,9 @@ from molflow.sampling.walk import (
     require_stochastic,
     require_whole,
 )
+
+if TYPE_CHECKING:
+    from molflow.guidance.surrogate import Surrogate
 
 __all__ = ["Generator", "Samples", "load"]
 
@@ -92,10 +94,7 @@ class Generator(Model):
         self, walk: Walk, crowd: Crowd, guide: Guide | None = None, batch_size: int = 512
     ) -> Samples:
         """The molecules of a ``crowd`` of this model by a ``walk`` that suits the ``guide``."""
-        fitted = guide is not None and GUIDES[guide.method].fitted
-        surrogate = None
-        if guide is not None and fitted:
-            surrogate = surrogate_for(self, guide, partial(dataset_of, self.spec))
+        surrogate = None if guide is None else self._surrogate(guide)
         started = time.perf_counter()
         if guide is None:
             things, steering = free_walk(self, walk, crowd, batch_size), None
@@ -108,6 +107,15 @@ class Generator(Model):
         return Samples(
             things, checked, self.spec, walk, *seconds, plan=plan, steering=steering, aim=aim
         )
+
+    def _surrogate(self, guide: Guide) -> Surrogate | None:
+        """The surrogate that a guide climbs, fitted if none is kept; None where it needs none."""
+        if not GUIDES[guide.method].fitted:
+            return None
+        from molflow.build import dataset_of
+        from molflow.guidance.surrogate import surrogate_for
+
+        return surrogate_for(self, guide, partial(dataset_of, self.spec))
 
     def walk(self, route: Route, guide: Guide | None = None) -> Walk:
         """The way that ``sample`` goes; InputError says why this model cannot."""

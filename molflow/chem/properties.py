@@ -18,17 +18,18 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from rdkit import Chem, DataStructs, RDConfig, rdBase
-from rdkit.Chem import Descriptors, FilterCatalog, rdFingerprintGenerator, rdMolDescriptors
-from rdkit.Chem.QED import qed
+from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
 from molflow.chem.smiles import LONGEST, Unusable, canonical_smiles, read_smiles
 from molflow.errors import InputError
 
-Compute = Callable[[Chem.Mol], float]
+if TYPE_CHECKING:
+    from rdkit.Chem.FilterCatalog import FilterCatalog
 
-average_weight: Compute = Descriptors.MolWt  # type: ignore[attr-defined]  # missing in the stubs
+Compute = Callable[[Chem.Mol], float]
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,27 @@ def _np_model() -> Compute:
 
 
 @cache
-def _catalog(*names: str) -> FilterCatalog.FilterCatalog:
-    parameters = FilterCatalog.FilterCatalogParams()
+def _catalog(*names: str) -> FilterCatalog:
+    from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
+
+    parameters = FilterCatalogParams()
     for name in names:
         parameters.AddCatalog(getattr(parameters.FilterCatalogs, name))
-    return FilterCatalog.FilterCatalog(parameters)
+    return FilterCatalog(parameters)
+
+
+def qed(mol: Chem.Mol) -> float:
+    """Bickerton et al.'s drug-likeness (Nature Chemistry 2012, 4, 90), 0 to 1."""
+    from rdkit.Chem.QED import qed
+
+    return qed(mol)
+
+
+def average_weight(mol: Chem.Mol) -> float:
+    """The sum of average atomic weights, in g/mol."""
+    from rdkit.Chem.Descriptors import MolWt  # type: ignore[attr-defined]  # missing in the stubs
+
+    return MolWt(mol)
 
 
 def logp(mol: Chem.Mol) -> float:

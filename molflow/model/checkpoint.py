@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from molflow.chem.properties import PROPERTIES
 from molflow.chem.vocabulary import Vocabulary
@@ -212,9 +213,22 @@ def require_fit(folder: Path, spec: ModelSpec, build: Callable[[ModelSpec], nn.M
         raise InputError(f"{path}: truncated or not a safetensors file ({error})") from None
     _require_vocabulary(path, metadata, spec.vocabulary)
     _require_plausible(path, found, spec)
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         wanted = build(spec)
     _require_shapes(path, found, wanted)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Nothing is filled with initial values: on the meta device torch would import its compiler for
+    that, which takes seconds."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", "") == torch.nn.init.__name__:
+            return named.get("tensor", *args[:1])
+        return func(*args, **named)
 
 
 def _require_plausible(path: Path, found: Mapping[str, Shape], spec: ModelSpec) -> None:

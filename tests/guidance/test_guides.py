@@ -12,7 +12,6 @@ import torch
 from rdkit import Chem
 from torch import Tensor, nn
 
-from molflow import generator as generator_module
 from molflow.chem.aggregation import Scored
 from molflow.chem.constraints import Constraint
 from molflow.chem.vocabulary import Vocabulary
@@ -22,7 +21,7 @@ from molflow.flow.guidance import Reward
 from molflow.flow.samplers import Step, decoded
 from molflow.flow.state import Fields, State
 from molflow.generator import Generator, Samples
-from molflow.guidance import guided, steer
+from molflow.guidance import guided, steer, surrogate
 from molflow.guidance.guides import Guide, Outcome, Task
 from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import guide
@@ -129,7 +128,7 @@ def oxygen_surrogate() -> Iterator[None]:
 
     made = Share(None, {"total": (0.9, 0.8), "worth": (0.7, 0.6)}, 11)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generator_module, "surrogate_for", lambda *_: made)
+        patch.setattr(surrogate, "surrogate_for", lambda *_: made)
         yield
 
 
