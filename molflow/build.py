@@ -11,6 +11,7 @@ import numpy as np
 from molflow.config import DatasetConfig, TrainConfig
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
+from molflow.datasets.streams import GraphStream, TokenStream
 from molflow.datasets.text import TextDataset
 from molflow.datasets.tokens import TokenDataset, tokenised
 from molflow.datasets.values import Values, property_values
@@ -20,7 +21,6 @@ from molflow.modality import Known
 from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Standard, standardise
 from molflow.schema import from_plain
-from molflow.training.streams import GraphStream, TokenStream
 
 
 def _cache(config: DatasetConfig) -> Path | None:
