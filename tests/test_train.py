@@ -21,10 +21,11 @@ from safetensors.torch import load_file
 import molflow
 from molflow.console import run_program
 from molflow.errors import InputError
+from molflow.flow.joint_loss import Draws
 from molflow.flow.state import State
 from molflow.samples import Samples
 from molflow.train import main
-from molflow.training.module import Draws, FlowModule, draws
+from molflow.training.module import FlowModule, draws
 
 SMILES = [
     "C", "CC", "CO", "CN", "C=O", "C#N", "CCO", "CCN", "CC=O", "CC#N", "C1CC1", "C1CO1", "COC",

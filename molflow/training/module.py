@@ -1,4 +1,4 @@
-"""The Lightning shell around the flow: draws, weights, means, one scalar. No mathematics.
+"""The Lightning shell around the flow: draws, schedule, average. No mathematics.
 
 A batch, its times and its noise are functions of (seed, step, rank) alone, so a resumed run goes
 through the very numbers of an uninterrupted one.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,11 +19,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from molflow.errors import InputError
-from molflow.flow.conditioning import withhold
 from molflow.flow.flow_map import Network
-from molflow.flow.interpolant import interpolate, prior
-from molflow.flow.state import Fields, State
-from molflow.flow.times import PairLaw, TimeLaw, stratified
+from molflow.flow.joint_loss import Draws, Objective, joint_loss
+from molflow.flow.state import State
+from molflow.flow.times import stratified
 from molflow.nn.compilation import compile_blocks, compiled_twin
 from molflow.training.optimizers import optimizer_of
 
@@ -33,55 +32,12 @@ LOG_EVERY = 20
 SHAPES = 64
 """Shapes of a batch, at most, for which the network is compiled."""
 
-Loss = Callable[[State, State], Fields]
-"""(what the network gives at (x_t, t, t), x_1) -> field -> (B,)."""
-
 
 class Stream(Protocol):
     """An endless stream of training batches, each a function of its step."""
 
     def batch(self, step: int, rank: int, world: int) -> State:
         """x_1 of the batch at ``step`` for one of ``world`` processes."""
-
-
-SelfDistillation = Callable[[Network, Network, State, Tensor, Tensor, Tensor], Fields]
-"""(net, teacher, x_s, s, t, r) -> field -> (B,), with r (B,) in [0, 1], the place of a time between
-s and t."""
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """What teaches the flow map off the diagonal, on the first ``share`` of every batch.
-
-    weight: of this loss beside that of the diagonal. times: the law of (s, t). middle: of the times
-    between them, by its own share of what lies there. average_teacher: whether the averaged weights
-    teach, or the live ones under stop-gradient. derivative: whether the loss differentiates
-    ``net``; one that does not asks it once, for mu_st(x_s).
-    """
-
-    loss: SelfDistillation
-    times: PairLaw
-    middle: TimeLaw
-    share: float
-    weight: float
-    average_teacher: bool
-    derivative: bool
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is minimised: ``loss`` averaged over examples, its fields added with ``weights``.
-
-    Without ``distillation`` the network learns the diagonal s = t alone. withheld: the share of the
-    examples with a context that are shown without any of it (``flow.conditioning.withhold``).
-    """
-
-    loss: Loss
-    weights: dict[str, float]
-    time_law: TimeLaw
-    prior_scale: float
-    distillation: Distillation | None = None
-    withheld: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,16 +64,6 @@ class Optimisation:
         return min(1.0, done)
 
 
-@dataclass(frozen=True)
-class Draws:
-    """The random numbers of one batch: uniform (4, B) behind the times, standard normal noise, and
-    uniform (B, C + 1) for what is withheld of a context of C numbers."""
-
-    uniform: Tensor
-    noise: Fields
-    context: Tensor | None = None
-
-
 def draws(x_1: State, seed: int, step: int, rank: int) -> Draws:
     """The random numbers of a batch, functions of (seed, step, rank)."""
     generator = torch.Generator().manual_seed(_key(seed, step, rank))
@@ -139,10 +85,6 @@ def _key(seed: int, step: int, rank: int) -> int:
     """A 63-bit seed that differs for every (seed, step, rank)."""
     words = np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)
     return int(words[0] >> np.uint64(1))
-
-
-def _means(parts: Fields) -> dict[str, Tensor]:
-    return {name: part.mean() for name, part in parts.items()}
 
 
 class FlowModule(pl.LightningModule):
@@ -186,36 +128,12 @@ class FlowModule(pl.LightningModule):
             self.compiled_average = compiled_twin(self.average.module).__call__
 
     def loss(self, net: Network, x_1: State, drawn: Draws) -> tuple[Tensor, dict[str, Tensor]]:
-        """The scalar that training minimises, and the means that it is made of."""
-        objective, distillation = self.objective, self.objective.distillation
-        if x_1.context is not None and drawn.context is not None:
-            x_1 = x_1.knowing(withhold(x_1.context, drawn.context, objective.withheld))
-        off = 0 if distillation is None else round(distillation.share * len(x_1))
-        above, on_diagonal = slice(0, off), slice(off, None)
-        s = t = objective.time_law(drawn.uniform[0])
-        if distillation is not None and off > 0:
-            pairs = distillation.times(*drawn.uniform[1:3, above])
-            s, t = (torch.cat([time_, t[on_diagonal]]) for time_ in pairs)
-        x_s = interpolate(prior(x_1, drawn.noise, objective.prior_scale), x_1, s)
-        # One call for both halves: on a CPU two small batches cost far more than a large one.
-        first = off if distillation is not None and distillation.derivative else 0
-        output = net(x_s[first:], s[first:], t[first:])
-        parts = _means(objective.loss(output[off - first :], x_1[on_diagonal]))
-        total = self._weighted(parts)
-        if distillation is not None and off > 0:
-            student = net if distillation.derivative else lambda *_: output[above]
-            teacher = net
-            if distillation.average_teacher:
-                teacher = self.compiled_average or self.average.module
-            pairs = s[above], t[above]
-            r = distillation.middle.place(*pairs, drawn.uniform[3, above])
-            gaps = _means(distillation.loss(student, teacher, x_s[above], *pairs, r))
-            total = total + distillation.weight * self._weighted(gaps)
-            parts |= {f"map_{name}": gap for name, gap in gaps.items()}
-        return total, parts
-
-    def _weighted(self, means: dict[str, Tensor]) -> Tensor:
-        return torch.stack([self.objective.weights[k] * mean for k, mean in means.items()]).sum()
+        """The scalar that training minimises, and the means that it is made of: the joint loss of
+        ``net``, taught by itself or by the average."""
+        teacher, distillation = net, self.objective.distillation
+        if distillation is not None and distillation.average_teacher:
+            teacher = self.compiled_average or self.average.module
+        return joint_loss(net, teacher, x_1, drawn, self.objective)
 
     def training_step(self, batch: tuple[int, State], batch_idx: int) -> Tensor:
         """One batch of the stream, with the number of its step."""

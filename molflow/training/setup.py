@@ -16,6 +16,7 @@ from molflow.flow.distillation import (
     ecld_loss,
     psd_loss,
 )
+from molflow.flow.joint_loss import Distillation, Objective, SelfDistillation
 from molflow.flow.times import (
     PairLaw,
     TimeLaw,
@@ -26,14 +27,7 @@ from molflow.flow.times import (
     with_ends,
 )
 from molflow.model.network import LOSSES
-from molflow.training.module import (
-    Distillation,
-    FlowModule,
-    Objective,
-    Optimisation,
-    SelfDistillation,
-    Stream,
-)
+from molflow.training.module import FlowModule, Optimisation, Stream
 
 TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
     "uniform": lambda c: uniform,

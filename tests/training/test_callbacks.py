@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from molflow.chem.vocabulary import Vocabulary
+from molflow.flow.joint_loss import Objective
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
@@ -29,7 +30,7 @@ from molflow.graph.state import clean_state
 from molflow.model.checkpoint import ModelSpec, load_weights, read_spec
 from molflow.model.network import build_network
 from molflow.training.callbacks import Checkpoints, Progress, Snapshots, Trial
-from molflow.training.module import FlowModule, Objective, Optimisation
+from molflow.training.module import FlowModule, Optimisation
 from molflow.training.trainer import fit
 
 OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)

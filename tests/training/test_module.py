@@ -13,19 +13,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from molflow.flow.conditioning import withhold
+from molflow.flow.joint_loss import Distillation, Objective
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
-from molflow.flow.times import logit_normal, triangle, uniform
+from molflow.flow.times import triangle, uniform
 from molflow.graph.state import clean_state
-from molflow.training.module import (
-    BatchesFrom,
-    Distillation,
-    FlowModule,
-    Objective,
-    Optimisation,
-    draws,
-)
+from molflow.training.module import BatchesFrom, FlowModule, Optimisation, draws
 
 OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
 OPTIMISATION = Optimisation(
@@ -154,37 +147,6 @@ def test_a_context_changes_no_other_draw(x_1: State) -> None:
     assert not torch.equal(known.context, draws(x_1.knowing(torch.zeros(2, 3)), 3, 6, 0).context)
 
 
-@pytest.mark.parametrize("withheld", [0.0, 0.3])
-def test_network_and_teacher_are_told_the_same_part_of_the_context(
-    module: FlowModule, withheld: float
-) -> None:
-    ones = torch.ones(400, 2, dtype=torch.long)
-    known = torch.arange(400.0)[:, None].repeat(1, 2)
-    x_1 = clean_state(ones, ones[:, :1], torch.full((400,), 2), (2, 2)).knowing(known)
-    told: list[Tensor] = []
-
-    def loss(net, teacher, x_s, s, t, r):
-        told.append(x_s.context)
-        return {name: torch.zeros(len(x_s)) for name in x_s.values}
-
-    def net(x, s, t):
-        told.append(x.context)
-        return module.net(x, s, t)
-
-    distillation = Distillation(
-        loss, triangle, uniform, 0.5, 1.0, average_teacher=False, derivative=True
-    )
-    module.objective = replace(OBJECTIVE, distillation=distillation, withheld=withheld)
-    module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
-    found = torch.cat([told[1], told[0]])
-    assert torch.equal(found[~found.isnan()], known[~found.isnan()])
-    expected = withhold(known, drawn.context, withheld)
-    assert torch.equal(found.isnan(), expected.isnan())
-    nothing = int(found.isnan().all(1).sum())
-    assert abs(nothing - 400 * withheld) <= 4 * (400 * withheld * (1 - withheld)) ** 0.5
-    assert found.isnan().any()
-
-
 def test_the_scalar_is_the_weighted_sum_of_the_means_of_the_fields(
     module: FlowModule, x_1: State
 ) -> None:
@@ -242,105 +204,24 @@ def test_the_batches_go_on_from_where_a_run_stopped() -> None:
     assert [next(batches) for _ in range(3)] == [(7, 7), (8, 8), (9, 9)]
 
 
-def distilled(module: FlowModule, seen: list[tuple], average_teacher: bool) -> None:
-    """Half of a batch goes to a loss of 2 for every field, which writes down what it gets."""
-
-    def loss(net, teacher, x_s, s, t, r):
-        seen.append((net, teacher, len(x_s), s, t))
-        return {name: torch.full((len(x_s),), 2.0) for name in x_s.values}
-
-    distillation = Distillation(
-        loss, triangle, uniform, 0.5, 3.0, average_teacher=average_teacher, derivative=True
-    )
-    module.objective = replace(OBJECTIVE, distillation=distillation)
-
-
-def test_distillation_adds_its_weighted_loss_on_its_share_of_the_batch(
-    module: FlowModule, x_1: State
-) -> None:
-    distilled(module, seen := [], average_teacher=False)
-    total, parts = module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
-    diagonal = math.log(4 / 3) + 5 * math.log(2)
-    assert total.item() == pytest.approx(diagonal + 3 * (2 + 5 * 2), rel=1e-6)
-    assert set(parts) == {"atoms", "pairs", "map_atoms", "map_pairs"}
-    ((_, _, examples, s, t),) = seen
-    assert examples == 1
-    assert (s <= t).all()
-
-
-def test_states_lie_on_their_path_at_their_time_s(module: FlowModule, x_1: State) -> None:
-    """Half of the batch between the s and t of a pair, half on the diagonal, at the noise drawn."""
-    asked: list[tuple[State, Tensor, Tensor]] = []
-
-    def net(x: State, s: Tensor, t: Tensor) -> State:
-        asked.append((x, s, t))
-        return x
-
-    law = logit_normal(-1.0, 0.5)
-    distilled(module, [], average_teacher=False)
-    distillation = replace(module.objective.distillation, derivative=False)
-    module.objective = replace(module.objective, time_law=law, distillation=distillation)
-    module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
-    ((x_s, s, t),) = asked
-    pair = triangle(*drawn.uniform[1:3, :1])
-    diagonal = law(drawn.uniform[0, 1:])
-    assert torch.equal(s, torch.cat([pair[0], diagonal]))
-    assert torch.equal(t, torch.cat([pair[1], diagonal]))
-    for name, value in x_s.values.items():
-        at = s[:, None, None]
-        wanted = (1 - at) * 0.5 * drawn.noise[name] + at * x_1.values[name]
-        assert torch.allclose(value, wanted)
-
-
-def test_the_middle_of_a_pair_is_drawn_by_its_law(module: FlowModule, x_1: State) -> None:
-    asked: list[tuple[torch.Tensor, ...]] = []
-
-    def loss(net, teacher, x_s, s, t, r):
-        asked.append((s, t, r))
-        return {name: torch.zeros(len(x_s)) for name in x_s.values}
-
-    middle, places = logit_normal(-1.0, 0.5), draws(x_1, 0, 0, 0)
-    distillation = Distillation(loss, triangle, middle, 0.5, 1.0, False, derivative=True)
-    module.objective = replace(OBJECTIVE, distillation=distillation)
-    module.loss(module.net, x_1, places)
-    ((s, t, r),) = asked
-    assert torch.equal(r, middle.place(s, t, places.uniform[3, :1]))
-
-
 @pytest.mark.parametrize("average", [True, False])
 def test_the_teacher_is_the_live_network_or_its_average(
     module: FlowModule, x_1: State, average: bool
 ) -> None:
-    distilled(module, seen := [], average_teacher=average)
-    module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
-    ((net, teacher, *_),) = seen
-    assert net is module.net
-    assert teacher is (module.average.module if average else module.net)
-
-
-def test_a_loss_without_derivative_gets_what_one_call_gave_at_its_states(
-    module: FlowModule, x_1: State
-) -> None:
-    calls = []
-
-    def net(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
-        calls.append(len(x))
-        return x.map(lambda value: value + (s + 2 * t)[:, None, None])
+    seen = []
 
     def loss(net, teacher, x_s, s, t, r):
-        given = net(x_s, s, t).values
-        return {name: (value**2).mean((1, 2)) for name, value in given.items()}
+        seen.append((net, teacher))
+        return {name: torch.full((len(x_s),), 2.0) for name in x_s.values}
 
     distillation = Distillation(
-        loss, triangle, uniform, 0.5, 3.0, average_teacher=False, derivative=True
+        loss, triangle, uniform, 0.5, 3.0, average_teacher=average, derivative=True
     )
     module.objective = replace(OBJECTIVE, distillation=distillation)
-    apart, _ = module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
-    assert calls == [1, 1]
-    module.objective = replace(OBJECTIVE, distillation=replace(distillation, derivative=False))
-    together, _ = module.loss(net, x_1, drawn)
-    assert calls == [1, 1, 2]
-    assert together.item() == pytest.approx(apart.item(), rel=1e-6)
+    module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
+    ((net, teacher),) = seen
+    assert net is module.net
+    assert teacher is (module.average.module if average else module.net)
 
 
 def trained(

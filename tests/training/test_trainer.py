@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from molflow.config import TrainConfig, TrainerConfig
 from molflow.errors import InputError
+from molflow.flow.joint_loss import Objective
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
@@ -24,7 +25,7 @@ from molflow.graph.state import clean_state
 from molflow.model.checkpoint import ModelSpec
 from molflow.pictures import read_logs
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Trial
-from molflow.training.module import FlowModule, Objective, Optimisation
+from molflow.training.module import FlowModule, Optimisation
 from molflow.training.trainer import (
     fit,
     make_loggers,
