@@ -122,7 +122,12 @@ class TrainerConfig:
     weight_decay: float = key(
         0.01, "of matrices, a share of the learning rate", within=NOT_NEGATIVE
     )
-    warmup: int = key(500, "steps of linear warm-up, then cosine to zero", within=NOT_NEGATIVE)
+    warmup: int = key(500, "steps of linear warm-up", within=NOT_NEGATIVE)
+    schedule: str = key(
+        "cosine",
+        "of the rate after it: to zero in one run; constant, then decay, for one of several parts",
+        choices=("cosine", "constant", "decay"),
+    )
     gradient_clip: float = key(1.0, "largest gradient norm; 0 is no limit", within=NOT_NEGATIVE)
     ema_decay: float = key(0.999, "of the averaged weights; 0 is no average", within=FRACTION)
     accumulate: int = key(1, "batches per optimizer step", within=COUNT)
