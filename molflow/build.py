@@ -263,6 +263,8 @@ def build_spec(
         shown=config.flow.shown,
         dataset=vars(config.dataset).copy(),
         condition=condition,
+        pair_expand=config.model.pair_expand,
+        distances=config.model.distances,
     )
 
 
@@ -282,6 +284,8 @@ def build_network(spec: ModelSpec) -> nn.Module:
         spec.heads,
         spec.positions,
         len(spec.condition),
+        spec.pair_expand,
+        spec.distances,
     )
 
 

@@ -67,8 +67,12 @@ class DatasetConfig:
 class ModelConfig:
     width: int = key(128, "channels of an atom or a token, a multiple of heads", within=COUNT)
     pair_width: int = key(48, "channels of a pair of atoms", within=COUNT)
+    pair_expand: int = key(4, "hidden layer of a pair's MLP, in pair_width", within=COUNT)
     depth: int = key(6, "blocks", within=COUNT)
     heads: int = key(8, "attention heads", within=COUNT)
+    distances: bool = key(
+        False, "of graphs in canonical order: attention knows distances, heads start at neighbours"
+    )
     condition: str = key("", "properties to ask for in sampling, such as qed,logp; empty is none")
 
 
@@ -373,6 +377,8 @@ def _resolved(config: TrainConfig) -> TrainConfig:
     if dataset.end_token and dataset.name not in OF_SMILES:
         raise InputError(f"dataset.end_token: only with dataset={' or '.join(OF_SMILES)}")
     require_split(dataset.name, dataset.split)
+    if model.distances and (dataset.name in OF_TOKENS or dataset.order != "canonical"):
+        raise InputError("model.distances=true: only for graphs with dataset.order=canonical")
     if config.flow.pairs == "ends" and config.flow.distill != "psd":
         # The others differentiate along t, with a factor that is 0 at t = 1.
         raise InputError("flow.pairs=ends: only with flow.distill=psd")
