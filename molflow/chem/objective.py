@@ -209,6 +209,8 @@ def _component_of(entry: Any, place: int) -> Component:
     prop = find_property(name)
     if "transform" in entry:
         return Component(prop, _transform_of(entry["transform"], what), float(weight))
+    if isinstance(wanted, int | float) and not isinstance(wanted, bool):
+        wanted = short(wanted)  # YAML reads the exact goal of a count as a number.
     if not isinstance(wanted, str):
         raise InputError(f"{what} ({name}): goal={wanted!r}: a text such as max or '<3' is needed")
     return Component(prop, goal(prop, wanted), float(weight))

@@ -138,6 +138,8 @@ def test_a_property_asked_for_twice_has_two_names() -> None:
         ("logp:<1,logp:>1", "contradicts"),
         ("logp:1±0.5,qed:max,logp:3..4", "logp:1±0.5 contradicts logp:3..4"),
         ("rings:<2,rings:>1", "contradicts"),
+        ("rings:1,rings:2", "rings:1 contradicts rings:2"),
+        ("rings:1,rings:1..1", "rings:1 comes twice"),
         ("qed:max,qed:min", "qed:max contradicts qed:min"),
         ("mw:left_step(low=1),mw:right_step(high=2)", "contradicts"),
         ("qed:max,qed:max*2", "qed:max comes twice"),
@@ -215,6 +217,10 @@ def test_a_file_says_the_same_as_a_text(read: Callable[[str], Objective]) -> Non
     assert read(YAML) == parse_objective(text, "arithmetic")
 
 
+def test_a_file_may_give_the_exact_number_of_a_count(read: Callable[[str], Objective]) -> None:
+    assert read("- {name: rings, goal: 1}") == parse_objective("rings:1")
+
+
 def test_a_file_may_be_a_list_of_components(read: Callable[[str], Objective]) -> None:
     assert read("- {name: qed, goal: max}\n- {name: sa, goal: '<3'}") == parse_objective(
         "qed:max,sa:<3"
@@ -233,7 +239,8 @@ def test_a_file_may_be_a_list_of_components(read: Callable[[str], Objective]) ->
         ("[{goal: max}]", "component 1: name"),
         ("[{name: qed}]", r"component 1 \(qed\): needs either a goal or a transform"),
         ("[{name: qed, goal: max, transform: {type: step}}]", "either"),
-        ("[{name: qed, goal: 3}]", "goal=3: a text"),
+        ("[{name: qed, goal: 3}]", "qed:3: a number alone is a goal of counts"),
+        ("[{name: rings, goal: true}]", "goal=True: a text"),
         ("[{name: qed, goal: max, weigth: 2}]", "component 1: no key 'weigth'"),
         ("[{name: qed, goal: max, weight: true}]", "weight=True: a number"),
         ("[{name: qed, goal: max, weight: -1}]", "the weight must be"),
