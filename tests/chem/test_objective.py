@@ -18,7 +18,7 @@ from molflow.chem.objective import (
     parse_objective,
     read_objective,
 )
-from molflow.chem.properties import PROPERTIES
+from molflow.chem.properties import PROPERTIES, Shared
 from molflow.errors import InputError
 
 ETHANOL, PHENOL = (Chem.MolFromSmiles(smiles) for smiles in ("CCO", "c1ccccc1O"))
@@ -88,6 +88,26 @@ def test_a_failing_molecule_leaves_the_others_their_scores() -> None:
     objective = failing(lambda mol: 1 / (mol.GetNumAtoms() - 3))
     errors = [scored.error is None for scored in objective.score_many([PHENOL, ETHANOL, PHENOL])]
     assert errors == [True, False, True]
+
+
+def test_what_properties_share_is_made_once_for_a_molecule() -> None:
+    made: list[Chem.Mol] = []
+
+    def make(mol: Chem.Mol) -> int:
+        made.append(mol)
+        return mol.GetNumAtoms()
+
+    qed = PROPERTIES["qed"]
+    parts = [
+        Component(replace(qed, name=f"x{n}", compute=Shared(make, n.__truediv__)), goal(qed, "max"))
+        for n in (1, 2)
+    ]
+    objective = Objective(tuple(parts))
+    assert [objective.score(mol).values for mol in (ETHANOL, PHENOL)] == [
+        (1 / 3, 2 / 3),
+        (1 / 7, 2 / 7),
+    ]
+    assert made == [ETHANOL, PHENOL]
 
 
 def test_scoring_does_not_log(capfd: pytest.CaptureFixture[str]) -> None:
