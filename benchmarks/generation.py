@@ -91,8 +91,8 @@ def benchmark(config: GenerationConfig) -> None:
 def plan(config: GenerationConfig) -> list[Cell]:
     """The anchors, then every method at every number of steps with every seed."""
     from benchmarks.measuring import ANCHORS, Cell
-    from molflow.build import METHODS
     from molflow.metrics.distribution import FEWEST
+    from molflow.sampling.methods import METHODS
 
     if config.n < FEWEST and not config.force:
         least = f"FCD needs at least {FEWEST:,} molecules"

@@ -94,8 +94,10 @@ def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[Cell]]:
     from benchmarks.guidance_kept import Protocol
     from benchmarks.guidance_plan import BEST_OF, UNGUIDED, cells, require_ways
     from benchmarks.guidance_tasks import TASKS, reference, require_known
-    from molflow.build import GUIDES, METHODS, dataset_of
+    from molflow.build import dataset_of
     from molflow.generator import load
+    from molflow.guidance.kinds import GUIDES
+    from molflow.sampling.methods import METHODS
     from molflow.sampling.walk import Route
 
     tasks = several("tasks", config.tasks) if config.tasks else list(TASKS)

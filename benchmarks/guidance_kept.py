@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from benchmarks.guidance_plan import UNGUIDED, Cell
 from benchmarks.measuring import content, facts_of_walk
 from benchmarks.outputs import plain
-from molflow.build import GUIDES
 from molflow.console import atomic_write
 from molflow.datasets.store import cache_folder
+from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import guide
 from molflow.sampling.walk import Route
 

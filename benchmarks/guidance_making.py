@@ -20,6 +20,7 @@ from molflow.chem.objective import Objective, parse_objective
 from molflow.console import progress
 from molflow.flow.samplers import sample
 from molflow.graph.state import to_graphs
+from molflow.sampling import sampler
 from molflow.sampling.noise import draw_sizes
 from molflow.sampling.walk import Route
 
@@ -86,8 +87,8 @@ def walked(
     with torch.no_grad():
         for chosen in progress(batches, "walking", n, "molecules", weight=len):
             batch = crowd[chosen]
-            x_0 = generator.start(batch)
-            moves = generator.moves(walk, batch, x_0)
+            x_0 = sampler.start(generator, batch)
+            moves = sampler.moves(generator, walk, batch, x_0)
             graphs = to_graphs(sample(moves, generator.posterior, x_0, walk.times))
             smiles = [check(graph, generator.spec.vocabulary).strict for graph in graphs]
             for place, molecule in enumerate(chosen.tolist()):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from molflow.build import GUIDES, METHODS
 from molflow.errors import InputError
+from molflow.guidance.kinds import GUIDES
+from molflow.sampling.methods import METHODS
 
 UNGUIDED, BEST_OF = "unguided", "best_of"
 WALKS = (1, 4, 16)
@@ -35,8 +36,8 @@ class Settings:
 class Cell:
     """One measurement: a task, a way to walk toward it, and what that may spend.
 
-    way: "unguided", or a name of ``build.GUIDES``, perhaps with its strength: "gradient:0.5". walk:
-    a name of ``build.METHODS``. budget: looks a molecule, 0 of "unguided".
+    way: "unguided", or a name of ``kinds.GUIDES``, perhaps with its strength: "gradient:0.5". walk:
+    a name of ``methods.METHODS``. budget: looks a molecule, 0 of "unguided".
     """
 
     task: str

@@ -106,7 +106,7 @@ def _unusual(result: Mapping[str, Any]) -> list[str]:
 
 def told_once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Without one step of a method that renews noise, where the same without noise is there."""
-    from molflow.build import METHODS
+    from molflow.sampling.methods import METHODS
 
     known = {row["method"] for row in rows if row["steps"] == 1}
     twins = {name for name, way in METHODS.items() if way.without_noise in known}

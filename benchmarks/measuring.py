@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.outputs import plain
-from molflow.build import METHODS, Dataset, dataset_of
+from molflow.build import Dataset, dataset_of
 from molflow.chem.molecule import Checked
 from molflow.config import NOISE
 from molflow.console import atomic_write
@@ -26,6 +26,7 @@ from molflow.generator import Generator
 from molflow.metrics import chemnet
 from molflow.metrics.distribution import FCD_KEYS, FEWEST, Statistics, fcd, reference_statistics
 from molflow.modality import Modality, Thing, modality_of
+from molflow.sampling.methods import METHODS
 from molflow.sampling.walk import NoiseScale, Route, Walk, read_times
 
 FORMAT = 1

@@ -32,7 +32,6 @@ from benchmarks.speed_parts import (
     training_step,
 )
 from benchmarks.speed_sampling import sampling_sizes, sampling_steps, throughput
-from molflow.build import build_module
 from molflow.chem.molecule import check_many
 from molflow.config import TrainConfig, load_config, wants_help
 from molflow.console import atomic_write, progress, run_program, table
@@ -40,6 +39,7 @@ from molflow.errors import InputError
 from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state, to_graphs
 from molflow.schema import COUNT, key
+from molflow.training.setup import build_module
 from molflow.training.trainer import wants_bf16
 
 RESULT = Path(__file__).parent / "results" / "speed.json"

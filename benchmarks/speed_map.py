@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed_parts import SEED, Fixed, molecules, network, training_step
-from molflow.build import build_module
 from molflow.config import load_config
 from molflow.generator import load
+from molflow.training.setup import build_module
 
 FLOW = "none"
 DERIVATIVES = ("csd", "csd_official", "ecld")

@@ -17,6 +17,7 @@ from molflow.flow.state import State
 from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.state import to_graphs
+from molflow.sampling.sampler import start
 from molflow.training.module import draws
 from molflow.training.trainer import wants_bf16
 
@@ -63,7 +64,7 @@ def sampling(config: TrainConfig, atoms: int, count: int, steps: int, repeat: in
     """Seconds from noise to graphs of ``count`` molecules of so many atoms."""
     net, spec = network(config, atoms)
     generator = Generator(net.eval(), spec)
-    x_0 = generator.start(generator.crowd(range(count), SEED))
+    x_0 = start(generator, generator.crowd(range(count), SEED))
 
     def work() -> object:
         with torch.inference_mode():

@@ -90,7 +90,7 @@ def plan(config: TextConfig) -> list[Row]:
     """The anchors, then every method at every number of steps."""
     from benchmarks.generation import count
     from benchmarks.text_rows import SAMPLERS, WINDOWS, Row
-    from molflow.build import METHODS
+    from molflow.sampling.methods import METHODS
 
     methods = several("methods", config.methods)
     for name in methods:

@@ -8,37 +8,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
-from molflow.build import GUIDES, LOSSES, build_network, build_posterior
-from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec, require_fit
 from molflow.chem.constraints import Constraint
 from molflow.chem.objective import Objective
-from molflow.conditions import Aim, make_aim
-from molflow.console import progress
-from molflow.cores import even, interleaved
 from molflow.errors import InputError
-from molflow.files import CONFIG
-from molflow.flow.conditioning import mixed
-from molflow.flow.flow_map import Posterior
-from molflow.flow.interpolant import prior
-from molflow.flow.restriction import restricted
-from molflow.flow.samplers import Step, trajectory
-from molflow.flow.state import Fields, State
 from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
-from molflow.guidance.surrogate import surrogate_for
-from molflow.modality import Held, Thing
+from molflow.guidance.kinds import GUIDES
+from molflow.modality import Held
+from molflow.model.conditions import Aim, make_aim
+from molflow.model.model import Model, read_model
+from molflow.samples import Samples
 from molflow.sampling.noise import Crowd, draw_sizes
-from molflow.sampling.samples import Samples
+from molflow.sampling.sampler import free_walk
 from molflow.sampling.walk import (
     AUTO,
     NoiseScale,
@@ -48,44 +37,18 @@ from molflow.sampling.walk import (
     require_positive,
     require_stochastic,
     require_whole,
-    scales_of,
 )
+
+if TYPE_CHECKING:
+    from molflow.guidance.surrogate import Surrogate
 
 __all__ = ["Generator", "Samples", "load"]
 
 SEEDS = 2**64
-ROOM = 2048
-"""Atoms or tokens at once on a CPU core: more leave its caches, and take twice as long each."""
 
 
-@dataclass(frozen=True, repr=False)
-class Generator:
-    """A network with everything that sampling needs.
-
-    fingerprint: the sha256 of the file that the weights were loaded from, if they were.
-    """
-
-    net: nn.Module
-    spec: ModelSpec
-    fingerprint: str | None = None
-
-    def __repr__(self) -> str:
-        parameters = sum(p.numel() for p in self.net.parameters())
-        return (
-            f"Generator({parameters:,} parameters on {self.device}, trained on "
-            f"{self.spec.dataset.get('name', 'unknown data')}: "
-            f"{self.spec.modality.describe(self.spec.max_size)})"
-        )
-
-    @property
-    def posterior(self) -> Posterior:
-        """mu_{s,t}(x_s) of the model."""
-        return build_posterior(self.net, self.spec.loss)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.net.parameters()).device
+class Generator(Model):
+    """A model to sample from."""
 
     def sample(
         self,
@@ -109,7 +72,7 @@ class Generator:
         """``n`` molecules in ``steps`` steps each (50 by default).
 
         The size and the noise of molecule i depend on (seed, i) alone, so neither n nor the batch
-        size changes it. method: a name of ``build.METHODS``; "auto" is "renoised" where the model
+        size changes it. method: a name of ``methods.METHODS``; "auto" is "renoised" where the model
         has learned a flow map ("flow_map" in one step), "euler" otherwise. atoms: a number of atoms
         for all; by default sizes follow the training law. constraint: what all must have. prompt:
         of a model of strings, the text that all begin with, "_" where one is free. guide: toward
@@ -131,11 +94,10 @@ class Generator:
         self, walk: Walk, crowd: Crowd, guide: Guide | None = None, batch_size: int = 512
     ) -> Samples:
         """The molecules of a ``crowd`` of this model by a ``walk`` that suits the ``guide``."""
-        fitted = guide is not None and GUIDES[guide.method].fitted
-        surrogate = surrogate_for(self, guide) if guide is not None and fitted else None
+        surrogate = None if guide is None else self._surrogate(guide)
         started = time.perf_counter()
         if guide is None:
-            things, steering = self._free(walk, crowd, batch_size), None
+            things, steering = free_walk(self, walk, crowd, batch_size), None
         else:
             things, steering = guided_walk(self, walk, crowd, batch_size, guide, surrogate)
         sampled = time.perf_counter()
@@ -146,65 +108,14 @@ class Generator:
             things, checked, self.spec, walk, *seconds, plan=plan, steering=steering, aim=aim
         )
 
-    def _free(self, walk: Walk, crowd: Crowd, batch_size: int) -> list[Thing]:
-        """The molecules of a crowd, in its order."""
-        made: dict[int, Thing] = {}
-        cores = 1
-        if self.device.type == "cpu":
-            cores = torch.get_num_threads()
-            most = min(batch_size, max(1, ROOM // int(crowd.sizes.max())))
-            batch_size = even(len(crowd), most, cores)
-        walks = interleaved(self._walks(walk, crowd, batch_size), cores)
-        with closing(walks) as states, torch.inference_mode():
-            for chosen, t, x in progress(
-                (item for item in states if item[1] > 0),
-                "sampling",
-                len(crowd),
-                self.spec.modality.things,
-                weight=lambda item: len(item[0]) / walk.steps,
-            ):
-                if t == 1:
-                    made.update(zip(chosen.tolist(), self.spec.modality.things_of(x), strict=True))
-        return [made[i] for i in range(len(crowd))]
+    def _surrogate(self, guide: Guide) -> Surrogate | None:
+        """The surrogate that a guide climbs, fitted if none is kept; None where it needs none."""
+        if not GUIDES[guide.method].fitted:
+            return None
+        from molflow.build import dataset_of
+        from molflow.guidance.surrogate import surrogate_for
 
-    def moves(self, walk: Walk, crowd: Crowd, x_0: State, first: int = 0) -> list[Step]:
-        """The steps of a walk from x_0 = ``start(crowd, first)``, with the random numbers of these
-        molecules from step ``first`` on."""
-
-        def noise(k: int) -> State:
-            return self.start(crowd, first + k, walk.noise_scale)
-
-        def uniforms(k: int, purpose: int) -> list[Fields]:
-            return self.uniforms(crowd, first + k, purpose)
-
-        return walk.moves(x_0, noise, uniforms)
-
-    def uniforms(self, crowd: Crowd, step: int, purpose: int, count: int = 1) -> list[Fields]:
-        """The uniform numbers of ``crowd.uniforms``, where the model is."""
-        return [
-            {name: value.to(self.device) for name, value in fields.items()}
-            for fields in crowd.uniforms(step, purpose, count)
-        ]
-
-    def trajectory(self, walk: Walk, crowd: Crowd) -> list[tuple[float, State, State]]:
-        """(t, x_t, mu_tt(x_t)) at every time of ``walk`` for the molecules of ``crowd``, on the
-        CPU.
-
-        They are those that ``follow`` makes unguided. mu keeps the constraints too; it is x_t on
-        given variables and padding.
-        """
-        n, states = len(crowd), []
-        posterior = self.posterior_of(crowd)
-        with torch.inference_mode():
-            (states_of_all,) = self._walks(walk, crowd, batch_size=n)
-            for chosen, time_, by_size in progress(
-                states_of_all, "following", walk.steps + 1, "states"
-            ):
-                x = by_size[torch.tensor(chosen).argsort()]
-                t = torch.full((n,), time_, device=self.device)
-                mu = posterior(x, t, t).where_free(x)
-                states.append((time_, x.to("cpu"), mu.to("cpu")))
-        return states
+        return surrogate_for(self, guide, partial(dataset_of, self.spec))
 
     def walk(self, route: Route, guide: Guide | None = None) -> Walk:
         """The way that ``sample`` goes; InputError says why this model cannot."""
@@ -286,66 +197,13 @@ class Generator:
         indices = np.array(molecules, np.int64)
         return Crowd(int(seed), indices, sizes, modality, plan=plan, aim=aim)
 
-    def start(self, crowd: Crowd, step: int = 0, noise_scale: NoiseScale = 1.0) -> State:
-        """x_0, padded to the largest molecule; or the other draw of it that ``step`` renews by.
-
-        noise_scale: see ``walk.Walk``.
-        """
-        noise = crowd.normal(step)
-        scales = scales_of(noise_scale, noise)
-        scaled = {name: scales[name] * value for name, value in noise.items()}
-        return prior(crowd.blank(), scaled, self.spec.prior_scale).to(self.device)
-
-    def posterior_of(self, crowd: Crowd) -> Posterior:
-        """mu_{s,t} toward what the crowd aims at, without the classes that its constraints rule
-        out."""
-        weight = 1.0 if crowd.aim is None else crowd.aim.weight
-        mu = build_posterior(mixed(self.net, weight), self.spec.loss)
-        if crowd.plan is None:
-            return mu
-        allowed = self.spec.modality.allowed(crowd.plan)
-        return restricted(mu, {k: v.to(self.device) for k, v in allowed.items()})
-
-    def _walks(
-        self, walk: Walk, crowd: Crowd, batch_size: int
-    ) -> list[Iterator[tuple[NDArray[np.int64], float, State]]]:
-        """Of every batch, similar sizes together: (places in the crowd, t, x_t) at every time."""
-
-        def states(chosen: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], float, State]]:
-            batch = crowd[chosen]
-            x_0 = self.start(batch, noise_scale=walk.noise_scale)
-            moves = self.moves(walk, batch, x_0)
-            for t, x in trajectory(moves, self.posterior_of(batch), x_0, walk.times):
-                yield chosen, t, x
-
-        return [states(chosen) for chosen in crowd.batches(batch_size)]
-
 
 def load(checkpoint: str | Path, device: str = "auto") -> Generator:
-    """The model in a folder: a run folder or any folder with model.safetensors and config.json.
+    """The model in a folder, or a released one by its name, to sample from.
 
-    device: a name that torch knows; "auto" is the GPU where there is one. InputError says what is
-    missing, damaged or does not fit.
+    checkpoint: a run folder or any folder with model.safetensors and config.json; or "qm9". device:
+    a name that torch knows; "auto" is the GPU where there is one. InputError says what is missing,
+    damaged or does not fit.
     """
-    place, folder = _device(device), find_model(checkpoint)
-    spec = read_spec(folder)
-    if spec.loss not in LOSSES:
-        known = ", ".join(LOSSES)
-        raise InputError(f"{folder / CONFIG}: loss is {spec.loss!r}, this version knows {known}")
-    require_fit(folder, spec, build_network)
-    net = build_network(spec)
-    fingerprint = load_weights(folder, net, spec.vocabulary)
-    return Generator(net.to(place).eval(), spec, fingerprint)
-
-
-def _device(name: str) -> torch.device:
-    """The device of that name; InputError where torch knows none or cannot compute on it."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, ImportError, TypeError):
-        known = "auto, cpu, cuda or another that torch can use here"
-        raise InputError(f"device={name!r}: {known}") from None
-    return device
+    model = read_model(checkpoint, device)
+    return Generator(model.net, model.spec, model.fingerprint)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from molflow.flow.health import Key
     from molflow.flow.state import State
-    from molflow.sampling.samples import Samples
+    from molflow.samples import Samples
 
 States = Sequence[tuple[float, "State", "State"]]
 """(t, x_t, mu_tt) along a trajectory, as ``Generator.trajectory`` returns them."""

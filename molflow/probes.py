@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from molflow.build import Dataset, build_stream, dataset_of
-from molflow.checkpoint import ModelSpec
 from molflow.config import CheckConfig
 from molflow.console import progress
 from molflow.errors import InputError
@@ -36,7 +35,9 @@ from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.graph import pair_endpoints
 from molflow.modality import Graphs
+from molflow.model.checkpoint import ModelSpec
 from molflow.sampling.noise import Crowd
+from molflow.sampling.sampler import start
 
 IDENTITY_SIZES = 16
 DRAWS = 16
@@ -83,10 +84,10 @@ def states_at(
     The noise of a molecule depends on (seed, i) and its size alone, as in sampling.
     """
     if data is None:
-        x_0 = generator.start(generator.crowd(chosen, config.seed))
+        x_0 = start(generator, generator.crowd(chosen, config.seed))
         return [x for _, x in walk(generator.posterior, x_0, times, config.substeps)]
     crowd, x_1 = held_out(chosen, config, generator, data)
-    x_0 = generator.start(crowd)
+    x_0 = start(generator, crowd)
     return [interpolate(x_0, x_1, x_1.everywhere(s)) for s in times]
 
 
@@ -116,7 +117,7 @@ def likelihood(
             chosen = range(first, min(first + config.batch_size, config.n))
             crowd, x_1 = held_out(chosen, config, generator, data)
             for draw, r in enumerate(radii[:, chosen].to(device)):
-                yield chosen, x_1.free, nats(net, generator.start(crowd, draw), x_1, r, scale)
+                yield chosen, x_1.free, nats(net, start(generator, crowd, draw), x_1, r, scale)
 
     fields = generator.spec.modality.classes
     spent = {name: torch.zeros(2, config.n, dtype=torch.float64) for name in fields}
@@ -147,7 +148,7 @@ def identities(generator: Generator, seed: int) -> dict[str, float | None]:
     spec, exact = generator.spec, replace(generator, net=deepcopy(generator.net).double())
     count = min(IDENTITY_SIZES, spec.max_size)
     sizes = np.linspace(1, spec.max_size, count).round().astype(np.int64)
-    x = exact.start(Crowd(seed, np.arange(count), sizes, spec.modality)).to(torch.float64)
+    x = start(exact, Crowd(seed, np.arange(count), sizes, spec.modality)).to(torch.float64)
     s = torch.linspace(0, 0.9, count, dtype=torch.float64, device=x.device)
     t = (1 + s) / 2
     errors: dict[str, float | None] = {

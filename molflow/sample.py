@@ -14,14 +14,14 @@ from molflow.console import progress, run_program
 from molflow.errors import InputError
 
 if TYPE_CHECKING:
-    from molflow.checkpoint import ModelSpec
-    from molflow.conditions import Aim, Standard
     from molflow.generator import Generator
     from molflow.guidance.guides import Guide
     from molflow.metrics.similarity import References
     from molflow.modality import Known
+    from molflow.model.checkpoint import ModelSpec
+    from molflow.model.conditions import Aim, Standard
+    from molflow.samples import Samples
     from molflow.sampling.noise import Crowd
-    from molflow.sampling.samples import Samples
     from molflow.sampling.summary import Result
     from molflow.sampling.walk import Walk
 
@@ -81,7 +81,8 @@ class SampleTask:
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
     """What the model was not trained for."""
-    from molflow.build import GUIDES, METHODS
+    from molflow.guidance.kinds import GUIDES
+    from molflow.sampling.methods import METHODS
 
     spec, found = task.generator.spec, []
     if (task.config.scaffold or task.config.prompt) and spec.shown == 0:
@@ -113,8 +114,8 @@ def outside(aim: Aim, standards: Sequence[Standard]) -> list[str]:
 def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     """Loads the model and looks for every mistake that can be found before the sampling."""
     from molflow.chem.constraints import parse_constraint
-    from molflow.conditions import parse_condition
     from molflow.generator import load
+    from molflow.model.conditions import parse_condition
     from molflow.sampling.walk import Route, read_noise_scale, read_times
 
     constraint = parse_constraint(config.scaffold, config.elements, config.forbidden)
@@ -146,7 +147,7 @@ def require_for_texts(config: SampleConfig) -> None:
 
 def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     """Samples, scores and measures. InputError where a fit needs molecules that are not here."""
-    from molflow.build import GUIDES
+    from molflow.guidance.kinds import GUIDES
     from molflow.guidance.scores import Remembered
     from molflow.sampling.summary import Result, Run, measure
 

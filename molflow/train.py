@@ -17,8 +17,8 @@ from molflow.files import CHECKPOINT, LOSS, METRICS, RECORD
 
 if TYPE_CHECKING:
     from molflow.build import Context, Dataset
-    from molflow.checkpoint import ModelSpec
     from molflow.modality import Known
+    from molflow.model.checkpoint import ModelSpec
     from molflow.training.callbacks import Trial
     from molflow.training.module import FlowModule
     from molflow.training.streams import GraphStream, TokenStream
@@ -92,17 +92,11 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     """Prepares the data, trains, and says what was reached and how to sample from it."""
     import pytorch_lightning as pl
 
-    from molflow.build import (
-        build_context,
-        build_dataset,
-        build_module,
-        build_network,
-        build_spec,
-        build_stream,
-        known_of,
-    )
-    from molflow.conditions import parse_names
-    from molflow.parents import load_parent
+    from molflow.build import build_context, build_dataset, build_spec, build_stream, known_of
+    from molflow.model.conditions import parse_names
+    from molflow.model.network import build_network
+    from molflow.model.parents import load_parent
+    from molflow.training.setup import build_module
     from molflow.training.trainer import (
         checkpoint_to_resume,
         fit,

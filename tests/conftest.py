@@ -14,8 +14,7 @@ import torch
 from hypothesis import settings
 from torch import Tensor, nn
 
-from molflow.build import build_dataset, build_network
-from molflow.checkpoint import ModelSpec
+from molflow.build import build_dataset
 from molflow.chem.vocabulary import Vocabulary
 from molflow.config import DatasetConfig
 from molflow.flow.flow_map import Posterior
@@ -23,6 +22,8 @@ from molflow.flow.state import Fields, State
 from molflow.graph.state import blank_state
 from molflow.graph.transformer import GraphTransformer
 from molflow.metrics import chemnet
+from molflow.model.checkpoint import ModelSpec
+from molflow.model.network import build_network
 from molflow.sequence.state import blank_tokens
 from molflow.sequence.transformer import SequenceTransformer
 from molflow.sequence.vocabulary import TokenVocabulary

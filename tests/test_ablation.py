@@ -18,9 +18,9 @@ import pytest
 import torch
 from PIL import Image
 
-from molflow.checkpoint import save_model
 from molflow.console import run_program
 from molflow.errors import InputError
+from molflow.model.checkpoint import save_model
 
 pytest.importorskip("benchmarks.ablation", reason="the folder benchmarks is not here")
 

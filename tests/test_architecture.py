@@ -196,3 +196,14 @@ def test_importing_molflow_imports_no_torch():
     code = "import sys, molflow; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+TRAINING = {"pytorch_lightning", "torch._dynamo", "sympy"}
+MEASURING = {"rdkit.Chem.QED", "scipy", "sklearn", "matplotlib"}
+
+
+@pytest.mark.parametrize("released", ["qm9", "qm9_smiles"])
+def test_a_model_is_loaded_without_what_trains_measures_or_draws(released):
+    code = f"import sys, molflow; molflow.load('{released}'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (TRAINING | MEASURING) & set(done.stdout.split()) == set()

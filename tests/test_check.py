@@ -15,7 +15,6 @@ from PIL import Image
 
 from molflow.build import build_dataset
 from molflow.check import main
-from molflow.checkpoint import ModelSpec, save_model
 from molflow.config import CheckConfig, DatasetConfig
 from molflow.errors import InputError
 from molflow.files import WEIGHTS
@@ -24,6 +23,7 @@ from molflow.generator import Generator, load
 from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state, to_graphs
 from molflow.graph.transformer import Block
+from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.pictures import draw_health
 from molflow.probes import (
     atom_order,

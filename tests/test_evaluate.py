@@ -12,11 +12,11 @@ import pytest
 
 from molflow import evaluate as program
 from molflow.build import build_dataset
-from molflow.checkpoint import save_model
 from molflow.errors import InputError
 from molflow.evaluate import main
 from molflow.files import WEIGHTS
 from molflow.metrics.suites import METRICS, SUITES
+from molflow.model.checkpoint import save_model
 
 REFERENCE = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 SAMPLES = 'smiles,name\nCCO,a\nOCC,b\nNone,c\nC1CC,d\n,e\nCN(C)(C)C,f\nCC.O,g\nCCCl,"h\ni"\n'

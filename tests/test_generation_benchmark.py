@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from molflow.build import METHODS, build_dataset
-from molflow.checkpoint import save_model
+from molflow.build import build_dataset
 from molflow.config import DatasetConfig
 from molflow.errors import InputError
 from molflow.generator import Generator, load
+from molflow.model.checkpoint import save_model
+from molflow.sampling.methods import METHODS
 
 pytest.importorskip("benchmarks.generation", reason="the folder benchmarks is not here")
 

@@ -8,17 +8,19 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.build import METHODS, build_network
-from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.constraints import Constraint
 from molflow.chem.molecule import Vocabulary
-from molflow.conditions import Standard
 from molflow.cores import on_cores
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
 from molflow.guidance.steer import guide
+from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.conditions import Standard
+from molflow.model.network import build_network
+from molflow.sampling.methods import METHODS
 from molflow.sampling.noise import stream
+from molflow.sampling.sampler import start, trajectory
 from molflow.sampling.walk import Route
 
 LAW = (0.0, 0.1, 0.2, 0.3, 0.4)
@@ -129,9 +131,9 @@ def test_the_logits_of_a_molecule_do_not_depend_on_its_batch_in_single_precision
         with torch.inference_mode():
             return net(x_0, torch.zeros(len(x_0)), torch.ones(len(x_0)))
 
-    together = logits(generator.start(crowd))
+    together = logits(start(generator, crowd))
     for i in range(7):
-        alone = logits(generator.start(crowd[np.array([i])]))
+        alone = logits(start(generator, crowd[np.array([i])]))
         for name, values in alone.values.items():
             same = together.values[name][i, : values.shape[1]]
             assert torch.allclose(values[0], same, atol=1e-5, rtol=1e-5)
@@ -139,7 +141,7 @@ def test_the_logits_of_a_molecule_do_not_depend_on_its_batch_in_single_precision
 
 def test_the_start_is_the_noise_times_the_prior_scale_and_zero_on_padding(generator):
     crowd = generator.crowd(range(5), seed=0)
-    x_0, noise = generator.start(crowd), crowd.normal()
+    x_0, noise = start(generator, crowd), crowd.normal()
     for b, n in enumerate(crowd.sizes.tolist()):
         assert torch.equal(x_0.values["atoms"][b, :n], 0.5 * noise["atoms"][b, :n])
         assert not x_0.values["atoms"][b, n:].any()
@@ -147,7 +149,7 @@ def test_the_start_is_the_noise_times_the_prior_scale_and_zero_on_padding(genera
 
 
 def test_a_batch_is_padded_to_its_largest_molecule_alone(generator):
-    x_0 = generator.start(generator.crowd(range(3), 0, generator.plan(atoms=2)))
+    x_0 = start(generator, generator.crowd(range(3), 0, generator.plan(atoms=2)))
     assert x_0.values["atoms"].shape == (3, 2, 8)
     assert x_0.values["pairs"].shape == (3, 1, 4)
 
@@ -185,7 +187,7 @@ def test_walks_of_k_and_of_k_plus_one_steps_share_their_noise(generator):
     """At first, and what they renew at the end of a step that both take."""
     crowd = generator.crowd(range(9), 0)
     two, three = (
-        generator.trajectory(generator.walk(Route(method="renoised", noise=1, times=times)), crowd)
+        trajectory(generator, generator.walk(Route(method="renoised", noise=1, times=times)), crowd)
         for times in ([0.3], [0.3, 0.6])
     )
     for (t, x, _), (other_t, other, _) in zip(two[:2], three[:2], strict=True):
@@ -196,7 +198,7 @@ def test_walks_of_k_and_of_k_plus_one_steps_share_their_noise(generator):
 
 def test_a_trajectory_ends_at_the_molecules_of_the_sample(generator, nine):
     walk = generator.walk(Route(steps=3))
-    *before, (t, x_1, mu) = generator.trajectory(walk, generator.crowd(range(9), 0))
+    *before, (t, x_1, mu) = trajectory(generator, walk, generator.crowd(range(9), 0))
     assert tuple(time for time, _, _ in before) == walk.times[:-1]
     assert t == 1.0
     likeliest = x_1.argmax()["atoms"]
@@ -283,7 +285,7 @@ def test_the_noise_is_that_of_training_times_a_scale(generator, nine, method):
 
 def test_the_noise_of_a_field_has_a_scale_of_its_own(generator):
     crowd = generator.crowd(range(4), seed=3)
-    usual, pairs = generator.start(crowd), generator.start(crowd, noise_scale={"pairs": 0.5})
+    usual, pairs = start(generator, crowd), start(generator, crowd, noise_scale={"pairs": 0.5})
     assert torch.equal(pairs.values["atoms"], usual.values["atoms"])
     assert torch.equal(pairs.values["pairs"], 0.5 * usual.values["pairs"])
     both = {"pairs": 0.5, "atoms": 0.5}
@@ -489,7 +491,7 @@ def test_a_condition_goes_with_a_guide_and_a_constraint(told):
 
 def test_a_trajectory_of_what_is_asked_for_ends_at_its_molecules(told, told_nine):
     aim = told.aim({"qed": 0.8}, 1.5)
-    *_, (t, x_1, _) = told.trajectory(told.walk(Route(steps=3)), told.crowd(range(9), 0, aim=aim))
+    *_, (t, x_1, _) = trajectory(told, told.walk(Route(steps=3)), told.crowd(range(9), 0, aim=aim))
     assert t == 1.0
     likeliest = x_1.argmax()["atoms"]
     assert [likeliest[b, : len(atoms)].tolist() for b, (atoms, _) in enumerate(told_nine)] == [
@@ -524,7 +526,7 @@ def test_a_number_of_atoms_joins_the_rest_of_a_constraint(generator):
 def test_a_trajectory_keeps_the_constraint_in_its_posterior_too(generator):
     plan = generator.plan(constraint=Constraint("[*:1]C", forbidden=("O",)))
     walk, crowd = generator.walk(Route(steps=2)), generator.crowd(range(9), 0, plan)
-    made = generator.trajectory(walk, crowd)
+    made = trajectory(generator, walk, crowd)
     ends = generator.sample(9, steps=2, constraint=plan.constraint).graphs
     for _, x, mu in made:
         assert (mu.argmax()["atoms"][:, 0] == 0).all()

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from molflow.build import GUIDES
-from molflow.checkpoint import save_model
 from molflow.errors import InputError
 from molflow.generator import Generator, load
 from molflow.guidance import surrogate
+from molflow.guidance.kinds import GUIDES
+from molflow.model.checkpoint import save_model
 
 pytest.importorskip("benchmarks.guidance", reason="the folder benchmarks is not here")
 

@@ -5,13 +5,13 @@ import pytest
 import torch
 from PIL import Image
 
-from molflow.checkpoint import ModelSpec
 from molflow.chem.molecule import Vocabulary, check_many, read_smiles, to_graph
 from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state
 from molflow.modality import Graphs
+from molflow.model.checkpoint import ModelSpec
 from molflow.pictures import CELL, GAP, TINTS, draw_molecules, draw_run, draw_trajectory, read_logs
-from molflow.sampling.samples import Samples
+from molflow.samples import Samples
 
 VOCABULARY = Vocabulary(("C", "N", "O"))
 WIDTH, HEIGHT = CELL[0] + GAP, CELL[1] + GAP

@@ -14,12 +14,13 @@ from molflow.chem.molecule import check_many, read_smiles, to_graph
 from molflow.chem.objective import parse_objective
 from molflow.chem.properties import PROPERTIES
 from molflow.config import load_config
-from molflow.guidance.guides import Guide, Steering
+from molflow.guidance.guided import Steering
+from molflow.guidance.guides import Guide
 from molflow.guidance.scores import Remembered
 from molflow.report.page import render
 from molflow.report.quantities import direction, training_rows, wanted
 from molflow.report.sampling import sampling_report
-from molflow.sampling.samples import Samples
+from molflow.samples import Samples
 from molflow.sampling.summary import Result, Run, measure
 from molflow.sampling.walk import Walk
 

@@ -12,13 +12,13 @@ import torch
 from rdkit import Chem
 from rdkit.Chem.Crippen import MolLogP
 
-from molflow.build import build_network
-from molflow.checkpoint import ModelSpec, save_model
-from molflow.conditions import Standard
 from molflow.cores import on_cores
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import Generator
+from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.conditions import Standard
+from molflow.model.network import build_network
 from molflow.sample import main, training_of
 
 FILES = ["grid.png", "report.html", "run.json", "samples.csv", "samples.sdf", "samples.smi"]

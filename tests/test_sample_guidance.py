@@ -13,9 +13,7 @@ import pytest
 from rdkit import Chem
 from torch import Tensor
 
-from molflow import generator as generator_module
 from molflow import sample as sample_module
-from molflow.checkpoint import save_model
 from molflow.chem.aggregation import Scored
 from molflow.chem.molecule import check_many, read_smiles, to_graph
 from molflow.chem.objective import Objective, parse_objective
@@ -24,10 +22,12 @@ from molflow.config import load_config
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator
+from molflow.guidance import surrogate
 from molflow.guidance.guides import Guide
 from molflow.guidance.surrogate import Surrogate
+from molflow.model.checkpoint import save_model
 from molflow.sample import SampleTask, carry_out, main
-from molflow.sampling.samples import Samples
+from molflow.samples import Samples
 from molflow.sampling.walk import Walk
 
 OBJECTIVE = "logp:-0.5±0.5,tpsa:<30*2"
@@ -193,7 +193,7 @@ def test_what_a_surrogate_says_stands_beside_every_score_and_its_accuracy_in_the
     checkpoint, tmp_path, monkeypatch, capsys
 ):
     half = Half(None, {"total": (math.nan, math.nan)}, 7)
-    monkeypatch.setattr(generator_module, "surrogate_for", lambda generator, guide: half)
+    monkeypatch.setattr(surrogate, "surrogate_for", lambda *_: half)
     monkeypatch.setattr(sample_module, "training_of", lambda spec: ({"C"}, ["C"], ""))
     run(checkpoint, tmp_path, "guidance=surrogate", "guidance.objective=qed:max")
     table, numbers = rows(tmp_path), record(tmp_path)["guidance"]

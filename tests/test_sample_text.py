@@ -8,10 +8,10 @@ from textwrap import indent
 import pytest
 
 from molflow.build import build_dataset
-from molflow.checkpoint import ModelSpec, save_model
 from molflow.config import DatasetConfig
 from molflow.errors import InputError
 from molflow.generator import load
+from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.sample import main
 
 TEXT = "a bad cab, a fad\n" * 60

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from molflow.checkpoint import save_model
 from molflow.config import load_config
 from molflow.errors import InputError
 from molflow.graph.transformer import GraphTransformer
+from molflow.model.checkpoint import save_model
 
 pytest.importorskip("benchmarks.speed", reason="the folder benchmarks is not here")
 

@@ -7,15 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.build import GUIDES, METHODS
-from molflow.checkpoint import ModelSpec, save_model
 from molflow.chem.constraints import Constraint
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, load
 from molflow.guidance.guides import Guide
+from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import guide
-from molflow.sampling.samples import Samples
+from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.model import Model
+from molflow.samples import Samples
+from molflow.sampling import sampler
+from molflow.sampling.methods import METHODS
 
 LETTERS = tuple(" abcdefg")
 TOKENS = ("(", ")", "=", "C", "Cl", "N", "O")
@@ -251,17 +254,17 @@ def test_a_cpu_makes_no_more_tokens_at_once_than_it_has_room_for(
     writer: Generator, monkeypatch: pytest.MonkeyPatch
 ):
     whole = writer.sample(9, 2, "euler").texts
-    sizes, start = [], Generator.start
+    sizes, start = [], sampler.start
 
-    def noted(model: Generator, crowd, step: int = 0, noise_scale: float = 1.0) -> State:
+    def noted(model: Model, crowd, step: int = 0, noise_scale: float = 1.0) -> State:
         sizes.append(len(crowd))
         return start(model, crowd, step, noise_scale)
 
-    monkeypatch.setattr(Generator, "start", noted)
-    monkeypatch.setattr("molflow.generator.ROOM", 4 * LENGTH + 1)
+    monkeypatch.setattr(sampler, "start", noted)
+    monkeypatch.setattr("molflow.sampling.sampler.ROOM", 4 * LENGTH + 1)
     assert writer.sample(9, 2, "euler").texts == whole
     assert sizes == [4, 4, 1]
-    monkeypatch.setattr("molflow.generator.ROOM", LENGTH - 1)
+    monkeypatch.setattr("molflow.sampling.sampler.ROOM", LENGTH - 1)
     writer.sample(2, 2, "euler")
     assert sizes[3:] == [1, 1]
 

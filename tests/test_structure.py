@@ -13,8 +13,8 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from molflow.checkpoint import save_model
 from molflow.errors import InputError
+from molflow.model.checkpoint import save_model
 
 pytest.importorskip("benchmarks.structure", reason="the folder benchmarks is not here")
 

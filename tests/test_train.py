@@ -22,7 +22,7 @@ import molflow
 from molflow.console import run_program
 from molflow.errors import InputError
 from molflow.flow.state import State
-from molflow.sampling.samples import Samples
+from molflow.samples import Samples
 from molflow.train import main
 from molflow.training.module import Draws, FlowModule, draws
 

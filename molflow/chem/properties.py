@@ -16,19 +16,19 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rdkit import Chem, RDConfig
-from rdkit.Chem import Descriptors, FilterCatalog, GraphDescriptors, rdMolDescriptors
-from rdkit.Chem.QED import qed
+from rdkit.Chem import rdMolDescriptors
 
 from molflow.errors import InputError
+
+if TYPE_CHECKING:
+    from rdkit.Chem.FilterCatalog import FilterCatalog
 
 Compute = Callable[[Chem.Mol], float]
 Made = dict[Callable[[Chem.Mol], Any], Any]
 """What was made of one molecule already, by what made it."""
-
-average_weight: Compute = Descriptors.MolWt  # type: ignore[attr-defined]  # missing in the stubs
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,27 @@ def _np_model() -> Compute:
 
 
 @cache
-def _catalog(*names: str) -> FilterCatalog.FilterCatalog:
-    parameters = FilterCatalog.FilterCatalogParams()
+def _catalog(*names: str) -> FilterCatalog:
+    from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
+
+    parameters = FilterCatalogParams()
     for name in names:
         parameters.AddCatalog(getattr(parameters.FilterCatalogs, name))
-    return FilterCatalog.FilterCatalog(parameters)
+    return FilterCatalog(parameters)
+
+
+def qed(mol: Chem.Mol) -> float:
+    """Bickerton et al.'s drug-likeness (Nature Chemistry 2012, 4, 90), 0 to 1."""
+    from rdkit.Chem.QED import qed
+
+    return qed(mol)
+
+
+def average_weight(mol: Chem.Mol) -> float:
+    """The sum of average atomic weights, in g/mol."""
+    from rdkit.Chem.Descriptors import MolWt  # type: ignore[attr-defined]  # missing in the stubs
+
+    return MolWt(mol)
 
 
 def logp(mol: Chem.Mol) -> float:
@@ -167,7 +183,9 @@ def brenk(mol: Chem.Mol) -> float:
 
 def bertz(mol: Chem.Mol) -> float:
     """Bertz's complexity of bonds and of elements (J. Am. Chem. Soc. 1981, 103, 3599), in bits."""
-    return GraphDescriptors.BertzCT(mol)
+    from rdkit.Chem.GraphDescriptors import BertzCT
+
+    return BertzCT(mol)
 
 
 def _count(name: str, doc: str, low: float, high: float, compute: Compute) -> Property:

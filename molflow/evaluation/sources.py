@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rdkit import Chem
 
     from molflow.generator import Generator
-    from molflow.sampling.samples import Samples
+    from molflow.samples import Samples
 
 PICTURED = 2_000
 """Attempts at most, the first ones, that are kept to be drawn though they are no molecules."""

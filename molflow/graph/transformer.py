@@ -25,6 +25,7 @@ from molflow.nn.layers import (
     key_mask,
     merge_heads,
     neighbours,
+    position_table,
     split_heads,
     zero_linear,
 )
@@ -37,7 +38,10 @@ class PairIndex(nn.Module):
         super().__init__()
         self.low: Tensor
         self.high: Tensor
-        high, low = torch.tril_indices(max_atoms, max_atoms, -1)
+        ends = torch.empty(2, pair_count(max_atoms), dtype=torch.long)
+        if not ends.is_meta:  # There shapes alone count, and torch would import its compiler.
+            ends = torch.tril_indices(max_atoms, max_atoms, -1)
+        high, low = ends
         self.register_buffer("low", low, persistent=False)
         self.register_buffer("high", high, persistent=False)
 
@@ -160,8 +164,8 @@ class GraphTransformer(nn.Module):
         self.pairs_in = nn.Linear(classes[1] + 1, pair_width)
         self.positions = positions
         if positions:
-            self.atom_position = nn.Parameter(0.02 * torch.randn(max_atoms, width))
-            self.pair_position = nn.Parameter(0.02 * torch.randn(pair_count(max_atoms), pair_width))
+            self.atom_position = position_table(max_atoms, width)
+            self.pair_position = position_table(pair_count(max_atoms), pair_width)
         near = neighbours(heads, max_atoms).repeat(depth, 1, 1)
         self.distances = nn.Parameter(near) if distances else None
         self.blocks = nn.ModuleList(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from molflow.build import GUIDES
 from molflow.console import meter
 from molflow.flow.particles import best_of
-from molflow.guidance.guides import Guide, Steering, Task, steps_taken, summarise
+from molflow.guidance.guides import Glance, Guide, Outcome, Task, steps_taken
+from molflow.guidance.kinds import GUIDES
 from molflow.guidance.oracle import Oracle
+from molflow.sampling import sampler
 from molflow.sampling.noise import LOOKS, Crowd
 
 if TYPE_CHECKING:
@@ -23,14 +25,43 @@ if TYPE_CHECKING:
     from molflow.flow.flow_map import Posterior
     from molflow.flow.samplers import Step
     from molflow.flow.state import Fields, State
-    from molflow.generator import Generator
     from molflow.guidance.surrogate import Surrogate
     from molflow.modality import Thing
+    from molflow.model.model import Model
     from molflow.sampling.walk import Walk
 
 
+@dataclass(frozen=True)
+class Steering:
+    """What guidance cost and how it went, over all molecules.
+
+    evaluations: of the network, per molecule, backward passes included. looks: molecules that were
+    judged, per molecule wanted. calls: of the scorer, in all; a molecule that came before, and one
+    that is invalid, cost none. sizes: (K, G) effective sample sizes at ``times``, resampled:
+    (K, G), ancestors: (K, G), of "particles". entropy: time -> (mean nats, share of looks by the
+    jump), of "gradient" and "surrogate". history: (generations, G) best rewards after each, of
+    "search". unasked: distinct molecules that the scorer was not asked about, at ``max_calls``.
+    fit: accuracy and cost of the fit of "surrogate", see ``summary.steering_numbers``;
+    claims: (G, 2), what it says of every molecule that is kept, and what that is worth.
+    """
+
+    guide: Guide
+    evaluations: float
+    looks: float
+    calls: int
+    times: tuple[float, ...] = ()
+    sizes: NDArray[np.float64] | None = None
+    resampled: NDArray[np.bool_] | None = None
+    ancestors: NDArray[np.int64] | None = None
+    entropy: Mapping[float, tuple[float, float]] = field(default_factory=dict)
+    history: NDArray[np.float64] | None = None
+    unasked: int = 0
+    fit: Mapping[str, float] = field(default_factory=dict)
+    claims: NDArray[np.float64] | None = None
+
+
 def guided_walk(
-    generator: Generator,
+    model: Model,
     walk: Walk,
     crowd: Crowd,
     batch_size: int,
@@ -42,7 +73,7 @@ def guided_walk(
     What the fit of the surrogate asked the scorer is not among its calls.
     """
     crowd = replace(crowd, particles=guide.particles)
-    modality = generator.spec.modality
+    modality = model.spec.modality
     oracle = Oracle(guide.scorer, modality, guide.invalid, _cap(guide, surrogate))
     made: dict[int, Thing] = {}
     claims: dict[int, tuple[float, float]] = {}
@@ -50,7 +81,7 @@ def guided_walk(
     with torch.no_grad(), meter("sampling", n, modality.things) as advance:
         for chosen in crowd.batches(batch_size):
             done = partial(advance, len(chosen) / steps_taken(guide, walk.times))
-            task = _task(generator, walk, crowd[chosen], surrogate, done)
+            task = _task(model, walk, crowd[chosen], surrogate, done)
             outcome = GUIDES[guide.method].run(guide, task, oracle)
             best = best_of(outcome.rewards, guide.particles)
             things = modality.things_of(outcome.x[best])
@@ -77,7 +108,7 @@ def _cap(guide: Guide, surrogate: Surrogate | None) -> int | None:
 
 
 def _task(
-    generator: Generator,
+    model: Model,
     walk: Walk,
     batch: Crowd,
     surrogate: Surrogate | None,
@@ -89,15 +120,15 @@ def _task(
         # A walk begins with the noise of step 0, renews it by steps up to the last but one, and
         # draws its end by the last: so far apart, no two walks share a stream.
         first = number * (walk.steps + 1)
-        x_0 = generator.start(batch, first, walk.noise_scale)
-        return x_0, [_told(move, done) for move in generator.moves(walk, batch, x_0, first)]
+        x_0 = sampler.start(model, batch, first, walk.noise_scale)
+        return x_0, [_told(move, done) for move in sampler.moves(model, walk, batch, x_0, first)]
 
     def uniforms(step: int, count: int) -> list[Fields]:
-        return generator.uniforms(batch, step, LOOKS, count)
+        return sampler.uniforms(model, batch, step, LOOKS, count)
 
     x_0, moves = course()
     return Task(
-        mu=generator.posterior_of(batch),
+        mu=sampler.posterior_of(model, batch),
         x_0=x_0,
         moves=moves,
         times=walk.times,
@@ -115,3 +146,37 @@ def _told(move: Step, done: Callable[[], None]) -> Step:
         return x_t
 
     return step
+
+
+def summarise(
+    guide: Guide, times: Sequence[float], outcomes: Sequence[Outcome], looks: int, calls: int
+) -> Steering:
+    """The outcomes of all batches together. looks, calls: of the oracle, in all."""
+    particles = [len(outcome.rewards) for outcome in outcomes]
+    molecules = sum(particles) // guide.particles
+    spent = sum(outcome.evaluations * n for outcome, n in zip(outcomes, particles, strict=True))
+    glances: dict[float, list[Glance]] = {}
+    for outcome in outcomes:
+        for glance in outcome.glances:
+            glances.setdefault(glance.time, []).append(glance)
+    entropy = {
+        time: (
+            float(torch.cat([glance.entropy for glance in group]).mean()),
+            float(torch.cat([glance.jumped for glance in group]).float().mean()),
+        )
+        for time, group in glances.items()
+    }
+    histories = [outcome.history for outcome in outcomes if outcome.history is not None]
+    history = torch.cat(histories, 1).double().cpu().numpy() if histories else None
+    costs = spent / molecules, looks / molecules, calls
+    steering = Steering(guide, *costs, entropy=entropy, history=history)
+    traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
+    if not traces:
+        return steering
+    return replace(
+        steering,
+        times=tuple(times[:-1]),
+        sizes=torch.cat([trace.ess for trace in traces], 1).cpu().numpy(),
+        resampled=torch.cat([trace.resampled for trace in traces], 1).cpu().numpy(),
+        ancestors=torch.cat([trace.ancestors for trace in traces], 1).cpu().numpy(),
+    )

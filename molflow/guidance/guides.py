@@ -7,13 +7,11 @@ nothing else of chemistry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from molflow.flow.flow_map import Counted, Posterior
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 class Guide:
     """Toward what to walk, and how hard.
 
-    method: a name of ``build.GUIDES``. scorer: of molecules. particles: of each molecule, of which
+    method: a name of ``kinds.GUIDES``. scorer: of molecules. particles: of each molecule, of which
     the best is kept. draws: finished molecules that are drawn and scored to find a direction
     ("gradient", at every step) or a better end ("draws", at the last). strength: of "gradient" and
     "surrogate" in lengths of a step, of "particles" the inverse temperature of the score.
@@ -202,66 +200,3 @@ def _left(guide: Guide, times: Sequence[float]) -> list[int]:
 def steps_taken(guide: Guide, times: Sequence[float]) -> int:
     """Steps of a particle, over all generations."""
     return len(times) - 1 + (guide.generations - 1) * len(_left(guide, times))
-
-
-@dataclass(frozen=True)
-class Steering:
-    """What guidance cost and how it went, over all molecules.
-
-    evaluations: of the network, per molecule, backward passes included. looks: molecules that were
-    judged, per molecule wanted. calls: of the scorer, in all; a molecule that came before, and one
-    that is invalid, cost none. sizes: (K, G) effective sample sizes at ``times``, resampled:
-    (K, G), ancestors: (K, G), of "particles". entropy: time -> (mean nats, share of looks by the
-    jump), of "gradient" and "surrogate". history: (generations, G) best rewards after each, of
-    "search". unasked: distinct molecules that the scorer was not asked about, at ``max_calls``.
-    fit: accuracy and cost of the fit of "surrogate", see ``summary.steering_numbers``;
-    claims: (G, 2), what it says of every molecule that is kept, and what that is worth.
-    """
-
-    guide: Guide
-    evaluations: float
-    looks: float
-    calls: int
-    times: tuple[float, ...] = ()
-    sizes: NDArray[np.float64] | None = None
-    resampled: NDArray[np.bool_] | None = None
-    ancestors: NDArray[np.int64] | None = None
-    entropy: Mapping[float, tuple[float, float]] = field(default_factory=dict)
-    history: NDArray[np.float64] | None = None
-    unasked: int = 0
-    fit: Mapping[str, float] = field(default_factory=dict)
-    claims: NDArray[np.float64] | None = None
-
-
-def summarise(
-    guide: Guide, times: Sequence[float], outcomes: Sequence[Outcome], looks: int, calls: int
-) -> Steering:
-    """The outcomes of all batches together. looks, calls: of the oracle, in all."""
-    particles = [len(outcome.rewards) for outcome in outcomes]
-    molecules = sum(particles) // guide.particles
-    spent = sum(outcome.evaluations * n for outcome, n in zip(outcomes, particles, strict=True))
-    glances: dict[float, list[Glance]] = {}
-    for outcome in outcomes:
-        for glance in outcome.glances:
-            glances.setdefault(glance.time, []).append(glance)
-    entropy = {
-        time: (
-            float(torch.cat([glance.entropy for glance in group]).mean()),
-            float(torch.cat([glance.jumped for glance in group]).float().mean()),
-        )
-        for time, group in glances.items()
-    }
-    histories = [outcome.history for outcome in outcomes if outcome.history is not None]
-    history = torch.cat(histories, 1).double().cpu().numpy() if histories else None
-    costs = spent / molecules, looks / molecules, calls
-    steering = Steering(guide, *costs, entropy=entropy, history=history)
-    traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
-    if not traces:
-        return steering
-    return replace(
-        steering,
-        times=tuple(times[:-1]),
-        sizes=torch.cat([trace.ess for trace in traces], 1).cpu().numpy(),
-        resampled=torch.cat([trace.resampled for trace in traces], 1).cpu().numpy(),
-        ancestors=torch.cat([trace.ancestors for trace in traces], 1).cpu().numpy(),
-    )

@@ -7,11 +7,11 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from molflow.build import GUIDES
 from molflow.chem.objective import parse_objective, read_objective
 from molflow.chem.scoring import ScoreFile, open_score
 from molflow.errors import InputError
 from molflow.guidance.guides import Guide
+from molflow.guidance.kinds import GUIDES
 from molflow.guidance.surrogate import FIT_CALLS
 from molflow.sampling.walk import require_positive
 
@@ -41,7 +41,7 @@ def guide(
 ) -> Guide:
     """A guide for ``Generator.sample``.
 
-    method: a name of ``build.GUIDES``. objective: text such as "qed:max,sa:<3", an
+    method: a name of ``kinds.GUIDES``. objective: text such as "qed:max,sa:<3", an
     ``chem.objective.Objective``, or a ``chem.scoring.ScoreFile``. particles: walks of each
     molecule, of which the best is kept (16 for "best_of", "particles" and every generation of
     "search", 1 for the others). draws: molecules that "draws" and "gradient" look at (16).

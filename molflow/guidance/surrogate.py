@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -21,9 +22,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from molflow.build import build_stream, dataset_of
 from molflow.chem.objective import Objective
 from molflow.console import atomic_write, progress
+from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.store import cache_folder
 from molflow.errors import InputError
 from molflow.flow.guidance import look_ahead
@@ -34,11 +35,12 @@ from molflow.graph.soft import SoftGraphNet
 from molflow.guidance.oracle import Oracle
 from molflow.guidance.scores import Remembered
 from molflow.modality import Graphs
+from molflow.training.streams import GraphStream
 
 if TYPE_CHECKING:
-    from molflow.generator import Generator
+    from molflow.datasets.tokens import TokenDataset
     from molflow.guidance.guides import Guide
-    from molflow.training.streams import GraphStream, TokenStream
+    from molflow.model.model import Model
 
 FORMAT = 1
 MOLECULES, HELD_OUT = 8_000, 1_000
@@ -82,34 +84,38 @@ def outputs(guide: Guide) -> tuple[str, ...]:
     return ("total", *(names if len(names) > 1 else ()))
 
 
-def surrogate_for(generator: Generator, guide: Guide) -> Surrogate:
+def surrogate_for(
+    model: Model, guide: Guide, training: Callable[[], MoleculeDataset | TokenDataset]
+) -> Surrogate:
     """The surrogate of this guide's scorer for this model, from the cache where it is kept there.
 
-    A function of the user is fitted anew: nothing tells whether it is still the same. InputError
-    where the training molecules are gone, and for a model of strings.
+    training: gives the data that the model was trained on; asked for a fit alone. A function of
+    the user is fitted anew: nothing tells whether it is still the same. InputError for a model of
+    strings.
     """
-    if not isinstance(generator.spec.modality, Graphs):
+    if not isinstance(model.spec.modality, Graphs):
         raise InputError("guidance=surrogate: reads graphs, and this model makes strings of tokens")
-    path = _place(generator, guide)
-    found = None if path is None else _read(path, generator)
+    path = _place(model, guide)
+    found = None if path is None else _read(path, model)
     if found is None:
-        found = fit(generator, guide)
+        data = training()
+        assert isinstance(data, MoleculeDataset)
+        found = fit(model, guide, data)
         if path is not None:
             _write(path, found)
     return found
 
 
-def fit(generator: Generator, guide: Guide) -> Surrogate:
+def fit(model: Model, guide: Guide, data: MoleculeDataset) -> Surrogate:
     """Fitted to molecules of the training split, tried on others of the validation split."""
-    data = dataset_of(generator.spec)
     random = np.random.default_rng(SEED)
     train = random.permutation(data.splits["train"])[:MOLECULES]
     held_out = random.permutation(data.splits["valid"])[:HELD_OUT]
     # What an objective says for a fit is forgotten: a fit that is read back leaves the same calls.
     scorer = _objective(guide) or guide.scorer
-    oracle = Oracle(scorer, generator.spec.modality, guide.invalid)
-    looks = _Looks(generator, guide, build_stream(data, BATCH, SEED), oracle)
-    net = _fitted(generator, *looks.at(train))
+    oracle = Oracle(scorer, model.spec.modality, guide.invalid)
+    looks = _Looks(model, guide, GraphStream(data, BATCH, SEED), oracle)
+    net = _fitted(model, *looks.at(train))
     x, y = looks.at(held_out)
     with torch.no_grad():
         read = net(x).cpu()
@@ -121,9 +127,9 @@ def fit(generator: Generator, guide: Guide) -> Surrogate:
 class _Looks:
     """What the network sees and is told. stream: turns molecules of the data into clean states."""
 
-    generator: Generator
+    model: Model
     guide: Guide
-    stream: GraphStream | TokenStream
+    stream: GraphStream
     oracle: Oracle
 
     def at(self, indices: NDArray[np.int64]) -> tuple[State, Tensor]:
@@ -137,16 +143,16 @@ class _Looks:
         return _joined([x for x, _ in parts]), torch.cat([y for _, y in parts])
 
     def _batch(self, x_1: State, random: torch.Generator) -> tuple[State, Tensor]:
-        noise = {k: torch.randn(v.shape, generator=random) for k, v in x_1.values.items()}
-        t = torch.rand(len(x_1), generator=random).to(self.generator.device)
-        x_0 = prior(x_1, noise, self.generator.spec.prior_scale).to(self.generator.device)
-        x_t = interpolate(x_0, x_1.to(self.generator.device), t)
+        noise = {k: torch.randn(v.shape, model=random) for k, v in x_1.values.items()}
+        t = torch.rand(len(x_1), model=random).to(self.model.device)
+        x_0 = prior(x_1, noise, self.model.spec.prior_scale).to(self.model.device)
+        x_t = interpolate(x_0, x_1.to(self.model.device), t)
         with torch.no_grad():
-            mu = look_ahead(self.generator.posterior, x_t, t, self.guide.entropy_floor).mu
+            mu = look_ahead(self.model.posterior, x_t, t, self.guide.entropy_floor).mu
         return mu, self._told(mu)
 
     def _told(self, mu: State) -> Tensor:
-        modality = self.generator.spec.modality
+        modality = self.model.spec.modality
         checked = modality.check(modality.things_of(mu))
         names, rows = outputs(self.guide), []
         for scored in self.oracle.judge(checked):
@@ -166,27 +172,27 @@ def _joined(states: list[State]) -> State:
     return State(join("values"), join("exists"), join("given"))
 
 
-def _network(generator: Generator, outputs: int) -> SoftGraphNet:
-    sizes = generator.spec.modality.classes
+def _network(model: Model, outputs: int) -> SoftGraphNet:
+    sizes = model.spec.modality.classes
     classes = sizes["atoms"], sizes["pairs"]
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
-        net = SoftGraphNet(classes, generator.spec.max_size, outputs)
-    return net.to(generator.device)
+        net = SoftGraphNet(classes, model.spec.max_size, outputs)
+    return net.to(model.device)
 
 
-def _fitted(generator: Generator, x: State, y: Tensor) -> SoftGraphNet:
+def _fitted(model: Model, x: State, y: Tensor) -> SoftGraphNet:
     """The network after STEPS of AdamW on soft states and their argmax; a square error per output
     in units of its deviation."""
-    net, random = _network(generator, y.shape[1]), torch.Generator().manual_seed(SEED)
-    x, y = _joined([x, decoded(x)]), y.repeat(2, 1).to(generator.device)
+    net, random = _network(model, y.shape[1]), torch.Generator().manual_seed(SEED)
+    x, y = _joined([x, decoded(x)]), y.repeat(2, 1).to(model.device)
     net.mean.copy_(y.mean(0))
     spread = y.std(0, correction=0)
     net.spread.copy_(spread.where(spread > 0, 1.0))
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, STEPS)
     for _ in progress(range(STEPS), "fitting the surrogate", unit="steps"):
-        chosen = torch.randint(len(y), (BATCH,), generator=random).to(generator.device)
+        chosen = torch.randint(len(y), (BATCH,), model=random).to(model.device)
         loss = ((net(x[chosen]) - y[chosen]) / net.spread).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -212,15 +218,15 @@ def _objective(guide: Guide) -> Objective | None:
     return scorer if isinstance(scorer, Objective) else None
 
 
-def _place(generator: Generator, guide: Guide) -> Path | None:
+def _place(model: Model, guide: Guide) -> Path | None:
     """Where a fit is kept, by all that it depends on; None for what cannot be known again."""
     objective = _objective(guide)
-    if objective is None or generator.fingerprint is None:
+    if objective is None or model.fingerprint is None:
         return None
     about: dict[str, Any] = {
         "format": FORMAT,
         "fit": [MOLECULES, HELD_OUT, STEPS, BATCH, RATE, SEED],
-        "model": [generator.fingerprint, generator.spec.to_dict()],
+        "model": [model.fingerprint, model.spec.to_dict()],
         "score": [objective.describe(), guide.invalid, guide.entropy_floor],
         "versions": [version("molflow"), version("rdkit")],
     }
@@ -237,7 +243,7 @@ def _write(path: Path, surrogate: Surrogate) -> None:
         temporary.write_bytes(save(tensors, metadata={"facts": json.dumps(facts)}))
 
 
-def _read(path: Path, generator: Generator) -> Surrogate | None:
+def _read(path: Path, model: Model) -> Surrogate | None:
     """What is kept there; None where there is nothing whole."""
     from safetensors import SafetensorError, safe_open
 
@@ -245,7 +251,7 @@ def _read(path: Path, generator: Generator) -> Surrogate | None:
         with safe_open(path, "pt") as file:
             facts = json.loads(file.metadata()["facts"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        net = _network(generator, len(tensors["mean"]))
+        net = _network(model, len(tensors["mean"]))
         net.load_state_dict(tensors)
         accuracy = {name: (r2, rho) for name, (r2, rho) in facts["accuracy"].items()}
         return Surrogate(net.eval().requires_grad_(False), accuracy, int(facts["calls"]))

@@ -112,6 +112,16 @@ def zero_linear(inputs: int, outputs: int) -> nn.Linear:
     return linear
 
 
+def position_table(places: int, channels: int) -> nn.Parameter:
+    """A learned vector (C,) for each place: (places, C), small at first.
+
+    It has no values on the meta device, where shapes alone count: torch would import its compiler
+    for them, which takes seconds.
+    """
+    table = torch.empty(places, channels)
+    return nn.Parameter(table if table.is_meta else 0.02 * torch.randn(places, channels))
+
+
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, N, H C) -> (B, H, N, C)."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)

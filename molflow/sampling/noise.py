@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from molflow.conditions import Aim
 from molflow.flow.state import Fields, State
 from molflow.modality import Held, Modality
+from molflow.model.conditions import Aim
 
 NOISE, DRAWS, LOOKS, CHOICES, PLACES = range(5)
 """What a stream is for: sizes and Gaussian noise; draws of classes at the end of a walk, and in

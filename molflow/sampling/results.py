@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from molflow.chem.aggregation import Scored
     from molflow.generator import Generator
-    from molflow.guidance.guides import Steering
+    from molflow.guidance.guided import Steering
     from molflow.guidance.scores import Remembered
-    from molflow.sampling.samples import Samples
+    from molflow.samples import Samples
 
 CSV, SMI, SDF, GRID = "samples.csv", "samples.smi", "samples.sdf", "grid.png"
 TRAJECTORY, PAGE = "trajectory.png", "report.html"
@@ -170,6 +170,7 @@ def write_sdf(path: Path, run: Run) -> None:
 def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samples) -> None:
     """grid.png and, where asked, trajectory.png."""
     from molflow.pictures import draw_molecules, draw_trajectory
+    from molflow.sampling.sampler import trajectory
 
     with atomic_write(folder / GRID) as path:
         draw_molecules(samples[:DRAWN], path)
@@ -178,7 +179,7 @@ def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samp
         return
     followed = min(config.n, FOLLOWED)
     crowd = generator.crowd(range(followed), config.seed, samples.plan, samples.aim)
-    states = generator.trajectory(samples.walk, crowd)
+    states = trajectory(generator, samples.walk, crowd)
     with atomic_write(folder / TRAJECTORY) as path:
         draw_trajectory(states, generator.spec.modality, path)
 
@@ -204,7 +205,7 @@ def write_record(
     """run.json: all that is needed to make these molecules again, what they cost and reached."""
     from importlib.metadata import version
 
-    from molflow.checkpoint import find_model
+    from molflow.model.checkpoint import find_model
 
     content: dict[str, Any] = {
         "arguments": arguments,

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from rdkit import Chem
 
     from molflow.chem.aggregation import Scored
-    from molflow.guidance.guides import Steering
+    from molflow.guidance.guided import Steering
     from molflow.modality import Known
-    from molflow.sampling.samples import Samples
+    from molflow.samples import Samples
 
 TOP = 10
 """The best tenth has one molecule of every 10 begun."""

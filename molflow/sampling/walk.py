@@ -9,13 +9,13 @@ from numbers import Integral, Real
 
 from torch import Tensor
 
-from molflow.build import METHODS
 from molflow.config import NOISE
 from molflow.errors import InputError
 from molflow.flow.flow_map import Posterior
 from molflow.flow.samplers import Step, drawn
 from molflow.flow.state import Fields, State
 from molflow.flow.times import logit_normal, quantile_steps
+from molflow.sampling.methods import METHODS
 from molflow.sampling.noise import DRAWS
 from molflow.schema import numbers_by_name
 
@@ -35,8 +35,8 @@ class Route:
     """What a caller asks of a walk; what is left out is the model's to choose.
 
     steps: between which ``STOPS`` has equal shares, 50 by default; or times: those between 0 and 1
-    to stop at. method: a name of ``build.METHODS``, or "auto". noise (None: NOISE), temperature and
-    noise_scale: see `Walk`.
+    to stop at. method: a name of ``methods.METHODS``, or "auto". noise (None: NOISE), temperature
+    and noise_scale: see `Walk`.
     """
 
     steps: int | None = None
@@ -51,7 +51,7 @@ class Route:
 class Walk:
     """A way from noise to molecules.
 
-    method: a name of ``build.METHODS``. times: of the states on the way, increasing from 0 to 1.
+    method: a name of ``methods.METHODS``. times: of the states on the way, increasing from 0 to 1.
     noise: in [0, 1], the share of it that a stochastic method renews at each step. temperature: the
     last step goes to the likeliest class of every variable (0), or to a class drawn from the
     posterior to the power 1 / temperature (1: from the posterior itself). noise_scale: of the

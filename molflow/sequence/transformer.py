@@ -27,6 +27,7 @@ from molflow.nn.layers import (
     key_mask,
     merge_heads,
     neighbours,
+    position_table,
     split_heads,
     zero_linear,
 )
@@ -109,9 +110,10 @@ class SequenceTransformer(nn.Module):
         self.channels = width // heads
         self.condition = Condition(width, max_length)
         self.tokens_in = nn.Linear(classes, width)
-        self.position = nn.Parameter(0.02 * torch.randn(max_length, width))
+        self.position = position_table(max_length, width)
         self.given_in = nn.Parameter(torch.zeros(width))
-        self.distances = nn.Parameter(torch.stack([neighbours(heads, max_length)] * depth))
+        distances = neighbours(heads, max_length).expand(depth, -1, -1)
+        self.distances = nn.Parameter(distances.contiguous())
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = AdaptiveNorm(width, width)
         self.tokens_out = zero_linear(width, classes)

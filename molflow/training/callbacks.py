@@ -13,13 +13,13 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from molflow.checkpoint import ModelSpec, save_model
 from molflow.console import terminal
 from molflow.cores import on_cores
 from molflow.files import CHECKPOINT, MOLECULES, SNAPSHOTS
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples
 from molflow.modality import Known
+from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.pictures import show
 from molflow.training.module import FlowModule, draws
 

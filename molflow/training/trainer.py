@@ -19,14 +19,14 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
-from molflow.build import WITHOUT_DERIVATIVE
-from molflow.checkpoint import ModelSpec, read_spec
 from molflow.config import TrainConfig, TrainerConfig, to_plain
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT
-from molflow.parents import PARENTAL, require_same
+from molflow.model.checkpoint import ModelSpec, read_spec
+from molflow.model.parents import PARENTAL, require_same
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Snapshots, Trial
 from molflow.training.module import FlowModule
+from molflow.training.setup import WITHOUT_DERIVATIVE
 
 LONG_STEPS = 3000
 LONG_MINUTES = 10.0

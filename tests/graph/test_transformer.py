@@ -78,7 +78,9 @@ def test_positions_tell_atoms_apart(network_with_positions, whole):
 
 
 @pytest.mark.parametrize("name", ["atom_position", "pair_position", "distances"])
-def test_atoms_pairs_and_attention_all_have_positions(network_with_positions, perturbed, whole, name):
+def test_atoms_pairs_and_attention_all_have_positions(
+    network_with_positions, perturbed, whole, name
+):
     other = perturbed(network_with_positions, size=0.0)
     with torch.no_grad():
         getattr(other, name).zero_()

@@ -12,9 +12,6 @@ import torch
 from rdkit import Chem
 from torch import Tensor, nn
 
-from molflow import generator as generator_module
-from molflow.build import GUIDES, build_network
-from molflow.checkpoint import ModelSpec
 from molflow.chem.aggregation import Scored
 from molflow.chem.constraints import Constraint
 from molflow.chem.vocabulary import Vocabulary
@@ -24,10 +21,15 @@ from molflow.flow.guidance import Reward
 from molflow.flow.samplers import Step, decoded
 from molflow.flow.state import Fields, State
 from molflow.generator import Generator, Samples
-from molflow.guidance import guided, steer
+from molflow.guidance import guided, steer, surrogate
 from molflow.guidance.guides import Guide, Outcome, Task
+from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import guide
 from molflow.guidance.surrogate import Surrogate
+from molflow.model.checkpoint import ModelSpec
+from molflow.model.model import Model
+from molflow.model.network import build_network
+from molflow.sampling import sampler
 from molflow.sampling.noise import Crowd
 from molflow.sampling.walk import Route
 
@@ -126,7 +128,7 @@ def oxygen_surrogate() -> Iterator[None]:
 
     made = Share(None, {"total": (0.9, 0.8), "worth": (0.7, 0.6)}, 11)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generator_module, "surrogate_for", lambda generator, guide: made)
+        patch.setattr(surrogate, "surrogate_for", lambda *_: made)
         yield
 
 
@@ -273,17 +275,17 @@ def test_more_generations_never_end_at_a_lower_score(generator, method):
 
 def test_no_two_generations_share_noise_or_draws(generator, monkeypatch):
     asked, drawn = [], []
-    start, uniforms = Generator.start, Crowd.uniforms
+    start, uniforms = sampler.start, Crowd.uniforms
 
-    def watched(self: Generator, crowd: Crowd, step: int = 0, noise_scale: float = 1.0) -> State:
+    def watched(model: Model, crowd: Crowd, step: int = 0, noise_scale: float = 1.0) -> State:
         asked.append(step)
-        return start(self, crowd, step, noise_scale)
+        return start(model, crowd, step, noise_scale)
 
     def counted(self: Crowd, step: int, purpose: int, count: int = 1) -> list[Fields]:
         drawn.append(step)
         return uniforms(self, step, purpose, count)
 
-    monkeypatch.setattr(Generator, "start", watched)
+    monkeypatch.setattr(sampler, "start", watched)
     monkeypatch.setattr(Crowd, "uniforms", counted)
     generator.sample(
         2, STEPS, "renoised", guide=usual("search", restart=0.0), temperature=1.0, batch_size=4

@@ -8,13 +8,13 @@ import sys
 import pytest
 
 import molflow
-from molflow.build import GUIDES
 from molflow.chem.constraints import Constraint
 from molflow.chem.objective import parse_objective
 from molflow.chem.scoring import ScoreFile
 from molflow.config import GuidanceConfig
 from molflow.errors import InputError
 from molflow.generator import load
+from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import configured_guide, guide
 
 UNSTARTED = object.__new__(ScoreFile)

@@ -15,10 +15,11 @@ from molflow.flow.state import State
 from molflow.generator import Generator
 from molflow.graph.state import clean_state
 from molflow.guidance import surrogate
+from molflow.guidance.guides import Guide
 from molflow.guidance.oracle import Oracle
 from molflow.guidance.scores import Remembered
 from molflow.guidance.steer import guide
-from molflow.guidance.surrogate import surrogate_for
+from molflow.guidance.surrogate import Surrogate, surrogate_for
 from molflow.training.streams import GraphStream
 
 MOLECULES = [
@@ -59,12 +60,16 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was fitted."""
     made, fit = [], surrogate.fit
 
-    def watched(generator, guide):
+    def watched(generator, guide, data):
         made.append(guide.scorer.describe())
-        return fit(generator, guide)
+        return fit(generator, guide, data)
 
     monkeypatch.setattr(surrogate, "fit", watched)
     return made
+
+
+def fitted(generator: Generator, kind: Guide) -> Surrogate:
+    return surrogate_for(generator, kind, lambda: dataset_of(generator.spec))
 
 
 def soft_looks(generator: Generator) -> torch.Tensor:
@@ -82,7 +87,7 @@ def test_a_fit_learns_what_is_no_molecule_and_what_it_scores(generator, monkeypa
     data, oracle = dataset_of(generator.spec), Oracle(kind.scorer, generator.spec.modality, -1.0)
     looks = surrogate._Looks(generator, kind, GraphStream(data, 32, 0), oracle)
     x, y = looks.at(data.splits["train"])
-    found = surrogate_for(generator, kind)
+    found = fitted(generator, kind)
     total = y[:, 0]
     assert y.shape == (len(data.splits["train"]), 3)
     assert 0 < (total == -1).float().mean() < 0.9
@@ -93,11 +98,11 @@ def test_a_fit_learns_what_is_no_molecule_and_what_it_scores(generator, monkeypa
 
 
 def test_a_single_component_is_the_total(generator):
-    assert list(surrogate_for(generator, guide("surrogate", "qed:max")).accuracy) == ["total"]
+    assert list(fitted(generator, guide("surrogate", "qed:max")).accuracy) == ["total"]
 
 
 def test_a_fit_is_kept_and_read_back_to_the_bit(generator, fits, small):
-    first, second = (surrogate_for(generator, guide("surrogate", "qed:max,sa:<3")) for _ in "ab")
+    first, second = (fitted(generator, guide("surrogate", "qed:max,sa:<3")) for _ in "ab")
     assert fits == ["geometric mean of qed:max, sa:<3"]
     assert repr(first.accuracy) == repr(second.accuracy)
     assert first.calls == second.calls > 0
@@ -109,13 +114,13 @@ def test_what_an_objective_said_for_a_fit_is_forgotten_so_that_a_kept_fit_leaves
     generator,
 ):
     scores = Remembered(parse_objective("qed:max"))
-    assert surrogate_for(generator, guide("surrogate", scores)).calls > 0
+    assert fitted(generator, guide("surrogate", scores)).calls > 0
     assert scores.known == {}
 
 
 def test_two_fits_of_one_score_are_the_same(generator):
     kind = guide("surrogate", "qed:max")
-    first, second = (surrogate.fit(generator, kind) for _ in "ab")
+    first, second = (surrogate.fit(generator, kind, dataset_of(generator.spec)) for _ in "ab")
     assert torch.equal(first(soft_looks(generator)), second(soft_looks(generator)))
 
 
@@ -129,27 +134,27 @@ def test_two_fits_of_one_score_are_the_same(generator):
     ids=["objective", "invalid", "floor"],
 )
 def test_another_score_is_fitted_anew(generator, fits, other):
-    surrogate_for(generator, guide("surrogate", "qed:max"))
-    surrogate_for(generator, other)
+    fitted(generator, guide("surrogate", "qed:max"))
+    fitted(generator, other)
     assert len(fits) == 2
 
 
 def test_the_strength_and_the_particles_leave_a_fit_as_it_is(generator, fits):
-    surrogate_for(generator, guide("surrogate", "qed:max"))
-    surrogate_for(generator, guide("surrogate", "qed:max", strength=9.0, particles=4))
+    fitted(generator, guide("surrogate", "qed:max"))
+    fitted(generator, guide("surrogate", "qed:max", strength=9.0, particles=4))
     assert len(fits) == 1
 
 
 def test_a_damaged_file_is_fitted_anew(generator, fits, small):
-    surrogate_for(generator, guide("surrogate", "qed:max"))
+    fitted(generator, guide("surrogate", "qed:max"))
     (path,) = small.iterdir()
     path.write_bytes(path.read_bytes()[:100])
-    surrogate_for(generator, guide("surrogate", "qed:max"))
+    fitted(generator, guide("surrogate", "qed:max"))
     assert len(fits) == 2
 
 
 def test_a_constant_score_has_no_accuracy(generator):
-    found = surrogate_for(generator, guide("surrogate", "atoms:>0", invalid=1.0))
+    found = fitted(generator, guide("surrogate", "atoms:>0", invalid=1.0))
     assert all(math.isnan(number) for number in found.accuracy["total"])
     assert torch.isfinite(found(soft_looks(generator))).all()
 

@@ -13,9 +13,10 @@ from molflow.chem.aggregation import Scored
 from molflow.chem.constraints import parse_constraint, plan
 from molflow.chem.molecule import check_many, read_smiles, to_graph
 from molflow.graph.graph import Graph
-from molflow.guidance.guides import Guide, Steering
+from molflow.guidance.guided import Steering
+from molflow.guidance.guides import Guide
 from molflow.metrics.similarity import fingerprints, index_references
-from molflow.sampling.samples import Samples
+from molflow.samples import Samples
 from molflow.sampling.summary import Run, chosen, measure, steering_by_time, steering_numbers
 from molflow.sampling.walk import Walk
 

@@ -20,14 +20,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from molflow.build import build_network
-from molflow.checkpoint import ModelSpec, load_weights, read_spec
 from molflow.chem.vocabulary import Vocabulary
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.generator import Generator
 from molflow.graph.state import clean_state
+from molflow.model.checkpoint import ModelSpec, load_weights, read_spec
+from molflow.model.network import build_network
 from molflow.training.callbacks import Checkpoints, Progress, Snapshots, Trial
 from molflow.training.module import FlowModule, Objective, Optimisation
 from molflow.training.trainer import fit

@@ -15,13 +15,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from molflow.checkpoint import ModelSpec
 from molflow.config import TrainConfig, TrainerConfig
 from molflow.errors import InputError
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.graph.state import clean_state
+from molflow.model.checkpoint import ModelSpec
 from molflow.pictures import read_logs
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Trial
 from molflow.training.module import FlowModule, Objective, Optimisation

@@ -11,13 +11,20 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import molflow
-from molflow.build import build_network
-from molflow.checkpoint import FORMAT, PRETRAINED, ModelSpec, load_weights, read_spec, save_model
 from molflow.chem.vocabulary import Vocabulary
-from molflow.conditions import Standard
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import load
+from molflow.model.checkpoint import (
+    FORMAT,
+    PRETRAINED,
+    ModelSpec,
+    load_weights,
+    read_spec,
+    save_model,
+)
+from molflow.model.conditions import Standard
+from molflow.model.network import build_network
 from molflow.sequence.vocabulary import TokenVocabulary
 
 
@@ -269,7 +276,7 @@ def test_numbers_that_the_weights_do_not_have_are_found_before_anything_is_built
         assert torch.empty(0).is_meta
         return build_network(spec)
 
-    monkeypatch.setattr("molflow.generator.build_network", build)
+    monkeypatch.setattr("molflow.model.model.build_network", build)
     edit(model, **changes)
     error = error_of(model)
     assert error.startswith(f"{model / WEIGHTS}: not the weights of {CONFIG} beside it: ")

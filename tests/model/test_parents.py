@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from molflow.build import build_network
-from molflow.checkpoint import ModelSpec, save_model
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator
-from molflow.parents import load_parent
+from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.network import build_network
+from molflow.model.parents import load_parent
+from molflow.sampling.sampler import start
 
 
 @pytest.fixture(params=["graphs", "strings"])
@@ -35,7 +36,7 @@ def parent(spec: ModelSpec, fresh, perturbed, tmp_path: Path) -> nn.Module:
 def logits(net: nn.Module, spec: ModelSpec) -> State:
     """Of the first evaluation of five samples."""
     generator = Generator(net, spec)
-    x = generator.start(generator.crowd(range(5), seed=0))
+    x = start(generator, generator.crowd(range(5), seed=0))
     with torch.inference_mode():
         return net(x, torch.full((5,), 0.25), torch.ones(5))
 
@@ -53,7 +54,7 @@ def test_blocks_that_are_added_pass_on_what_they_get(
     # What is added learns: every one of its branches has a gradient at its gate.
     net.train()
     generator = Generator(net, deep)
-    x = generator.start(generator.crowd(range(5), seed=0))
+    x = start(generator, generator.crowd(range(5), seed=0))
     out = net(x, torch.full((5,), 0.25), torch.ones(5))
     sum(value.square().sum() for value in out.values.values()).backward()
     gates = {

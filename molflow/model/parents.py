@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from molflow.build import build_network
-from molflow.checkpoint import ModelSpec, find_model, load_weights, read_spec
 from molflow.errors import InputError
 from molflow.modality import Graphs
+from molflow.model.checkpoint import ModelSpec, find_model, load_weights, read_spec
+from molflow.model.network import build_network
 from molflow.sequence.vocabulary import TokenVocabulary
 
 PARENTAL = (

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from molflow.conditions import (
+from molflow.errors import InputError
+from molflow.model.conditions import (
     Standard,
     make_aim,
     parse_condition,
     parse_names,
     standardise,
 )
-from molflow.errors import InputError
 
 NAN = math.nan
 STANDARDS = (Standard("qed", 0.5, 0.1, 0.2, 0.7), Standard("logp", 1.0, 2.0, -5.0, 4.0))

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from molflow.checkpoint import ModelSpec
 from molflow.chem.molecule import Vocabulary, check_many, read_smiles, to_graph
 from molflow.graph.graph import Graph
-from molflow.sampling.samples import Samples
+from molflow.model.checkpoint import ModelSpec
+from molflow.samples import Samples
 
 VOCABULARY = Vocabulary(("C", "N", "O"))
 SPEC = ModelSpec(VOCABULARY, 3, (0, 0, 0, 1.0), 8, 4, 1, 2, False, "cross_entropy", 0.5, {})

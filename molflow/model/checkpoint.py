@@ -16,21 +16,22 @@ from typing import Any, NoReturn
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from molflow.chem.properties import PROPERTIES
 from molflow.chem.vocabulary import Vocabulary
-from molflow.conditions import Standard
 from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.modality import Modality, modality_of
+from molflow.model.conditions import Standard
 from molflow.sequence.vocabulary import TokenVocabulary
 
 FORMAT = 3
 READABLE = (1, 2, FORMAT)
-"""Format 1 calls the largest size max_atoms, and has no condition; before format 3
-the MLP of pairs is four times as wide as a pair, and attention of graphs knows no distances."""
-PRETRAINED = Path(__file__).parent / "pretrained"
+"""Format 1 calls the largest size max_atoms, and has no condition; before format 3 the MLP of
+pairs is four times as wide as a pair, and attention of graphs knows no distances."""
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 COUNTS = ("max_size", "width", "depth", "heads", "pair_expand")
 KINDS = (
     ("positions", bool),
@@ -224,9 +225,22 @@ def require_fit(folder: Path, spec: ModelSpec, build: Callable[[ModelSpec], nn.M
         raise InputError(f"{path}: truncated or not a safetensors file ({error})") from None
     _require_vocabulary(path, metadata, spec.vocabulary)
     _require_plausible(path, found, spec)
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         wanted = build(spec)
     _require_shapes(path, found, wanted)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Nothing is filled with initial values: on the meta device torch would import its compiler for
+    that, which takes seconds."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", "") == torch.nn.init.__name__:
+            return named.get("tensor", *args[:1])
+        return func(*args, **named)
 
 
 def _require_plausible(path: Path, found: Mapping[str, Shape], spec: ModelSpec) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
-from molflow.checkpoint import ModelSpec
 from molflow.chem.molecule import Checked
-from molflow.conditions import Aim
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
-from molflow.guidance.guides import Steering
+from molflow.guidance.guided import Steering
 from molflow.modality import Graphs, Held, Known, Strings, Thing
+from molflow.model.checkpoint import ModelSpec
+from molflow.model.conditions import Aim
 from molflow.sampling.walk import Walk
 
 if TYPE_CHECKING:

@@ -1,0 +1,108 @@
+"""The training of a configuration: laws of times and self-distillations by name, and the module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from molflow.config import FlowConfig, TrainConfig
+from molflow.flow.distillation import (
+    ECLD_DERIVED,
+    ECLD_GRAPH,
+    ECLD_TEXT,
+    csd_loss,
+    csd_official_loss,
+    ecld_loss,
+    psd_loss,
+)
+from molflow.flow.times import (
+    PairLaw,
+    TimeLaw,
+    logit_normal,
+    triangle,
+    uniform,
+    with_corner,
+    with_ends,
+)
+from molflow.model.network import LOSSES
+from molflow.training.module import (
+    Distillation,
+    FlowModule,
+    Objective,
+    Optimisation,
+    SelfDistillation,
+    Stream,
+)
+
+TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
+    "uniform": lambda c: uniform,
+    "logit_normal": lambda c: logit_normal(c.time_mean, c.time_spread),
+}
+PAIR_LAWS: dict[str, Callable[[TimeLaw], tuple[PairLaw, TimeLaw]]] = {
+    "triangle": lambda law: (triangle, uniform),
+    "ends": lambda law: (with_ends(law), law),
+}
+"""The law of (s, t), and that of the times between them, by the law of the times t = s."""
+
+DISTILLATIONS: dict[str, SelfDistillation] = {
+    "csd": lambda net, teacher, x, s, t, r: csd_loss(net, teacher, x, s, t),
+    "csd_official": lambda net, teacher, x, s, t, r: csd_official_loss(net, teacher, x, s, t),
+    "ecld": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_DERIVED),
+    "ecld_graph": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_GRAPH),
+    "ecld_text": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_TEXT),
+    "psd": psd_loss,
+}
+CORNER = 0.15
+"""Usual share of the pairs (s, t) that are (0, 1), where the loss says something there."""
+WITHOUT_DERIVATIVE = ("none", "psd")
+"""What of ``flow.distill`` differentiates no network along time: the rest compiles slowly."""
+
+
+def corner_of(flow: FlowConfig) -> float:
+    """The share of the pairs (s, t) that are (0, 1).
+
+    By default none where a derivative along time is taken: at t = 1 its factor (1-t) is 0, and what
+    is left, mu_01 = mu_11(mu_01), holds at every clean state, whichever the noise leads to.
+    """
+    if flow.corner is not None:
+        return flow.corner
+    return CORNER if flow.distill in WITHOUT_DERIVATIVE else 0.0
+
+
+def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowModule:
+    """The Lightning module of one training run."""
+    flow, trainer = config.flow, config.trainer
+    time_law, distillation = TIME_LAWS[flow.time_law](flow), None
+    if flow.distill != "none":
+        pairs, middle = PAIR_LAWS[flow.pairs](time_law)
+        distillation = Distillation(
+            loss=DISTILLATIONS[flow.distill],
+            times=with_corner(pairs, corner_of(flow)),
+            middle=middle,
+            share=flow.distill_share,
+            weight=flow.distill_weight,
+            average_teacher=flow.teacher == "average",
+            derivative=flow.distill not in WITHOUT_DERIVATIVE,
+        )
+    smoothing = {"smoothing": flow.label_smoothing} if flow.loss == "cross_entropy" else {}
+    loss = LOSSES[flow.loss]
+    objective = Objective(
+        loss=lambda output, x_1: loss(output, x_1, **smoothing),
+        weights={"atoms": 1.0, "pairs": flow.pair_weight, "tokens": 1.0},
+        time_law=time_law,
+        prior_scale=flow.prior_scale,
+        distillation=distillation,
+        withheld=flow.condition_dropout,
+    )
+    optimisation = Optimisation(
+        steps=trainer.steps,
+        max_minutes=trainer.max_minutes,
+        learning_rate=trainer.learning_rate,
+        weight_decay=trainer.weight_decay,
+        warmup=trainer.warmup,
+        gradient_clip=trainer.gradient_clip,
+        ema_decay=trainer.ema_decay,
+        schedule=trainer.schedule,
+    )
+    return FlowModule(net, stream, objective, optimisation, config.seed)
