@@ -15,8 +15,8 @@ from molflow.chem.molecule import check_many, read_smiles, to_graph
 from molflow.graph.graph import Graph
 from molflow.guidance.guides import Guide, Steering
 from molflow.metrics.similarity import fingerprints, index_references
+from molflow.report.summary import Run, measure, steering_by_time, steering_numbers
 from molflow.sampling.samples import Samples
-from molflow.sampling.summary import Run, chosen, measure, steering_by_time, steering_numbers
 from molflow.sampling.walk import Walk
 
 BROKEN = Graph(np.array([2, 0, 0, 0], np.int16), np.array([2, 2, 0, 2, 0, 0], np.int8))
@@ -160,12 +160,3 @@ def test_what_was_not_asked_is_told_where_the_calls_are_capped():
 
 def test_best_of_has_costs_alone():
     assert steering_numbers(Steering(GUIDE, 4.0, 4.0, 3)) == {"looks": 4.0, "calls": 3.0}
-
-
-def test_the_molecules_that_are_chosen_are_always_the_same_and_distinct():
-    smiles = [str(i) for i in range(100)]
-    some = chosen(smiles, 10)
-    assert some == chosen(smiles, 10)
-    assert len(set(some)) == 10
-    assert some == sorted(some, key=int)
-    assert chosen(smiles, 100) == smiles

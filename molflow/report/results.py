@@ -16,7 +16,7 @@ from molflow.errors import InputError
 from molflow.files import CHECKPOINT, RECORD, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
 from molflow.modality import Strings
-from molflow.sampling.summary import Result, Run, steering_by_time, steering_numbers
+from molflow.report.summary import Result, Run, steering_by_time, steering_numbers
 
 if TYPE_CHECKING:
     import numpy as np

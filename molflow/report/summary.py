@@ -38,8 +38,6 @@ TOP = 10
 """The best tenth has one molecule of every 10 begun."""
 DIVERSE = 10_000
 """Molecules at most, the first ones, whose pairs make the internal diversity."""
-CHOICE = 0
-"""The seed by which some of many training molecules are chosen."""
 
 
 @dataclass(frozen=True)
@@ -171,14 +169,6 @@ def _reached(run: Run) -> dict[str, float]:
         numbers[f"{name}_mean"] = mean(values)
         numbers[f"{name}_off"] = mean([abs(value - asked) for value in values])
     return numbers
-
-
-def chosen(smiles: Sequence[str], n: int) -> list[str]:
-    """``n`` of them, always the same ones, in their order; all where they are no more."""
-    if len(smiles) <= n:
-        return list(smiles)
-    places = np.random.default_rng(CHOICE).choice(len(smiles), n, replace=False)
-    return [smiles[i] for i in np.sort(places)]
 
 
 def mean(values: Sequence[float]) -> float:

@@ -11,8 +11,8 @@ from molflow.console import table
 from molflow.files import TEXTS
 from molflow.guidance.scores import Remembered
 from molflow.modality import Modality
-from molflow.sampling.results import PAGE, reasons
-from molflow.sampling.summary import Result, steering_numbers
+from molflow.report.results import PAGE, reasons
+from molflow.report.summary import Result, steering_numbers
 
 SHOWN = 8
 """Reasons and errors of a table."""

@@ -19,8 +19,8 @@ from molflow.guidance.scores import Remembered
 from molflow.report.page import render
 from molflow.report.quantities import direction, training_rows, wanted
 from molflow.report.sampling import sampling_report
+from molflow.report.summary import Result, Run, measure
 from molflow.sampling.samples import Samples
-from molflow.sampling.summary import Result, Run, measure
 from molflow.sampling.walk import Walk
 
 OBJECTIVE = "mw:max,logp:0±1"
