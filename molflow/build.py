@@ -13,6 +13,7 @@ from torch import nn
 from molflow.checkpoint import ModelSpec
 from molflow.conditions import Standard, standardise
 from molflow.config import DatasetConfig, FlowConfig, TrainConfig
+from molflow.config.key import from_plain
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.text import TextDataset
@@ -56,7 +57,6 @@ from molflow.guidance.guides import (
 )
 from molflow.metrics.text import Reference
 from molflow.modality import Known
-from molflow.schema import from_plain
 from molflow.sequence.transformer import SequenceTransformer
 from molflow.training.module import (
     Distillation,

@@ -12,12 +12,12 @@ from torch import nn
 from molflow import build
 from molflow.conditions import Standard
 from molflow.config import DatasetConfig, FlowConfig, SampleConfig, TrainConfig
+from molflow.config.key import keys
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.flow.flow_map import euler_step, flow_map
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.samplers import heun_step
 from molflow.flow.times import logit_normal, triangle, uniform, with_ends
-from molflow.schema import keys
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_the_wheel_finds_its_configurations_from_any_folder(wheel, tmp_path):
     place = tmp_path / "installed"
     zipfile.ZipFile(wheel).extractall(place)
     code = (
-        "from molflow.config import load_config; from molflow.recipes import configs_folder;"
+        "from molflow.config import load_config; from molflow.config.recipes import configs_folder;"
         "print(configs_folder()); print(load_config('train', ['dataset=qm9']).dataset.name)"
     )
     done = subprocess.run(

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from molflow.build import METHODS
 from molflow.config import NOISE
+from molflow.config.key import numbers_by_name
 from molflow.errors import InputError
 from molflow.flow.flow_map import Posterior
 from molflow.flow.samplers import Step, drawn
 from molflow.flow.state import Fields, State
 from molflow.flow.times import logit_normal, quantile_steps
 from molflow.sampling.noise import DRAWS
-from molflow.schema import numbers_by_name
 
 AUTO = "auto"
 USUAL_STEPS = 50

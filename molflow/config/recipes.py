@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from molflow.config.key import keys, sections, unknown_key
 from molflow.errors import InputError
-from molflow.schema import keys, sections, unknown_key
 
 
 def compose(program: str, schema: type, overrides: Sequence[str]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def compose(program: str, schema: type, overrides: Sequence[str]) -> dict[str, A
 
 def configs_folder() -> Path:
     """The folder of configuration files, in the installed package or beside it in a checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
 

@@ -47,6 +47,10 @@ class Range:
 ANY = Range()
 POSITIVE = Range(0, open="low")
 COUNT = Range(1)
+SEEDS = Range(0, 2**32 - 1)
+NOT_NEGATIVE = Range(0)
+FRACTION = Range(0, 1, open="high")
+INSIDE = Range(0, 1, open="low high")
 
 
 def key(

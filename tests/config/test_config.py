@@ -18,10 +18,10 @@ from molflow.config import (
     to_plain,
     wants_help,
 )
+from molflow.config.key import from_plain, keys
+from molflow.config.recipes import groups
 from molflow.datasets.names import NEEDS_A_FILE
 from molflow.errors import InputError
-from molflow.recipes import groups
-from molflow.schema import from_plain, keys
 
 TEXT_KEYS = [
     "out",
