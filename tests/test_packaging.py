@@ -72,4 +72,5 @@ def test_the_source_archive_carries_what_a_wheel_is_made_of(tmp_path):
         "data/make_enwiki.py",
         "data/wheels.py",
         "docs/samples.png",
+        "mkdocs.yml",
     } <= names
