@@ -32,9 +32,9 @@ from benchmarks.ablation_results import Results, measured, read_results
 from benchmarks.ablation_training import state, train
 from benchmarks.arguments import help_text, read, several
 from molflow.config import wants_help
+from molflow.config.key import COUNT, POSITIVE, key
 from molflow.console import require_writable, run_program, table
 from molflow.errors import InputError
-from molflow.schema import COUNT, POSITIVE, key
 
 HERE = Path(__file__).parent
 

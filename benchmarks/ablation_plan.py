@@ -14,8 +14,8 @@ from itertools import combinations
 from pathlib import Path
 
 from molflow.config import TrainConfig
+from molflow.config.key import keys
 from molflow.errors import InputError
-from molflow.schema import keys
 
 FLOW = "vfm"
 """The name of an objective that teaches the diagonal alone: flow.distill=none."""

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from molflow.config.key import Key, from_plain, keys, unknown_key
 from molflow.errors import InputError
-from molflow.schema import Key, from_plain, keys, unknown_key
 
 T = TypeVar("T")
 

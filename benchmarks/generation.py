@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.arguments import help_text, read, several
 from benchmarks.outputs import named, place, write
 from molflow.config import NOISE, wants_help
+from molflow.config.key import COUNT, Range, key
 from molflow.console import progress, run_program
 from molflow.errors import InputError
-from molflow.schema import COUNT, Range, key
 
 if TYPE_CHECKING:
     from benchmarks.measuring import Cell, Numbers

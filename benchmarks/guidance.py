@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.arguments import help_text, read, several
 from benchmarks.outputs import named, place, write
 from molflow.config import wants_help
+from molflow.config.key import COUNT, key
 from molflow.console import progress, run_program, table
 from molflow.errors import InputError
-from molflow.schema import COUNT, key
 
 if TYPE_CHECKING:
     from benchmarks.guidance_kept import Protocol

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from benchmarks.arguments import help_text, read
 from molflow.config import wants_help
+from molflow.config.key import key
 from molflow.console import atomic_write, run_program
 from molflow.errors import InputError
-from molflow.schema import key
 
 HERE = Path(__file__).parent
 RENDER = "render"

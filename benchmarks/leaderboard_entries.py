@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from molflow.config.key import COUNT, Range, from_plain, key, keys, section
 from molflow.errors import InputError
-from molflow.schema import COUNT, Range, from_plain, key, keys, section
 
 DATASETS = ("qm9", "zinc250k", "moses", "guacamol", "lm1b")
 VALIDITIES = {

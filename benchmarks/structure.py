@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read
 from molflow.config import SEEDS, wants_help
+from molflow.config.key import COUNT, key
 from molflow.console import atomic_write, for_json, progress, require_writable, run_program, table
 from molflow.errors import InputError
-from molflow.schema import COUNT, key
 
 if TYPE_CHECKING:
     import networkx as nx

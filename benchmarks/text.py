@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.arguments import help_text, read, several
 from benchmarks.outputs import named, place, write
 from molflow.config import NOISE, SEEDS, wants_help
+from molflow.config.key import COUNT, Range, key
 from molflow.console import run_program
 from molflow.errors import InputError
-from molflow.schema import COUNT, Range, key
 
 if TYPE_CHECKING:
     from benchmarks.text_rows import Row

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from molflow.config import DatasetConfig, TrainConfig
+from molflow.config.key import from_plain
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.text import TextDataset
@@ -19,7 +20,6 @@ from molflow.metrics.text import Reference
 from molflow.modality import Known
 from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Standard, standardise
-from molflow.schema import from_plain
 from molflow.training.streams import GraphStream, TokenStream
 
 

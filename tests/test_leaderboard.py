@@ -31,7 +31,7 @@ from benchmarks.leaderboard_entries import (
 from benchmarks.leaderboard_ours import read_generation, read_results
 from benchmarks.leaderboard_panels import panels
 from benchmarks.leaderboard_tables import lines_of, notes, section, table
-from molflow.schema import keys
+from molflow.config.key import keys
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 PUBLISHED: dict[str, Any] = {
