@@ -47,18 +47,20 @@ def section(results: Results, picture: str) -> str:
     }
     titles = [f"{MEASURES[m]}, {minutes * c / CHECKPOINTS:g} min" for m, c in early]
     lines = [
-        f"{budget(results.settings)}; {n:,} molecules a cell. Strict "
-        "VU: distinct strictly valid molecules per attempt, in percent. FCD: distinct valid ones "
-        f"against the validation set. Steps: {', '.join(f'{k} {m}' for k, m in METHODS.items())}.",
+        f"{budget(results.settings)}. Every cell has {n:,} molecules. Strict VU is the percentage "
+        "of distinct strictly valid molecules among the attempts. FCD is that of the distinct "
+        "valid ones against the validation set. The steps are "
+        f"{', '.join(f'{k} {m}' for k, m in METHODS.items())}.",
         "",
         *numbers(results, [f"{MEASURES[m]}, {k}" for m, k in at_end], at_end),
         "",
-        "At one step, against the time of training:",
+        "One step depends on the time of training:",
         "",
         *numbers(results, titles, early),
         "",
-        "Orders whose seeds do not overlap, where a run of one seed is lent the largest spread "
-        f"that those of two show in that cell; every other pair is {UNSEPARATED}:",
+        "Two runs are ordered where their seeds do not overlap. A run of one seed is lent the "
+        "largest spread that those of two show in that cell. Every other pair is "
+        f"{UNSEPARATED}:",
         "",
         *grid(["measure and steps", "separated", UNSEPARATED], order_rows(at_end), "---"),
         "",
@@ -74,11 +76,11 @@ def section(results: Results, picture: str) -> str:
 def budget(settings: Mapping[str, Any]) -> str:
     """What every run had, in words."""
     if not settings["pace"]:
-        return f"{settings['minutes']:g} minutes of training a run, parents included"
+        return f"Every run trained for {settings['minutes']:g} minutes, parents included"
     rates = ", ".join(f"{name} {rate:g}" for name, rate in read_pace(settings["pace"]).items())
     return (
-        f"As many optimizer steps a run, parents included, as take {settings['minutes']:g} minutes "
-        f"on the quiet machine, where a minute has so many: {rates}"
+        f"Every run made as many optimizer steps, parents included, as take "
+        f"{settings['minutes']:g} minutes on the quiet machine. A minute there has {rates}"
     )
 
 

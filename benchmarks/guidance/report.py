@@ -141,9 +141,9 @@ def reaching(result: Result) -> list[str]:
         for way, looks in found["ways"].items()
     ]
     sentence = (
-        f"Looks a molecule to reach the mean {found['task']} of {BEST_OF} with "
-        f"{found['budget']} ({number(found['reward'])}), between budgets interpolated linearly in "
-        "their logarithm:"
+        f"So many looks a molecule reach the mean {found['task']} of {BEST_OF} with "
+        f"{found['budget']} ({number(found['reward'])}). Between budgets they are interpolated "
+        "linearly in their logarithm."
     )
     return [sentence, "", *grid(["method", "looks"], lines), ""]
 
@@ -153,14 +153,18 @@ def section(result: Result, picture: str) -> str:
     n, seeds = result["config"]["n"], result["config"]["seeds"]
     budgets = sorted({claim["budget"] for claim in result["claims"]})
     lines = [
-        f"{n:,} molecules a cell, {seeds} seed{'s' * (seeds > 1)}, sizes as in the unguided run. "
-        f"Reward: mean score of the distinct strictly valid molecules, ±{ERRORS} standard errors "
-        "of that mean; in brackets the number of steps. Each method is shown at its best of all "
-        "steps and divisions of the budget that were measured, chosen by the same rewards. Bold: "
-        f"better than {BEST_OF} with as many looks; with a star: better than {BEST_OF} with no "
-        "more looks and no more network evaluations. Better: the intervals of "
-        f"±{ERRORS} standard errors do not touch. VU is kept where it is at most "
-        f"{100 * VU_LOSS:g} points below {UNGUIDED} in as many steps.",
+        f"{n:,} molecules a cell were made with {seeds} seed{'s' * (seeds > 1)}, in the sizes of "
+        "the unguided run. A reward is the mean score of the distinct strictly valid molecules, "
+        f"±{ERRORS} standard errors of that mean. The number of steps stands in brackets. Each "
+        "method is shown at its best of all steps and divisions of the budget that were measured. "
+        "The same rewards chose it.",
+        "",
+        f"- Bold rewards are better than {BEST_OF} with as many looks.",
+        f"- A star marks what is better than {BEST_OF} with no more looks and no more network "
+        "evaluations.",
+        f"- One is better where the intervals of ±{ERRORS} standard errors do not touch.",
+        f"- VU is kept where it is at most {100 * VU_LOSS:g} points below {UNGUIDED} in as many "
+        "steps.",
         "",
     ]
     if "similarity" in result["objectives"]:

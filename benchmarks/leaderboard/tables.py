@@ -35,11 +35,11 @@ DASH = "–"
 SMALLER = ("fcd_all_test", "fcd_unique_validation", "perplexity")
 LARGER = ("fcd_score", "valid", "unique")
 INTRODUCTION = (
-    "Sorted by network evaluations a molecule (NFE), then by FCD and validity. **Figures of other "
-    "definitions do not compare**: what counts as valid is named beside it, FCD has two columns, "
-    "and the notes below each table say what else differs. Rows that no network made stand first. "
-    "Bold: computed here, of {files}. Others' figures are as published: the form of their files is "
-    "in `results/SCHEMA.md`."
+    "Rows are sorted by network evaluations a molecule (NFE), then by FCD and validity. **Figures "
+    "of other definitions do not compare.** The definition of valid stands beside it, FCD has two "
+    "columns, and the notes below each table say what else differs. Rows that no network made "
+    "stand first. Bold rows were computed here: {files}. Others' figures are as published, and "
+    "`results/SCHEMA.md` gives the form of their files."
 )
 
 Line = tuple[About, Row]
@@ -109,7 +109,8 @@ def section(entries: Sequence[Entry], picture: str) -> str:
     """The text between the markers. picture: where it lies, seen from the README."""
     computed = [e.about.source.where for e in entries if e.about.source.kind == "computed"]
     files = ", ".join(f"`{name}`" for name in dict.fromkeys(computed)) or "no file yet"
-    lines = [INTRODUCTION.format(files=files), "", "What `valid` means, of all attempts:", ""]
+    lines = [INTRODUCTION.format(files=files), ""]
+    lines += ["Of all attempts `valid` counts those of which this holds:", ""]
     used = {e.about.protocol.validity for e in entries} - {"none"}
     lines += [f"- {name}: {words}" for name, words in VALIDITIES.items() if name in used]
     lines += ["", f"![Validity and FCD against network evaluations]({picture})", ""]
