@@ -12,6 +12,7 @@ from molflow.config import DatasetConfig, TrainConfig
 from molflow.config.key import from_plain
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
+from molflow.datasets.streams import GraphStream, TokenStream
 from molflow.datasets.text import TextDataset
 from molflow.datasets.tokens import TokenDataset, tokenised
 from molflow.datasets.values import Values, property_values
@@ -20,7 +21,6 @@ from molflow.metrics.text import Reference
 from molflow.modality import Known
 from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Standard, standardise
-from molflow.training.streams import GraphStream, TokenStream
 
 
 def _cache(config: DatasetConfig) -> Path | None:

@@ -17,11 +17,11 @@ from molflow.files import CHECKPOINT, LOSS, METRICS, RECORD
 
 if TYPE_CHECKING:
     from molflow.build import Context, Dataset
+    from molflow.datasets.streams import GraphStream, TokenStream
     from molflow.modality import Known
     from molflow.model.checkpoint import ModelSpec
     from molflow.training.callbacks import Trial
     from molflow.training.module import FlowModule
-    from molflow.training.streams import GraphStream, TokenStream
 
 OWN_FOLDER = ("out", "resume")
 PATHS = ("dataset.path", "checkpoint")
@@ -212,8 +212,8 @@ def introduce(
     devices: int,
 ) -> None:
     """What is about to be trained, on what."""
+    from molflow.datasets.streams import padding
     from molflow.modality import modality_of
-    from molflow.training.streams import padding
     from molflow.training.trainer import wants_bf16, wants_compilation
 
     dataset = stream.dataset

@@ -166,8 +166,8 @@ class GraphTransformer(nn.Module):
         if positions:
             self.atom_position = position_table(max_atoms, width)
             self.pair_position = position_table(pair_count(max_atoms), pair_width)
-        near = neighbours(heads, max_atoms).repeat(depth, 1, 1)
-        self.distances = nn.Parameter(near) if distances else None
+        near = [neighbours(heads, max_atoms)] * depth if distances else []
+        self.distances = nn.Parameter(torch.stack(near)) if near else None
         self.blocks = nn.ModuleList(
             Block(width, pair_width, heads, pair_expand) for _ in range(depth)
         )

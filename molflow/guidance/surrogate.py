@@ -26,6 +26,7 @@ from molflow.chem.objective import Objective
 from molflow.console import atomic_write, progress
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.store import cache_folder
+from molflow.datasets.streams import GraphStream
 from molflow.errors import InputError
 from molflow.flow.guidance import look_ahead
 from molflow.flow.interpolant import interpolate, prior
@@ -35,7 +36,6 @@ from molflow.graph.soft import SoftGraphNet
 from molflow.guidance.oracle import Oracle
 from molflow.guidance.scores import Remembered
 from molflow.modality import Graphs
-from molflow.training.streams import GraphStream
 
 if TYPE_CHECKING:
     from molflow.datasets.tokens import TokenDataset

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from molflow.build import dataset_of
 from molflow.chem.objective import parse_objective
+from molflow.datasets.streams import GraphStream
 from molflow.flow.state import State
 from molflow.generator import Generator
 from molflow.graph.state import clean_state
@@ -20,7 +21,6 @@ from molflow.guidance.oracle import Oracle
 from molflow.guidance.scores import Remembered
 from molflow.guidance.steer import guide
 from molflow.guidance.surrogate import Surrogate, surrogate_for
-from molflow.training.streams import GraphStream
 
 MOLECULES = [
     *("C" * n + head + "C" * m for n in range(1, 5) for m in range(4) for head in ("O", "N", "")),

@@ -11,13 +11,13 @@ import torch
 from molflow.chem.molecule import build, canonical_smiles
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.packing import Recipe, pack
+from molflow.datasets.streams import GraphStream, TokenStream, padding
 from molflow.datasets.text import TextDataset, windows
 from molflow.datasets.tokens import TokenDataset, tokenised
 from molflow.flow.state import State
 from molflow.graph.graph import Graph, pair_endpoints, pair_index
 from molflow.graph.state import to_graphs
 from molflow.sequence.state import to_tokens
-from molflow.training.streams import GraphStream, TokenStream, padding
 
 SMILES = ["O", "CC", "CCO", "N#CO", "CCCC", "CCCN", "OCCO", "C=CC", "CC#N", "COC", "NCCF", "CF"]
 
