@@ -2,6 +2,7 @@
 #                 then look at runs/qm9
 # make test       style, types and the fast tests
 # make test-all   the slow tests too
+# make docs       the documentation, into site/
 # Options: OUT=<run folder>, ARGS="<more key=value>", PYTHON=<interpreter, 3.11 or newer>
 
 OUT ?= runs/qm9
@@ -17,7 +18,7 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # Idle threads that spin slow down every other process; read when torch loads.
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: train test test-all setup
+.PHONY: train test test-all docs setup
 .DELETE_ON_ERROR:
 
 train: $(STAMP)
@@ -28,6 +29,9 @@ test: check
 
 test-all: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .PHONY: check
 check: $(STAMP)
@@ -56,5 +60,5 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	  $(BIN)/python -m pip install --timeout 5 --retries 0 --index-url $(TORCH_CPU_INDEX) $(TORCH) 2>/dev/null \
 	    || echo "not available there: using the default package index"; \
 	fi
-	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,eval,selfies]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,eval,selfies,baselines]'
 	@touch $@

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from molflow.config import DatasetConfig, TrainConfig
+from molflow.config.key import from_plain
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.streams import GraphStream, TokenStream
@@ -20,7 +21,6 @@ from molflow.metrics.text import Reference
 from molflow.modality import Known
 from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Standard, standardise
-from molflow.schema import from_plain
 
 
 def _cache(config: DatasetConfig) -> Path | None:
@@ -124,6 +124,8 @@ def build_spec(
         shown=config.flow.shown,
         dataset=vars(config.dataset).copy(),
         condition=condition,
+        pair_expand=config.model.pair_expand,
+        distances=config.model.distances,
     )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help
 from molflow.console import atomic_write, require_writable, run_program, table
 from molflow.errors import InputError
-from molflow.findings import (
+from molflow.health.findings import (
     Finding,
     fields_and_times,
     judge,
@@ -67,8 +67,8 @@ def main(arguments: list[str]) -> None:
 def check(config: CheckConfig, arguments: list[str]) -> None:
     """Loads the model, measures, writes ``config.out`` and prints what was found."""
     from molflow.generator import load
-    from molflow.pictures import draw_health
-    from molflow.probes import find_data, identities, likelihood, measure
+    from molflow.health.drawing import draw_health
+    from molflow.health.probes import find_data, identities, likelihood, measure
 
     generator, folder = load(config.checkpoint), Path(config.out)
     require_room(folder)

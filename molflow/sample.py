@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from molflow.modality import Known
     from molflow.model.checkpoint import ModelSpec
     from molflow.model.conditions import Aim, Standard
+    from molflow.report.summary import Result
     from molflow.samples import Samples
     from molflow.sampling.noise import Crowd
-    from molflow.sampling.summary import Result
     from molflow.sampling.walk import Walk
 
 REFERENCES = 100_000
@@ -53,8 +53,8 @@ def sample(config: SampleConfig, arguments: list[str]) -> None:
 
 
 def _sample(config: SampleConfig, arguments: list[str], guide: Guide | None) -> None:
-    from molflow.sampling.results import require_room, write_results
-    from molflow.sampling.tables import print_result
+    from molflow.report.results import require_room, write_results
+    from molflow.report.tables import print_result
 
     task = prepare(config, guide)
     require_room(Path(config.out))
@@ -149,7 +149,7 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     """Samples, scores and measures. InputError where a fit needs molecules that are not here."""
     from molflow.guidance.kinds import GUIDES
     from molflow.guidance.scores import Remembered
-    from molflow.sampling.summary import Result, Run, measure
+    from molflow.report.summary import Result, Run, measure
 
     spec = task.generator.spec
     known, training, obstacle = training_of(spec)
@@ -189,8 +189,7 @@ def references_of(training: Sequence[str]) -> References:
     """The training molecules, or REFERENCES of them, by their fingerprints."""
     from rdkit import Chem
 
-    from molflow.metrics.similarity import fingerprints, index_references
-    from molflow.sampling.summary import chosen
+    from molflow.metrics.similarity import chosen, fingerprints, index_references
 
     smiles = chosen(training, REFERENCES)
     read = progress(smiles, "reading the training set", unit="molecules")

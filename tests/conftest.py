@@ -101,7 +101,9 @@ def full_size(positions: bool = False, dtype: torch.dtype = torch.float64) -> Gr
     """The graph transformer at its default size, fresh weights, always the same."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = GraphTransformer(CLASSES, MAX_ATOMS, 128, 48, 6, 8, positions=positions)
+        net = GraphTransformer(
+            CLASSES, MAX_ATOMS, 128, 48, 6, 8, positions=positions, distances=positions
+        )
     return net.to(dtype)
 
 
@@ -276,7 +278,7 @@ def network() -> GraphTransformer:
 
 @pytest.fixture(scope="session")
 def network_with_positions() -> GraphTransformer:
-    """Full size, float64, with positions, off zero. Not to be changed."""
+    """Full size, float64, with positions and distances, off zero. Not to be changed."""
     return perturbed(full_size(positions=True)).eval()
 
 

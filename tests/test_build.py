@@ -9,10 +9,10 @@ import pytest
 
 from molflow import build
 from molflow.config import DatasetConfig, TrainConfig
+from molflow.config.key import keys
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network
-from molflow.schema import keys
 
 
 @pytest.fixture

@@ -18,23 +18,19 @@ from molflow.check import main
 from molflow.config import CheckConfig, DatasetConfig
 from molflow.errors import InputError
 from molflow.files import WEIGHTS
-from molflow.findings import graded, judge, judge_identities, judge_likelihood, no_better
 from molflow.generator import Generator, load
 from molflow.graph.graph import Graph
-from molflow.graph.state import clean_state, to_graphs
+from molflow.graph.state import to_graphs
 from molflow.graph.transformer import Block
-from molflow.model.checkpoint import ModelSpec, save_model
-from molflow.pictures import draw_health
-from molflow.probes import (
-    atom_order,
-    bits_a_variable,
+from molflow.health.findings import judge, judge_identities
+from molflow.health.probes import (
     find_data,
     identities,
     likelihood,
     measure,
-    permuted,
     states_at,
 )
+from molflow.model.checkpoint import ModelSpec, save_model
 
 MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 MOLECULES += ["NN", "NO", "OO", "CCCO", "CCCN", "COC", "CNC", "CC=O", "C=C", "C#C", "CC#N", "C1CC1"]
@@ -256,100 +252,6 @@ def test_a_network_with_hidden_positions_is_called_broken(tiny_spec, network):
     assert permutation.verdict == "broken"
 
 
-def test_an_identity_that_is_no_number_is_broken():
-    (finding,) = judge_identities({"padding": math.nan})
-    assert finding.verdict == "broken"
-
-
-def graph_state(*graphs: Graph):
-    return clean_state(
-        torch.tensor([graph.atoms.tolist() for graph in graphs]),
-        torch.tensor([graph.pairs.tolist() for graph in graphs]),
-        torch.tensor([3] * len(graphs)),
-        (3, 4),
-    )
-
-
-def test_a_permutation_moves_bonds_with_their_atoms():
-    # Pairs 01, 02, 12: the chain 0-1=2 read from its other end.
-    x = graph_state(Graph(torch.tensor([0, 1, 2]).numpy(), torch.tensor([1, 0, 2]).numpy()))
-    moved = permuted(x, torch.tensor([[2, 1, 0]])).argmax()
-    assert moved["atoms"].tolist() == [[2, 1, 0]]
-    assert moved["pairs"].tolist() == [[2, 0, 1]]
-
-
-def test_a_random_order_leaves_padding_in_its_place():
-    exists = torch.arange(9) < torch.tensor([[1], [5], [9]])
-    order = atom_order(exists, seed=0)
-    assert order.sort(-1).values.tolist() == [list(range(9))] * 3
-    for row, size in zip(order.tolist(), (1, 5, 9), strict=True):
-        assert set(row[:size]) == set(range(size))
-    assert order[2].tolist() != list(range(9))
-
-
-@pytest.mark.parametrize(
-    ("value", "yardstick", "floor", "verdict"),
-    [
-        (0.1, 0.2, 0.0, "good"),
-        (0.11, 0.2, 0.0, "fair"),
-        (0.2, 0.2, 0.0, "bad"),
-        (0.3, 0.2, 0.3, "good"),
-        (0.001, 0.0, 0.0, "good"),
-        (math.nan, 0.2, 0.0, "undefined"),
-        (0.1, math.nan, 0.0, "undefined"),
-    ],
-)
-def test_a_value_is_graded_by_half_its_yardstick_and_the_error_of_the_reference(
-    value, yardstick, floor, verdict
-):
-    assert graded(value, yardstick, floor) == verdict
-
-
-def of_a_map(semigroup: float, flow: float) -> dict:
-    """Means on the grid 0, 1/2, 1, where Euler steps err by 0.4 and the walk by 0.05."""
-    means = {("entropy", "a", s, t): 1.0 for s in (0.0, 0.5) for t in (s, 1.0)}
-    for pair in ((0.0, 0.5), (0.0, 1.0), (0.5, 1.0)):
-        means |= {
-            ("semigroup", "a", *pair): semigroup,
-            ("semigroup_euler", "a", *pair): 0.4,
-            ("flow", "a", *pair): flow,
-            ("flow_euler", "a", *pair): 0.4,
-            ("flow_floor", "a", *pair): 0.05,
-        }
-    return means
-
-
-def test_a_consistent_map_that_leaves_the_flow_is_good_at_one_and_bad_at_the_other():
-    verdicts = [finding.verdict for finding in judge(of_a_map(0.0, 0.7))]
-    assert verdicts == ["good", "bad", "bad", "bad", "bad"]
-
-
-def test_a_verdict_names_what_the_value_was_held_against():
-    finding = list(judge(of_a_map(0.3, 0.1)))[1]
-    assert (finding.value, finding.against) == (
-        pytest.approx(0.1),
-        "0.4 of Euler steps (walk: 0.05)",
-    )
-
-
-def test_what_is_marked_is_what_is_graded_bad():
-    means = of_a_map(0.3, 0.4)
-    assert not no_better(means, "semigroup", "a", 0.0, 1.0)
-    assert no_better(means, "flow", "a", 0.0, 1.0)
-
-
-def red(path: Path) -> int:
-    pixels = torch.tensor(list(Image.open(path).convert("RGB").getdata()))
-    return int((pixels == torch.tensor([255, 0, 0])).all(-1).sum())
-
-
-def test_a_picture_frames_in_red_what_is_no_better_than_euler_steps(tmp_path):
-    for name, error in (("good", 0.1), ("bad", 0.5)):
-        draw_health(of_a_map(error, error), tmp_path / f"{name}.png")
-    assert red(tmp_path / "good.png") == 0
-    assert red(tmp_path / "bad.png") > 500
-
-
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
@@ -372,7 +274,7 @@ def test_an_argument_that_makes_no_sense_is_one_line_and_writes_nothing(
 def test_a_folder_in_the_place_of_a_file_is_found_before_the_measuring(
     checkpoint, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("molflow.probes.measure", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr("molflow.health.probes.measure", lambda *_: pytest.fail("measured"))
     (tmp_path / "check.png").mkdir()
     assert "check.png is a folder there" in error_of(checkpoint, tmp_path)
 
@@ -381,7 +283,7 @@ def test_a_failure_while_writing_leaves_no_record_of_an_earlier_check(
     checkpoint, tmp_path, monkeypatch
 ):
     run(checkpoint, tmp_path)
-    monkeypatch.setattr("molflow.pictures.draw_health", lambda *_: 1 / 0)
+    monkeypatch.setattr("molflow.health.drawing.draw_health", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(checkpoint, tmp_path, "seed=1")
     assert [path.name for path in tmp_path.iterdir()] == ["check.png"]
@@ -437,27 +339,6 @@ def test_bits_do_not_depend_on_the_batch(of_a_file):
     whole, one = (likelihood(CheckConfig(n=3, batch_size=size), generator, data) for size in (3, 1))
     for field, (value, error) in whole.items():
         assert one[field] == (pytest.approx(value, rel=1e-5), pytest.approx(error, rel=1e-4))
-
-
-def test_bits_are_a_ratio_of_sums_with_its_error():
-    # 2 and 6 bits of 1 and 3 variables: 2 a variable, and nothing that varies.
-    nats = torch.tensor([2.0, 6.0], dtype=torch.float64) * math.log(2)
-    assert bits_a_variable(nats, torch.tensor([1.0, 3.0], dtype=torch.float64)) == (
-        pytest.approx(2),
-        pytest.approx(0),
-    )
-    # 1 and 3 bits of 1 and 1: mean 2, deviation sqrt 2, two of them.
-    nats = torch.tensor([1.0, 3.0], dtype=torch.float64) * math.log(2)
-    assert bits_a_variable(nats, torch.tensor([1.0, 1.0], dtype=torch.float64)) == (
-        pytest.approx(2),
-        pytest.approx(1),
-    )
-
-
-def test_bits_are_held_against_a_guess():
-    (finding,) = judge_likelihood({"tokens": (1.5, 0.01)}, {"tokens": 8})
-    assert (finding.value, finding.verdict) == (1.5, "good")
-    assert finding.against == "3 of a guess (value ± 0.01)"
 
 
 def test_bits_are_in_the_summary_where_the_data_are(of_a_file, checkpoint, tmp_path):

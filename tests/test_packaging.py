@@ -48,7 +48,7 @@ def test_the_wheel_finds_its_configurations_from_any_folder(wheel, tmp_path):
     place = tmp_path / "installed"
     zipfile.ZipFile(wheel).extractall(place)
     code = (
-        "from molflow.config import load_config; from molflow.recipes import configs_folder;"
+        "from molflow.config import load_config; from molflow.config.recipes import configs_folder;"
         "print(configs_folder()); print(load_config('train', ['dataset=qm9']).dataset.name)"
     )
     done = subprocess.run(
@@ -72,4 +72,5 @@ def test_the_source_archive_carries_what_a_wheel_is_made_of(tmp_path):
         "data/make_enwiki.py",
         "data/wheels.py",
         "docs/samples.png",
+        "mkdocs.yml",
     } <= names

@@ -8,6 +8,7 @@ A goal is a transform of REINVENT4 with parameters fitted to the property:
 - a±b: best at a (above 0.99), 1/2 at a - b and a + b, below 0.01 at twice that distance.
 - <a, >a, a..b: at least 0.99 where met; beyond, falls to 1/2 and then below 0.01 within a margin
   of a tenth of the usual range. Counts take < and <= at their word.
+- a (also a..a), of counts alone: at least 0.99 at a and below 0.01 at every other number.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from molflow.chem.transforms import (
 from molflow.errors import InputError
 
 GENTLE, STEEP = 0.25, 0.5
-GOALS = "max, min, a±b, <a, >a, a..b"
+GOALS = "max, min, a±b, <a, >a, a..b, or a of a count"
 EXTREME = re.compile(r"max|min")
+EXACT = re.compile(NUMBER)
 BOUND = re.compile(rf"(?P<sign>[<>]=?)\s*(?P<a>{NUMBER})")
 INTERVAL = re.compile(rf"(?P<a>{NUMBER})\s*(?P<sign>±|\+/?-|\.\.)\s*(?P<b>{NUMBER})")
 
@@ -39,13 +41,16 @@ INTERVAL = re.compile(rf"(?P<a>{NUMBER})\s*(?P<sign>±|\+/?-|\.\.)\s*(?P<b>{NUMB
 def goal(prop: Property, text: str) -> Transform:
     """What a goal means for the values of a property; see the module's docstring.
 
-    text: "max", "min", "2.5±0.5" (or +-), "<3", ">3" (or <=, >=), "1..3", or a transform with its
-    parameters, "sigmoid(low=0, high=3, k=0.5)". InputError where it is none or cannot be met.
+    text: "max", "min", "2.5±0.5" (or +-), "<3", ">3" (or <=, >=), "1..3", "2" of a count, or a
+    transform with its parameters, "sigmoid(low=0, high=3, k=0.5)". InputError where it is none or
+    cannot be met.
     """
     plain = text.strip().replace("−", "-")
     try:
         if EXTREME.fullmatch(plain):
             return _extreme(prop, plain)
+        if EXACT.fullmatch(plain):
+            return _met(_exact(prop, _finite(plain)), prop)
         if match := BOUND.fullmatch(plain):
             return _met(_bound(prop, match["sign"], _finite(match["a"])), prop)
         if match := INTERVAL.fullmatch(plain):
@@ -93,7 +98,19 @@ def _double(text: str, low: float, high: float, width: float) -> dict[str, float
     return {"low": low, "high": high, "coef_div": width, "coef_si": slope, "coef_se": slope}
 
 
+def _exact(prop: Property, a: float) -> Transform:
+    if not prop.count:
+        raise InputError(
+            f"a number alone is a goal of counts; give a tolerance, as in {short(a)}±1"
+        )
+    margin = min(_margin(prop), 1.0)
+    ends = _double(short(a), a - margin / 2, a + margin / 2, margin)
+    return Transform(short(a), double_sigmoid, ends, (a, a))
+
+
 def _between(prop: Property, a: float, b: float) -> Transform:
+    if a == b and prop.count:
+        return _exact(prop, a)
     if a >= b:
         raise InputError("the first end must be less than the second")
     text, margin = f"{short(a)}..{short(b)}", _margin(prop)

@@ -19,8 +19,9 @@ import yaml
 from rdkit import Chem, rdBase
 
 from molflow.chem.aggregation import AGGREGATIONS, Scored, pareto_front
+from molflow.chem.families import find_property
 from molflow.chem.goals import goal
-from molflow.chem.properties import Property, find_property
+from molflow.chem.properties import Made, Property
 from molflow.chem.transforms import NUMBER, Transform, named, short
 from molflow.errors import InputError
 
@@ -91,8 +92,9 @@ class Objective:
 
     def score(self, mol: Chem.Mol) -> Scored:
         """The score of a sanitised molecule; what a property raises is recorded as its error."""
+        made: Made = {}
         with rdBase.BlockLogs():
-            found = [component.property.value(mol) for component in self.components]
+            found = [component.property.value(mol, made) for component in self.components]
         values = tuple(value for value, _ in found)
         desirabilities = tuple(
             0.0 if math.isnan(value) else component.transform(value)
@@ -209,6 +211,8 @@ def _component_of(entry: Any, place: int) -> Component:
     prop = find_property(name)
     if "transform" in entry:
         return Component(prop, _transform_of(entry["transform"], what), float(weight))
+    if isinstance(wanted, int | float) and not isinstance(wanted, bool):
+        wanted = short(wanted)  # YAML reads the exact goal of a count as a number.
     if not isinstance(wanted, str):
         raise InputError(f"{what} ({name}): goal={wanted!r}: a text such as max or '<3' is needed")
     return Component(prop, goal(prop, wanted), float(weight))

@@ -1,35 +1,54 @@
 """Properties of molecules, each one number computed by RDKit: the words objectives are made of.
 
 A new property is one entry of PROPERTIES; one that depends on a text, such as the similarity to a
-reference molecule, is one entry of FAMILIES. Molecules are sanitised and carry no stereochemistry;
-RDKit's models and catalogues are read once, when first asked for.
+reference molecule, is one entry of `families.FAMILIES`. Molecules are sanitised and carry no
+stereochemistry; RDKit's models and catalogues are read once, when first asked for.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import math
-import re
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rdkit import Chem, DataStructs, RDConfig, rdBase
-from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
+from rdkit import Chem, RDConfig
+from rdkit.Chem import rdMolDescriptors
 
-from molflow.chem.smiles import LONGEST, Unusable, canonical_smiles, read_smiles
 from molflow.errors import InputError
 
 if TYPE_CHECKING:
     from rdkit.Chem.FilterCatalog import FilterCatalog
 
 Compute = Callable[[Chem.Mol], float]
+Made = dict[Callable[[Chem.Mol], Any], Any]
+"""What was made of one molecule already, by what made it."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A ``Compute`` in two steps, read(make(mol)), the first of which properties share.
+
+    make: the costly step, such as a fingerprint. `Objective.score` takes it once per molecule.
+    """
+
+    make: Callable[[Chem.Mol], Any]
+    read: Callable[[Any], float]
+
+    def __call__(self, mol: Chem.Mol) -> float:
+        return self.read(self.make(mol))
+
+    def reuse(self, mol: Chem.Mol, made: Made) -> float:
+        """The same number; the first step is looked up in ``made``, or added to it."""
+        if self.make not in made:
+            made[self.make] = self.make(mol)
+        return self.read(made[self.make])
 
 
 @dataclass(frozen=True)
@@ -49,13 +68,17 @@ class Property:
     limits: tuple[float, float] = (-math.inf, math.inf)
     count: bool = False
 
-    def value(self, mol: Chem.Mol) -> tuple[float, str | None]:
+    def value(self, mol: Chem.Mol, made: Made | None = None) -> tuple[float, str | None]:
         """What ``compute`` gives, or nan and why there is no finite number.
 
-        InputError where this installation of RDKit cannot compute the property at all.
+        made: of the same molecule, as it is now; it grows. InputError where this installation of
+        RDKit cannot compute the property at all.
         """
         try:
-            value = float(self.compute(mol))
+            if made is not None and isinstance(self.compute, Shared):
+                value = float(self.compute.reuse(mol, made))
+            else:
+                value = float(self.compute(mol))
         except InputError:
             raise  # The installation's fault, not the molecule's.
         except Exception as error:
@@ -158,6 +181,13 @@ def brenk(mol: Chem.Mol) -> float:
     return len(_catalog("BRENK").GetMatches(mol))
 
 
+def bertz(mol: Chem.Mol) -> float:
+    """Bertz's complexity of bonds and of elements (J. Am. Chem. Soc. 1981, 103, 3599), in bits."""
+    from rdkit.Chem.GraphDescriptors import BertzCT
+
+    return BertzCT(mol)
+
+
 def _count(name: str, doc: str, low: float, high: float, compute: Compute) -> Property:
     return Property(name, doc, "", low, high, compute, limits=(0, math.inf), count=True)
 
@@ -172,6 +202,7 @@ PROPERTIES: dict[str, Property] = {
         Property("mw", "average molecular weight", "g/mol", 50, 500, average_weight),
         Property("np", "likeness to natural products", "", -3, 4, np_likeness),
         Property("esol", "solubility in water (Delaney)", "log10 mol/L", -6, 1, esol),
+        Property("bertz", "complexity (Bertz)", "bits", 0, 1500, bertz, limits=(0, math.inf)),
         _count("rotatable", "rotatable bonds", 0, 10, rdMolDescriptors.CalcNumRotatableBonds),
         _count("rings", "rings (SSSR)", 0, 6, rdMolDescriptors.CalcNumRings),
         _count("aromatic_rings", "aromatic rings", 0, 4, rdMolDescriptors.CalcNumAromaticRings),
@@ -182,60 +213,3 @@ PROPERTIES: dict[str, Property] = {
         _count("brenk", "BRENK alerts", 0, 5, brenk),
     )
 }
-
-
-def similarity(smiles: str) -> Property:
-    """Tanimoto similarity to a reference: Morgan fingerprints of radius 2 and 2,048 bits.
-
-    InputError where the reference is no molecule.
-    """
-    try:
-        reference = read_smiles(smiles)
-    except Unusable as error:
-        raise InputError(f"similarity({smiles}): the SMILES {error.reason}") from None
-    morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
-    wanted = morgan.GetFingerprint(reference)
-
-    def compute(mol: Chem.Mol) -> float:
-        return DataStructs.TanimotoSimilarity(wanted, morgan.GetFingerprint(mol))
-
-    name = f"similarity({canonical_smiles(reference)})"
-    return Property(name, "Tanimoto similarity to the molecule", "", 0, 1, compute, limits=(0, 1))
-
-
-def smarts(pattern: str) -> Property:
-    """1 where the molecule holds the SMARTS, else 0. InputError where it does not parse."""
-    with rdBase.BlockLogs():
-        query = Chem.MolFromSmarts(pattern) if len(pattern) <= LONGEST else None
-    if query is None or query.GetNumAtoms() == 0:
-        raise InputError(f"smarts({pattern}): the SMARTS does not parse")
-
-    def compute(mol: Chem.Mol) -> float:
-        return mol.HasSubstructMatch(query)
-
-    name = f"smarts({pattern})"
-    return Property(name, "presence of the substructure", "", 0, 1, compute, limits=(0, 1))
-
-
-FAMILIES: dict[str, Callable[[str], Property]] = {"similarity": similarity, "smarts": smarts}
-EXAMPLES = {"similarity": "similarity(c1ccccc1O)", "smarts": "smarts([#7])"}
-
-
-def find_property(text: str) -> Property:
-    """The property of a name such as "qed" or "similarity(CCO)"; upper and lower case are one.
-
-    InputError where there is none (the message names the known ones) or its argument is wrong.
-    """
-    match = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
-    name, argument = (match[1].lower(), match[2]) if match else (text, None)
-    if name in FAMILIES:
-        if argument is None or not argument.strip():
-            raise InputError(f"property {text!r}: needs an argument, as in {EXAMPLES[name]}")
-        return FAMILIES[name](argument.strip())
-    if name in PROPERTIES:
-        if argument is not None:
-            raise InputError(f"property {text!r}: {name} takes no argument")
-        return PROPERTIES[name]
-    near = get_close_matches(name, [*PROPERTIES, *FAMILIES], n=1)
-    hint = f"did you mean {near[0]}? Known: " if near else "one of "
-    raise InputError(f"property {text!r}: {hint}{', '.join([*PROPERTIES, *EXAMPLES.values()])}")

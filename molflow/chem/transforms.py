@@ -1,7 +1,9 @@
 """Desirability: from the value of a property to a number in [0, 1].
 
-The transforms have the names, parameters and definitions of REINVENT4 (Loeffler et al., J.
-Cheminf. 2024, 16, 20; its module reinvent/scoring/transforms), with sigma(h) = 1 / (1 + 10^-h).
+The sigmoids and steps have the names, parameters and definitions of REINVENT4 (Loeffler et al., J.
+Cheminf. 2024, 16, 20; its module reinvent/scoring/transforms), with sigma(h) = 1 / (1 + 10^-h). The
+Gaussians and the line are the score modifiers of GuacaMol (Brown et al., J. Chem. Inf. Model. 2019,
+59, 1096).
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from dataclasses import dataclass, field
 
 from molflow.errors import InputError
 
+ANY_SIGN = ("low", "high", "mean")
+"""Parameters that lie on the property's own axis; the others are more than 0."""
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 CALL = re.compile(r"(\w+)\s*\((.*)\)")
 
@@ -68,6 +72,28 @@ def right_step(x: float, high: float) -> float:
     return float(x >= high)
 
 
+def gaussian(x: float, mean: float, sd: float) -> float:
+    """exp(-((x - mean) / sd)^2 / 2): 1 at the mean, 0.61 one sd away, 0.14 two away."""
+    z = (x - mean) / sd
+    # z * z gives inf where z**2 raises.
+    return math.exp(-z * z / 2)
+
+
+def min_gaussian(x: float, mean: float, sd: float) -> float:
+    """gaussian(max(x, mean)): 1 up to the mean, falls above."""
+    return gaussian(max(x, mean), mean, sd)
+
+
+def max_gaussian(x: float, mean: float, sd: float) -> float:
+    """gaussian(min(x, mean)): rises below the mean, 1 from there on."""
+    return gaussian(min(x, mean), mean, sd)
+
+
+def linear(x: float, low: float, high: float) -> float:
+    """(x - low) / (high - low), clipped to [0, 1]."""
+    return itself((x - low) / (high - low))
+
+
 def itself(x: float) -> float:
     """x, for values in [0, 1]."""
     return min(max(x, 0.0), 1.0)
@@ -80,7 +106,18 @@ def complement(x: float) -> float:
 
 TRANSFORMS: dict[str, Callable[..., float]] = {
     function.__name__: function
-    for function in (sigmoid, reverse_sigmoid, double_sigmoid, step, left_step, right_step)
+    for function in (
+        sigmoid,
+        reverse_sigmoid,
+        double_sigmoid,
+        step,
+        left_step,
+        right_step,
+        gaussian,
+        min_gaussian,
+        max_gaussian,
+        linear,
+    )
 }
 
 
@@ -147,8 +184,14 @@ def _wanted(name: str, values: Mapping[str, float]) -> tuple[float, float]:
             return values["low"], values["high"]
         case "left_step":
             return -math.inf, values["low"]
-        case "right_step":
+        case "right_step" | "linear":
             return values["high"], math.inf
+        case "gaussian":
+            return values["mean"] - values["sd"], values["mean"] + values["sd"]
+        case "min_gaussian":
+            return -math.inf, values["mean"]
+        case "max_gaussian":
+            return values["mean"], math.inf
     return -math.inf, math.inf
 
 
@@ -156,7 +199,7 @@ def _check_order(name: str, values: Mapping[str, float]) -> None:
     for key, value in values.items():
         if not math.isfinite(value):
             raise InputError(f"{name}: {key}={value}: a finite number is needed")
-        if key not in ("low", "high") and value <= 0:
+        if key not in ANY_SIGN and value <= 0:
             raise InputError(f"{name}: {key}={short(value)}: must be more than 0")
     if "low" in values and "high" in values and values["low"] >= values["high"]:
         raise InputError(f"{name}: low={short(values['low'])} must be less than high")

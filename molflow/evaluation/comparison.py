@@ -18,7 +18,7 @@ from molflow.evaluation.samples_file import Attempts
 from molflow.metrics import chemnet
 from molflow.metrics.describing import Described, Floats, Population, describe, mean_nspdk
 from molflow.metrics.distribution import Statistics, reference_statistics
-from molflow.sampling.summary import chosen
+from molflow.metrics.similarity import chosen
 
 LONG = chemnet.LENGTH - 1
 """Characters of a SMILES that fits ChemNet's usual window."""

@@ -20,9 +20,11 @@ from molflow.nn.layers import (
     Condition,
     Gate,
     Mlp,
+    at_distances,
     attention_logits,
     key_mask,
     merge_heads,
+    neighbours,
     position_table,
     split_heads,
     zero_linear,
@@ -72,7 +74,7 @@ class PairIndex(nn.Module):
 class Block(nn.Module):
     """Attention of atoms through pairs, an MLP on atoms, an update of pairs from their atoms."""
 
-    def __init__(self, width: int, pair_width: int, heads: int) -> None:
+    def __init__(self, width: int, pair_width: int, heads: int, pair_expand: int) -> None:
         super().__init__()
         self.heads = heads
         self.norm_attention = AdaptiveNorm(width, width)
@@ -88,12 +90,13 @@ class Block(nn.Module):
         self.ends = nn.Linear(width, 2 * pair_width)
         self.from_pair = nn.Linear(pair_width, pair_width)
         self.from_logits = nn.Linear(heads, pair_width, bias=False)
-        self.pair_mlp = Mlp(pair_width)
+        self.pair_mlp = Mlp(pair_width, pair_expand)
 
     def forward(
         self, h: Tensor, e: Tensor, c: Tensor, keys: Tensor, index: PairIndex
     ) -> tuple[Tensor, Tensor]:
-        """h (B, N, C), e (B, P, C'), c (B, C), keys (B, 1, 1, N): 0, or -inf on padding."""
+        """h (B, N, C), e (B, P, C'), c (B, C); keys (B, 1, 1, N) or (B, H, N, N): what is added to
+        the logits of attention, -inf on padding."""
         pairs = self.norm_pairs(e, c)
         update, logits = self._attend(self.norm_attention(h, c), pairs, keys, index)
         h = h + self.gate_attention(update, c)
@@ -132,7 +135,10 @@ class GraphTransformer(nn.Module):
     width, pair_width: channels of atoms and pairs. positions: learned embeddings of the index of
     atom and pair, for graphs whose atoms come in a canonical order; without them the network is
     equivariant under permutations of the atoms. contexts: how many numbers the context of a state
-    holds; 0 for a network that looks at none.
+    holds; 0 for a network that looks at none. pair_expand: the hidden layer of the MLP of pairs,
+    in widths of a pair. distances: with positions, a learned logit of attention for every distance
+    j - i, each head of which starts at a neighbour of its own: in canonical order most bonds are
+    between neighbours, of which pure noise says nothing.
 
     The condition is (s, t), the number of atoms and the context; of each variable the network sees
     its point of R^K and whether it is given. The logits of padded variables are meaningless.
@@ -148,6 +154,8 @@ class GraphTransformer(nn.Module):
         heads: int = 8,
         positions: bool = True,
         contexts: int = 0,
+        pair_expand: int = 4,
+        distances: bool = False,
     ) -> None:
         super().__init__()
         self.index = PairIndex(max_atoms)
@@ -158,7 +166,11 @@ class GraphTransformer(nn.Module):
         if positions:
             self.atom_position = position_table(max_atoms, width)
             self.pair_position = position_table(pair_count(max_atoms), pair_width)
-        self.blocks = nn.ModuleList(Block(width, pair_width, heads) for _ in range(depth))
+        near = [neighbours(heads, max_atoms)] * depth if distances else []
+        self.distances = nn.Parameter(torch.stack(near)) if near else None
+        self.blocks = nn.ModuleList(
+            Block(width, pair_width, heads, pair_expand) for _ in range(depth)
+        )
         self.norm_atoms = AdaptiveNorm(width, width)
         self.norm_pairs = AdaptiveNorm(pair_width, width)
         self.atoms_out = zero_linear(width, classes[0])
@@ -172,8 +184,9 @@ class GraphTransformer(nn.Module):
         if self.positions:
             h, e = h + self.atom_position[: h.shape[1]], e + self.pair_position[: e.shape[1]]
         keys = key_mask(exists, h.dtype)
-        for block in self.blocks:
-            h, e = block(h, e, c, keys, self.index)
+        for k, block in enumerate(self.blocks):
+            near = 0.0 if self.distances is None else at_distances(self.distances[k], h.shape[1])
+            h, e = block(h, e, c, keys + near, self.index)
         atoms, pairs = self.norm_atoms(h, c), self.norm_pairs(e, c)
         return x.with_values({"atoms": self.atoms_out(atoms), "pairs": self.pairs_out(pairs)})
 

@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 RADIUS, BITS = 2, 2048
 BLOCK = 200_000
 """References indexed at a time, about 0.1 GB."""
+CHOICE = 0
+"""The seed by which some of many training molecules are chosen."""
 
 
 def fingerprints(mols: Iterable[Chem.Mol], bits: int = BITS) -> list[ExplicitBitVect]:
@@ -103,6 +105,14 @@ def index_references(prints: Sequence[ExplicitBitVect]) -> References:
     order = np.argsort(bits, kind="stable")
     holders = np.repeat(np.arange(len(on), dtype=np.int32), sizes)[order]
     return References(sizes, holders, np.searchsorted(bits[order], np.arange(length + 1)))
+
+
+def chosen(smiles: Sequence[str], n: int) -> list[str]:
+    """``n`` of them, always the same ones, in their order; all where they are no more."""
+    if len(smiles) <= n:
+        return list(smiles)
+    places = np.random.default_rng(CHOICE).choice(len(smiles), n, replace=False)
+    return [smiles[i] for i in np.sort(places)]
 
 
 def nearest_similarity(

@@ -27,12 +27,19 @@ from molflow.modality import Modality, modality_of
 from molflow.model.conditions import Standard
 from molflow.sequence.vocabulary import TokenVocabulary
 
-FORMAT = 2
-READABLE = (1, FORMAT)
-"""Format 1 calls the largest size max_atoms, and has no condition."""
+FORMAT = 3
+READABLE = (1, 2, FORMAT)
+"""Format 1 calls the largest size max_atoms, and has no condition; before format 3 the MLP of
+pairs is four times as wide as a pair, and attention of graphs knows no distances."""
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
-COUNTS = ("max_size", "width", "depth", "heads")
-KINDS = (("positions", bool), ("loss", str), ("flow_map", bool), ("dataset", dict))
+COUNTS = ("max_size", "width", "depth", "heads", "pair_expand")
+KINDS = (
+    ("positions", bool),
+    ("distances", bool),
+    ("loss", str),
+    ("flow_map", bool),
+    ("dataset", dict),
+)
 Shape = tuple[int, ...]
 
 
@@ -50,6 +57,7 @@ class ModelSpec:
     shown: share of the training examples that showed a part clean, as constraints do.
     condition: the properties that it was told of molecules in training, in the order of the
     context of its states.
+    pair_expand, distances: as of ``GraphTransformer``; strings have no pairs, and always distances.
     """
 
     vocabulary: Vocabulary | TokenVocabulary
@@ -66,6 +74,8 @@ class ModelSpec:
     flow_map: bool = False
     shown: float = 0.0
     condition: tuple[Standard, ...] = ()
+    pair_expand: int = 4
+    distances: bool = False
 
     @property
     def modality(self) -> Modality:
@@ -82,10 +92,12 @@ class ModelSpec:
         if not isinstance(plain, dict) or "format" not in plain:
             raise ValueError("format is missing")
         if plain["format"] not in READABLE:
-            known = " and ".join(map(str, READABLE))
+            known = ", ".join(map(str, READABLE))
             raise ValueError(f"format is {plain['format']!r}, this version reads {known}")
         if plain["format"] == 1 and "max_atoms" in plain:
             plain = {**plain, "max_size": plain["max_atoms"], "condition": []}
+        if plain["format"] < 3:
+            plain = {**plain, "pair_expand": 4, "distances": False}
         missing = [field.name for field in fields(cls) if field.name not in plain]
         if missing:
             raise ValueError(f"{missing[0]} is missing")

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molflow.chem.properties import PROPERTIES
+from molflow.config.key import listed, numbers_by_name
 from molflow.errors import InputError
-from molflow.schema import listed, numbers_by_name
 
 EXAMPLE = "qed=0.6,logp=1.5"
 

@@ -35,6 +35,8 @@ def build_network(spec: ModelSpec) -> nn.Module:
         spec.heads,
         spec.positions,
         len(spec.condition),
+        spec.pair_expand,
+        spec.distances,
     )
 
 

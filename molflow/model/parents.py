@@ -18,6 +18,8 @@ PARENTAL = (
     "max_size",
     "width",
     "pair_width",
+    "pair_expand",
+    "distances",
     "heads",
     "positions",
     "loss",

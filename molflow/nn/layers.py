@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 FREQUENCIES = 16
 HIGHEST = 32.0
+NEAR = 3.0
+"""The logit of its neighbour that a head starts with."""
 
 
 def fourier_features(time: Tensor) -> Tensor:
@@ -133,6 +135,23 @@ def merge_heads(x: Tensor) -> Tensor:
 def attention_logits(q: Tensor, k: Tensor) -> Tensor:
     """q_i k_j / sqrt(C): two of (B, H, N, C) -> (B, H, N, N)."""
     return q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+
+
+def neighbours(heads: int, length: int) -> Tensor:
+    """(H, 2 L - 1): a logit for each distance j - i from 1 - L to L - 1, NEAR where a head is to
+    start: at -1, 1, -2, 2, ..., and 0 elsewhere."""
+    logits = torch.zeros(heads, 2 * length - 1)
+    for head in range(heads):
+        distance = (head // 2 + 1) * (1 if head % 2 else -1)
+        if abs(distance) < length:
+            logits[head, length - 1 + distance] = NEAR
+    return logits
+
+
+def at_distances(distances: Tensor, length: int) -> Tensor:
+    """(H, 2 L - 1) logits by the distance j - i, as of ``neighbours`` -> (H, N, N), N <= L."""
+    place = torch.arange(length, device=distances.device)
+    return distances[:, place - place[:, None] + distances.shape[1] // 2]
 
 
 def key_mask(exists: Tensor, dtype: torch.dtype) -> Tensor:

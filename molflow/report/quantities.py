@@ -12,8 +12,9 @@ from molflow.chem.objective import Component
 from molflow.chem.properties import PROPERTIES, Property
 from molflow.console import progress
 from molflow.guidance.scores import SCORE, Remembered, has_score
+from molflow.metrics.similarity import chosen
+from molflow.report.summary import Run
 from molflow.report.values import Better, Quantity
-from molflow.sampling.summary import Run, chosen
 
 if TYPE_CHECKING:
     from molflow.chem.aggregation import Scored

@@ -11,8 +11,8 @@ from pathlib import Path
 from molflow.config import SampleConfig, to_plain
 from molflow.report.drawing import attempts
 from molflow.report.quantities import TRAINING, Row, rows_of, training_rows, wanted
+from molflow.report.summary import Result, steering_numbers
 from molflow.report.values import Ess, Measure, Quantity, Report
-from molflow.sampling.summary import Result, steering_numbers
 
 CONSTRAINTS = ("scaffold", "atoms", "elements", "forbidden")
 

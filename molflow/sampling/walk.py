@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from torch import Tensor
 
 from molflow.config import NOISE
+from molflow.config.key import numbers_by_name
 from molflow.errors import InputError
 from molflow.flow.flow_map import Posterior
 from molflow.flow.samplers import Step, drawn
@@ -17,7 +18,6 @@ from molflow.flow.state import Fields, State
 from molflow.flow.times import logit_normal, quantile_steps
 from molflow.sampling.methods import METHODS
 from molflow.sampling.noise import DRAWS
-from molflow.schema import numbers_by_name
 
 AUTO = "auto"
 USUAL_STEPS = 50

@@ -22,17 +22,17 @@ from molflow.nn.layers import (
     Condition,
     Gate,
     Mlp,
+    at_distances,
     attention_logits,
     key_mask,
     merge_heads,
+    neighbours,
     position_table,
     split_heads,
     zero_linear,
 )
 
 LONGEST_PERIOD = 10_000.0
-NEAR = 3.0
-"""The logit of its neighbour that a head starts with."""
 TRUST = 4.0
 """1 / sigma^2 of the usual noise, which the factor of the likelihood starts from."""
 CLOSEST = 0.15
@@ -52,17 +52,6 @@ def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Channels c and c + C/2 turned by the angle of their position: (B, H, L, C), same type."""
     a, b = x.chunk(2, -1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
-
-
-def neighbours(heads: int, length: int) -> Tensor:
-    """(H, 2 L - 1): a logit for each distance j - i from 1 - L to L - 1, NEAR where a head is to
-    start: at -1, 1, -2, 2, ..., and 0 elsewhere."""
-    logits = torch.zeros(heads, 2 * length - 1)
-    for head in range(heads):
-        distance = (head // 2 + 1) * (1 if head % 2 else -1)
-        if abs(distance) < length:
-            logits[head, length - 1 + distance] = NEAR
-    return logits
 
 
 def said_by_noise(x: Tensor, s: Tensor) -> Tensor:
@@ -140,9 +129,7 @@ class SequenceTransformer(nn.Module):
         h = self.tokens_in(values) + given[..., None] * self.given_in
         h = h + self.position[: h.shape[1]]
         keys, rotation = key_mask(exists, h.dtype), rotations(h.shape[1], self.channels, s)
-        place = torch.arange(h.shape[1], device=h.device)
-        apart = place - place[:, None] + self.max_length - 1
         for block, distances in zip(self.blocks, self.distances, strict=True):
-            h = block(h, c, distances[:, apart] + keys, rotation)
+            h = block(h, c, at_distances(distances, h.shape[1]) + keys, rotation)
         told = self.trust * said_by_noise(values, s)
         return x.with_values({"tokens": self.tokens_out(self.norm(h, c)) + told})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,9 +40,21 @@ class Stream(Protocol):
         """x_1 of the batch at ``step`` for one of ``world`` processes."""
 
 
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
+    "constant": lambda progress: 1.0,
+    "decay": lambda progress: 1 - math.sqrt(progress),
+}
+"""Progress in [0, 1] -> a share of the learning rate.
+
+A training of several parts keeps a constant rate in all but the last, which brings it down as
+1 - sqrt(progress) (Haegele et al. 2024, "Scaling laws and compute-optimal training beyond fixed
+training durations")."""
+
+
 @dataclass(frozen=True)
 class Optimisation:
-    """Linear warm-up and a cosine to zero, over steps or minutes, whichever end first.
+    """Linear warm-up, then a schedule of SCHEDULES over steps or minutes, whichever end first.
 
     gradient_clip: the largest norm of a gradient, 0 for no limit.
     ema_decay: of the averaged weights that sampling uses; the average starts at the first step.
@@ -55,6 +67,11 @@ class Optimisation:
     warmup: int
     gradient_clip: float
     ema_decay: float
+    schedule: str = "cosine"
+
+    def rate_factor(self, step: int, progress: float) -> float:
+        """min(1, (step + 1) / warm-up) times the schedule at this progress: a share of the rate."""
+        return min(1.0, (step + 1) / max(1, self.warmup)) * SCHEDULES[self.schedule](progress)
 
     def progress(self, step: int, minutes: float) -> float:
         """In [0, 1]: the larger of the shares of steps and of minutes used."""
@@ -177,7 +194,8 @@ class FlowModule(pl.LightningModule):
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Sets the learning rate of this step, takes it, and moves the average."""
-        rate = self.optimisation.learning_rate * self.rate_factor()
+        factor = self.optimisation.rate_factor(self.global_step, self.progress)
+        rate = self.optimisation.learning_rate * factor
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
             group["lr"] = rate
         super().optimizer_step(*args, **kwargs)
@@ -202,11 +220,6 @@ class FlowModule(pl.LightningModule):
         if settings.max_minutes is not None and self.trainer.world_size > 1:
             minutes = self.trainer.strategy.broadcast(minutes)
         return settings.progress(self.global_step, minutes)
-
-    def rate_factor(self) -> float:
-        """min(1, step / warm-up) (1 + cos(pi progress)) / 2."""
-        warm = min(1.0, (self.global_step + 1) / max(1, self.optimisation.warmup))
-        return warm * 0.5 * (1 + math.cos(math.pi * self.progress))
 
     def on_train_start(self) -> None:
         """Starts the clock. The average is only ever evaluated."""

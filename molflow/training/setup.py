@@ -97,5 +97,6 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
         warmup=trainer.warmup,
         gradient_clip=trainer.gradient_clip,
         ema_decay=trainer.ema_decay,
+        schedule=trainer.schedule,
     )
     return FlowModule(net, stream, objective, optimisation, config.seed)

@@ -66,6 +66,20 @@ def test_counts_take_bounds_at_their_word(text: str, wanted: tuple[float, float]
     assert all(bound(x) < 0.01 for x in range(7) if not wanted[0] <= x <= wanted[1])
 
 
+@pytest.mark.parametrize("text", ["2", "2..2", "2.0", " +2 "])
+@pytest.mark.parametrize("name", ["aromatic_rings", "rings", "atoms"])
+def test_a_number_alone_asks_for_exactly_so_many(name: str, text: str) -> None:
+    exact = goal(PROPERTIES[name], text)
+    assert exact.wanted == (2, 2)
+    assert exact.text == "2"
+    assert [exact(x) > 0.99 for x in range(5)] == [False, False, True, False, False]
+    assert all(exact(x) < 0.01 for x in (0, 1, 3, 4))
+
+
+def test_a_count_may_be_asked_to_be_none() -> None:
+    assert goal(RINGS, "0")(0) == pytest.approx(1 / (1 + 10**-2.5))
+
+
 @pytest.mark.parametrize(
     ("text", "normal"),
     [
@@ -86,13 +100,23 @@ def test_a_goal_is_written_back_in_its_shortest_form(text: str, normal: str) -> 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("logp", "up", "logp:up: the goal must be one of max, min, a±b, <a, >a, a..b"),
+        (
+            "logp",
+            "up",
+            "logp:up: the goal must be one of max, min, a±b, <a, >a, a..b, or a of a count",
+        ),
         ("logp", "MAX", "must be one of"),
         ("logp", "nan±1", "must be one of"),
         ("logp", "2±0", "logp:2±0: the tolerance must be more than 0"),
         ("logp", "2±-1", "tolerance"),
         ("logp", "3..1", "the first end must be less"),
         ("logp", "1..1", "the first end must be less"),
+        ("logp", "2", "logp:2: a number alone is a goal of counts; give a tolerance, as in 2±1"),
+        ("rings", "3..1", "the first end must be less"),
+        ("rings", "1.5", "rings:1.5: no molecule meets it, whole numbers go from 0"),
+        ("rings", "1.5..1.5", "no molecule meets it"),
+        ("rings", "-1", "no molecule meets it"),
+        ("rings", "1e999", "1e999 is too large"),
         ("logp", "<1e999", "1e999 is too large"),
         ("qed", ">2", "qed:>2: no molecule meets it, values go from 0 to 1"),
         ("sa", "<0.5", "values go from 1 to 10"),

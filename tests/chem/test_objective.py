@@ -18,7 +18,7 @@ from molflow.chem.objective import (
     parse_objective,
     read_objective,
 )
-from molflow.chem.properties import PROPERTIES
+from molflow.chem.properties import PROPERTIES, Shared
 from molflow.errors import InputError
 
 ETHANOL, PHENOL = (Chem.MolFromSmiles(smiles) for smiles in ("CCO", "c1ccccc1O"))
@@ -90,6 +90,26 @@ def test_a_failing_molecule_leaves_the_others_their_scores() -> None:
     assert errors == [True, False, True]
 
 
+def test_what_properties_share_is_made_once_for_a_molecule() -> None:
+    made: list[Chem.Mol] = []
+
+    def make(mol: Chem.Mol) -> int:
+        made.append(mol)
+        return mol.GetNumAtoms()
+
+    qed = PROPERTIES["qed"]
+    parts = [
+        Component(replace(qed, name=f"x{n}", compute=Shared(make, n.__truediv__)), goal(qed, "max"))
+        for n in (1, 2)
+    ]
+    objective = Objective(tuple(parts))
+    assert [objective.score(mol).values for mol in (ETHANOL, PHENOL)] == [
+        (1 / 3, 2 / 3),
+        (1 / 7, 2 / 7),
+    ]
+    assert made == [ETHANOL, PHENOL]
+
+
 def test_scoring_does_not_log(capfd: pytest.CaptureFixture[str]) -> None:
     failing(lambda mol: Chem.MolFromSmiles("C1").GetNumAtoms()).score(ETHANOL)
     assert capfd.readouterr().err == ""
@@ -138,6 +158,8 @@ def test_a_property_asked_for_twice_has_two_names() -> None:
         ("logp:<1,logp:>1", "contradicts"),
         ("logp:1±0.5,qed:max,logp:3..4", "logp:1±0.5 contradicts logp:3..4"),
         ("rings:<2,rings:>1", "contradicts"),
+        ("rings:1,rings:2", "rings:1 contradicts rings:2"),
+        ("rings:1,rings:1..1", "rings:1 comes twice"),
         ("qed:max,qed:min", "qed:max contradicts qed:min"),
         ("mw:left_step(low=1),mw:right_step(high=2)", "contradicts"),
         ("qed:max,qed:max*2", "qed:max comes twice"),
@@ -215,6 +237,10 @@ def test_a_file_says_the_same_as_a_text(read: Callable[[str], Objective]) -> Non
     assert read(YAML) == parse_objective(text, "arithmetic")
 
 
+def test_a_file_may_give_the_exact_number_of_a_count(read: Callable[[str], Objective]) -> None:
+    assert read("- {name: rings, goal: 1}") == parse_objective("rings:1")
+
+
 def test_a_file_may_be_a_list_of_components(read: Callable[[str], Objective]) -> None:
     assert read("- {name: qed, goal: max}\n- {name: sa, goal: '<3'}") == parse_objective(
         "qed:max,sa:<3"
@@ -233,7 +259,8 @@ def test_a_file_may_be_a_list_of_components(read: Callable[[str], Objective]) ->
         ("[{goal: max}]", "component 1: name"),
         ("[{name: qed}]", r"component 1 \(qed\): needs either a goal or a transform"),
         ("[{name: qed, goal: max, transform: {type: step}}]", "either"),
-        ("[{name: qed, goal: 3}]", "goal=3: a text"),
+        ("[{name: qed, goal: 3}]", "qed:3: a number alone is a goal of counts"),
+        ("[{name: rings, goal: true}]", "goal=True: a text"),
         ("[{name: qed, goal: max, weigth: 2}]", "component 1: no key 'weigth'"),
         ("[{name: qed, goal: max, weight: true}]", "weight=True: a number"),
         ("[{name: qed, goal: max, weight: -1}]", "the weight must be"),

@@ -1,4 +1,4 @@
-"""REINVENT4's transforms against their closed forms."""
+"""The transforms of REINVENT4 and GuacaMol against their closed forms."""
 
 import math
 
@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from molflow.chem.transforms import (
     TRANSFORMS,
     double_sigmoid,
+    gaussian,
     left_step,
+    linear,
+    max_gaussian,
+    min_gaussian,
     named,
     parse_transform,
     reverse_sigmoid,
@@ -27,6 +31,10 @@ EXAMPLES = [
     named("step", {"low": -1, "high": 2}),
     named("left_step", {"low": -1}),
     named("right_step", {"high": 2}),
+    named("gaussian", {"mean": -1, "sd": 0.5}),
+    named("min_gaussian", {"mean": -1, "sd": 0.5}),
+    named("max_gaussian", {"mean": 2, "sd": 0.5}),
+    named("linear", {"low": -1, "high": 2}),
 ]
 
 
@@ -67,6 +75,35 @@ def test_steps_include_their_ends() -> None:
     assert [right_step(x, 1) for x in (0.9, 1, 1.1)] == [0, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("x", "expected"), [(3, 1), (3.5, math.exp(-1 / 2)), (2, math.exp(-2)), (5, math.exp(-8))]
+)
+def test_the_gaussian_falls_on_both_sides_of_its_mean(x: float, expected: float) -> None:
+    assert gaussian(x, mean=3, sd=0.5) == pytest.approx(expected)
+
+
+def test_half_gaussians_are_met_on_one_side() -> None:
+    halves = [(min_gaussian(x, 4, 2), max_gaussian(x, 4, 2)) for x in (0, 4, 8)]
+    assert halves == [(1, math.exp(-2)), (1, 1), (math.exp(-2), 1)]
+
+
+def test_the_line_is_clipped_at_its_ends() -> None:
+    assert [linear(x, 0, 0.75) for x in (-1, 0, 0.3, 0.75, 1)] == [0, 0, 0.3 / 0.75, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "wanted"),
+    [
+        ("gaussian", {"mean": 3, "sd": 0.5}, (2.5, 3.5)),
+        ("min_gaussian", {"mean": 3, "sd": 0.5}, (-math.inf, 3)),
+        ("max_gaussian", {"mean": 3, "sd": 0.5}, (3, math.inf)),
+        ("linear", {"low": 0, "high": 3}, (3, math.inf)),
+    ],
+)
+def test_a_gaussian_or_a_line_wants_an_interval(name, parameters, wanted) -> None:
+    assert named(name, parameters).wanted == wanted
+
+
 @pytest.mark.parametrize("transform", EXAMPLES, ids=str)
 @given(x=st.floats(allow_nan=False))
 def test_every_transform_stays_within_zero_and_one(transform, x: float) -> None:
@@ -104,6 +141,9 @@ def test_numbers_are_written_briefly_and_exactly() -> None:
         ("step(low=1, high=2, k=1)", "step: no parameter 'k', only low, high"),
         ("step(low=2, high=1)", "low=2 must be less than high"),
         ("sigmoid(low=1, high=2, k=0)", "k=0: must be more than 0"),
+        ("gaussian(mean=0, sd=0)", "sd=0: must be more than 0"),
+        ("gaussian(mean=0)", "gaussian: sd is missing"),
+        ("linear(low=1, high=1)", "low=1 must be less than high"),
         ("step(low=a, high=2)", "low='a': a number is needed"),
         ("step(low=1, high=1e999)", "high=inf: a finite number"),
     ],
@@ -118,6 +158,7 @@ def test_true_is_no_number() -> None:
         named("left_step", {"low": True})
 
 
-def test_every_transform_is_known_by_reinvents_name() -> None:
-    names = "sigmoid reverse_sigmoid double_sigmoid step left_step right_step"
-    assert list(TRANSFORMS) == names.split()
+def test_every_transform_is_known_by_its_name() -> None:
+    reinvents = "sigmoid reverse_sigmoid double_sigmoid step left_step right_step"
+    guacamols = "gaussian min_gaussian max_gaussian linear"
+    assert list(TRANSFORMS) == [*reinvents.split(), *guacamols.split()]

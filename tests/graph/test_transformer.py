@@ -14,6 +14,7 @@ from molflow.flow.state import State
 from molflow.graph.graph import pair_count, pair_index
 from molflow.graph.state import clean_state
 from molflow.graph.transformer import GraphTransformer
+from molflow.nn.layers import NEAR
 
 SIZES = (9, 5, 1, 2)
 EXACT = 1e-9
@@ -76,13 +77,26 @@ def test_positions_tell_atoms_apart(network_with_positions, whole):
     assert difference(network_with_positions(permuted(whole, order), s, t), after) > 1e-3
 
 
-@pytest.mark.parametrize("name", ["atom_position", "pair_position"])
-def test_atoms_and_pairs_both_have_positions(network_with_positions, perturbed, whole, name):
+@pytest.mark.parametrize("name", ["atom_position", "pair_position", "distances"])
+def test_atoms_pairs_and_attention_all_have_positions(
+    network_with_positions, perturbed, whole, name
+):
     other = perturbed(network_with_positions, size=0.0)
     with torch.no_grad():
         getattr(other, name).zero_()
     s, t = times(0.2), times(0.7)
     assert difference(network_with_positions(whole, s, t), other(whole, s, t)) > 1e-3
+
+
+def test_attention_starts_at_neighbours_before_and_behind():
+    fresh = GraphTransformer((5, 4), 4, width=8, pair_width=4, depth=2, heads=2, distances=True)
+    before, behind = [0, 0, NEAR, 0, 0, 0, 0], [0, 0, 0, 0, NEAR, 0, 0]
+    assert fresh.distances.tolist() == [[before, behind]] * 2
+
+
+def test_the_mlp_of_pairs_is_as_wide_as_asked():
+    net = GraphTransformer((5, 4), 4, width=8, pair_width=6, depth=1, heads=2, pair_expand=2)
+    assert net.blocks[0].pair_mlp[0].weight.shape == (12, 6)
 
 
 def test_the_logits_of_a_pair_are_symmetric_in_its_ends(network, random_graphs):

@@ -10,6 +10,7 @@ from rdkit.DataStructs import BulkTanimotoSimilarity, ExplicitBitVect
 from molflow.metrics import similarity
 from molflow.metrics.similarity import (
     Nearness,
+    chosen,
     fingerprints,
     index_references,
     internal_diversity,
@@ -125,3 +126,12 @@ def test_nearness_is_the_mean_quantiles_and_the_share_of_those_alike() -> None:
     found = nearness(np.linspace(0, 1, 21))
     assert found == Nearness(*map(pytest.approx, (0.5, 0.05, 0.5, 0.95, 1 / 21)))
     assert all(math.isnan(value) for value in vars(nearness(np.array([]))).values())
+
+
+def test_the_molecules_that_are_chosen_are_always_the_same_and_distinct():
+    smiles = [str(i) for i in range(100)]
+    some = chosen(smiles, 10)
+    assert some == chosen(smiles, 10)
+    assert len(set(some)) == 10
+    assert some == sorted(some, key=int)
+    assert chosen(smiles, 100) == smiles

@@ -84,6 +84,11 @@ def test_a_configuration_of_format_1_has_no_condition(model, spec):
     assert error_of(model).endswith("condition is missing")
 
 
+def test_a_network_of_format_2_has_wide_pairs_and_no_distances(model, spec):
+    edit(model, format=2, pair_expand=None, distances=None)
+    assert molflow.load(model).spec == replace(spec, pair_expand=4, distances=False)
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in PRETRAINED.iterdir()))
 def test_the_released_models_are_of_the_format_of_today_and_are_read_as_they_are(name):
     folder = PRETRAINED / name
@@ -172,7 +177,7 @@ def test_a_configuration_that_is_not_text_is_named(model):
     ("changes", "message"),
     [
         ({"format": None}, "format is missing"),
-        ({"format": 3}, "format is 3, this version reads 1 and 2"),
+        ({"format": 4}, "format is 4, this version reads 1, 2, 3"),
         ({"heads": None}, "heads is missing"),
         ({"width": 0}, "width is 0, not a count"),
         ({"depth": "six"}, "depth is 'six', not a count"),

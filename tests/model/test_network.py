@@ -3,9 +3,9 @@
 import torch
 
 from molflow.config import FlowConfig
+from molflow.config.key import keys
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.model.network import LOSSES, build_posterior
-from molflow.schema import keys
 
 
 def test_names_of_losses_mean_these_functions():

@@ -1,10 +1,10 @@
 """Methods of walking: names mean these functions, and the configuration offers no other."""
 
 from molflow.config import SampleConfig
+from molflow.config.key import keys
 from molflow.flow.flow_map import euler_step, flow_map
 from molflow.flow.samplers import heun_step
 from molflow.sampling.methods import METHODS
-from molflow.schema import keys
 
 
 def test_a_sampling_may_choose_each_of_the_methods_and_auto():

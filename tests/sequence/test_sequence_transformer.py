@@ -12,13 +12,12 @@ from torch.func import functional_call, jvp
 
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
+from molflow.nn.layers import NEAR, at_distances, neighbours
 from molflow.sequence.state import token_state
 from molflow.sequence.transformer import (
     CLOSEST,
-    NEAR,
     TRUST,
     SequenceTransformer,
-    neighbours,
     rotated,
     rotations,
 )
@@ -311,8 +310,7 @@ def test_a_head_that_sees_one_distance_alone_passes_on_that_neighbour():
         attending.qkv.weight[16:] = torch.eye(8)
         attending.out.weight.copy_(torch.eye(8))
         attending.out.bias.zero_()
-        place = torch.arange(5)
-        bias = 1e3 * neighbours(2, 5).double()[:, place - place[:, None] + 4]
+        bias = 1e3 * at_distances(neighbours(2, 5).double(), 5)
         made = attending._attend(h, bias, rotations(5, 4, h))
     # Head 0 (channels 0 to 3) looks one back, head 1 one ahead.
     assert torch.allclose(made[:, 1:, :4], h[:, :-1, :4], atol=1e-12)

@@ -156,19 +156,23 @@ def test_the_scalar_is_the_weighted_sum_of_the_means_of_the_fields(
 
 
 @pytest.mark.parametrize(
-    ("step", "factor"),
+    ("schedule", "step", "progress", "factor"),
     [
-        (0, 0.1),  # the first of ten steps of warm-up
-        (50, 0.5),  # halfway down the cosine
-        (100, 0.0),
+        ("cosine", 0, 0.0, 0.1),  # the first of ten steps of warm-up
+        ("cosine", 50, 0.5, 0.5),  # halfway down the cosine
+        ("cosine", 100, 1.0, 0.0),
+        ("constant", 0, 0.0, 0.1),
+        ("constant", 99, 0.99, 1.0),
+        ("decay", 0, 0.0, 0.1),
+        ("decay", 25, 0.25, 0.5),
+        ("decay", 100, 1.0, 0.0),
     ],
 )
-def test_the_rate_warms_up_and_follows_a_cosine_to_zero(
-    module: FlowModule, at_step: SimpleNamespace, step: int, factor: float
+def test_the_rate_warms_up_and_follows_its_schedule(
+    schedule: str, step: int, progress: float, factor: float
 ) -> None:
-    at_step.step = step
-    module.progress = module.measure_progress()
-    assert module.rate_factor() == pytest.approx(factor, abs=1e-9)
+    settings = replace(OPTIMISATION, schedule=schedule)
+    assert settings.rate_factor(step, progress) == pytest.approx(factor, abs=1e-9)
 
 
 def test_progress_is_the_larger_of_the_shares_of_steps_and_of_minutes(

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from molflow.config import FlowConfig, TrainConfig
+from molflow.config.key import keys
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.flow.times import logit_normal, triangle, uniform, with_ends
-from molflow.schema import keys
 from molflow.training.setup import (
     DISTILLATIONS,
     PAIR_LAWS,

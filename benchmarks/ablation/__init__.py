@@ -1,0 +1,1 @@
+"""Which objective makes the best map in equal time."""

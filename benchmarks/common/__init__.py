@@ -1,0 +1,1 @@
+"""Arguments, cells and files that several benchmarks share."""

@@ -1,0 +1,1 @@
+"""Quality of molecules against network evaluations."""

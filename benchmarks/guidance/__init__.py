@@ -1,0 +1,1 @@
+"""Guidance against best-of-N."""

@@ -1,0 +1,121 @@
+"""What a cell of benchmarks.guidance depends on, and what is known of it already."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from benchmarks.common.measuring import content, facts_of_walk
+from benchmarks.common.outputs import plain
+from benchmarks.guidance.plan import UNGUIDED, Cell
+from molflow.console import atomic_write
+from molflow.datasets.store import cache_folder
+from molflow.guidance.kinds import GUIDES
+from molflow.guidance.steer import guide
+from molflow.sampling.walk import Route
+
+if TYPE_CHECKING:
+    from molflow.generator import Generator
+    from molflow.guidance.guides import Guide
+
+FORMAT = 2
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What all cells have in common.
+
+    objectives: task -> objective as text. n: molecules a cell. walks: of each molecule that are
+    made for best_of, at least as many as its largest budget. batch: particles at once; neither
+    changes anything but the time.
+    """
+
+    objectives: dict[str, str]
+    n: int
+    walks: int = 1
+    batch: int = 512
+
+
+def guide_of(cell: Cell, protocol: Protocol) -> Guide | None:
+    """The guide of a cell; None for unguided."""
+    if cell.method == UNGUIDED:
+        return None
+    return guide(
+        cell.method,
+        protocol.objectives[cell.task],
+        particles=cell.settings.particles,
+        draws=cell.settings.draws or None,
+        strength=cell.strength,
+        generations=cell.settings.generations if GUIDES[cell.method].generations else None,
+    )
+
+
+def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
+    """All that the numbers of a cell depend on, and no more: neither batch nor device."""
+    way = guide_of(cell, protocol)
+    names = ("method", "strength", "entropy_floor", "invalid", "restart")
+    settings = None if way is None else [getattr(way, name) for name in names]
+    return {
+        **common(cell, protocol, generator),
+        "objective": protocol.objectives[cell.task],
+        "settings": asdict(cell.settings),
+        "guide": settings,
+    }
+
+
+def walk_facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
+    """All that the walks of unguided and best_of depend on."""
+    return {**common(cell, protocol, generator), "walks": protocol.walks}
+
+
+def common(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
+    """What the molecules of a cell depend on beside its guide."""
+    return {
+        "format": FORMAT,
+        "walk": cell.walk,
+        **facts_of_walk(generator, generator.walk(Route(cell.steps, cell.walk))),
+        "seed": cell.seed,
+        "n": protocol.n,
+        "rdkit": version("rdkit"),
+        "molflow": version("molflow"),
+    }
+
+
+def is_known(about: dict[str, Any]) -> bool:
+    """Whether something is kept under ``about``."""
+    return _read(about) is not None
+
+
+def known(about: dict[str, Any], make: Callable[[], T]) -> T:
+    """What is kept under ``about``; where there is nothing it is made and kept.
+
+    Numbers, or lists of texts; nan is kept as null.
+    """
+    found = _read(about)
+    if found is None:
+        found = make()
+        with atomic_write(_place(about)) as temporary:
+            kept = plain({"about": about, "found": found})
+            temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    return found
+
+
+def _place(about: dict[str, Any]) -> Path:
+    return cache_folder() / "guidance" / f"{content(about)}.json"
+
+
+def _read(about: dict[str, Any]) -> Any:
+    try:
+        found = json.loads(_place(about).read_text(encoding="utf-8"))["found"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if isinstance(found, dict):
+        return {name: math.nan if value is None else value for name, value in found.items()}
+    return found

@@ -1,0 +1,1 @@
+"""How fast molflow is, against the peak of the machine it runs on."""

@@ -1,0 +1,1 @@
+"""The structure of molecules against that of real ones."""

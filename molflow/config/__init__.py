@@ -1,0 +1,47 @@
+"""The configuration of every program: a typed schema, composed by Hydra from files and overrides.
+
+Defaults live in the schema; a file in configs/ holds only what differs from them.
+"""
+
+from molflow.config.checking import CheckConfig
+from molflow.config.evaluating import EvaluateConfig
+from molflow.config.key import SEEDS
+from molflow.config.programs import (
+    PROGRAMS,
+    Config,
+    help_text,
+    load_config,
+    to_plain,
+    wants_help,
+)
+from molflow.config.sampling import NOISE, STEPS, GuidanceConfig, SampleConfig
+from molflow.config.training import (
+    DatasetConfig,
+    FlowConfig,
+    LoggerConfig,
+    ModelConfig,
+    TrainConfig,
+    TrainerConfig,
+)
+
+__all__ = [
+    "NOISE",
+    "PROGRAMS",
+    "SEEDS",
+    "STEPS",
+    "CheckConfig",
+    "Config",
+    "DatasetConfig",
+    "EvaluateConfig",
+    "FlowConfig",
+    "GuidanceConfig",
+    "LoggerConfig",
+    "ModelConfig",
+    "SampleConfig",
+    "TrainConfig",
+    "TrainerConfig",
+    "help_text",
+    "load_config",
+    "to_plain",
+    "wants_help",
+]

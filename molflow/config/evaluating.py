@@ -1,0 +1,39 @@
+"""The keys of ``molflow.evaluate``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from molflow.config.key import COUNT, SEEDS, key
+from molflow.config.sampling import STEPS
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Measure molecules, of anyone's file or of a model, against a data set."""
+
+    samples: str | None = key(None, "the molecules: .csv, .tsv, .smi or .sdf (.gz may follow)")
+    smiles_column: str = key("smiles", "the column of a .csv or .tsv", required=True)
+    checkpoint: str | None = key(None, "or the model that makes them")
+    n: int | None = key(
+        None,
+        "molecules to sample, null is 10,000; of a file the first ones, null is all",
+        within=COUNT,
+    )
+    steps: int | None = key(None, "of the model, from noise to molecule; null is 50", within=COUNT)
+    method: str = key(
+        "auto",
+        "the model's step, as for molflow.sample",
+        choices=STEPS,
+    )
+    seed: int = key(0, "of the model's sizes and noise", within=SEEDS)
+    reference: str | None = key(
+        None, "a data set, or a file as of dataset=smiles_file; null is what the model learned from"
+    )
+    reference_path: str | None = key(None, "where the file of reference=zinc250k lies")
+    reference_column: str = key("smiles", "the column of a reference file", required=True)
+    suite: str = key("standard", "which numbers", choices=("standard", "moses", "guacamol", "full"))
+    out: str = key("evaluation", "folder of the results", required=True)
+    force: bool = key(False, "FCD of fewer than 1,000 molecules too")
+    explain: bool = key(False, "also print each number's definition; alone: nothing else")
+    report: bool = key(True, "also write report.html")

@@ -1,0 +1,142 @@
+"""What a sampling prints: numbers before and after, what guidance cost, what failed and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from textwrap import indent
+
+from molflow.config import SampleConfig
+from molflow.console import table
+from molflow.files import TEXTS
+from molflow.guidance.scores import Remembered
+from molflow.modality import Modality
+from molflow.report.results import PAGE, reasons
+from molflow.report.summary import Result, steering_numbers
+
+SHOWN = 8
+"""Reasons and errors of a table."""
+READ = 5
+"""Texts to be read at once."""
+OF_THE_LITERATURE = ("relaxed_valid", "valence_valid", "scored")
+"""Numbers that the table before/after leaves to run.json."""
+
+
+def print_result(config: SampleConfig, result: Result) -> None:
+    """The tables, the speed and where the results are."""
+    samples = result.run.samples
+    walk = samples.walk
+    modality = samples.spec.modality
+    things = modality.things
+    title = f"{len(samples):,} {things}, {walk}, seed {config.seed}"
+    if result.scorer is None or result.control is None:
+        table(title, ("metric", "value"), _known(result.metrics))
+    else:
+        _compare(f"{title}, guided toward {result.scorer.describe()}", result)
+        _steering(result, things)
+    if samples.aim is not None:
+        print(
+            f"asked for: {samples.aim}; of each property, mean and mean distance (off) from the "
+            "value, over the distinct strictly valid molecules"
+        )
+    if samples.plan is not None:
+        print(_about_kept(config, modality))
+    if result.obstacle:
+        print(f"what needs the training set was not measured: {result.obstacle}")
+    failed = reasons(samples).most_common(SHOWN)
+    _counts("commonest reasons of failure", "reason", failed, things)
+    if result.scorer is not None:
+        _errors(result.scorer, things)
+    if not modality.molecular:
+        print(f"the first of {TEXTS}:")
+        for text in samples.texts[:READ]:
+            print(indent(text, "  "))
+    network, chemistry = samples.network_seconds, samples.chemistry_seconds
+    rate = len(samples) / (network + chemistry)
+    first = "network" if result.scorer is None else "network and scores"
+    second = f", chemistry {chemistry:.2f} s" if modality.molecular else ""
+    page = config.report and modality.molecular
+    print(f"speed:   {rate:.3g} {things}/s ({first} {network:.2f} s{second})")
+    print(f"results: {config.out}{f', with {PAGE}' if page else ''}")
+
+
+def _about_kept(config: SampleConfig, modality: Modality) -> str:
+    """What the numbers of what is held mean."""
+    if not modality.molecular:
+        return "prompt: kept is the share of texts that have all that it says in its place"
+    return (
+        "constraints: kept is the share of all attempts that have all that is held in its "
+        "place, kept_valid that of the strictly valid"
+        + (", substructure that in which RDKit finds the scaffold" if config.scaffold else "")
+    )
+
+
+def _known(numbers: dict[str, float]) -> list[tuple[str, float]]:
+    return [(name, value) for name, value in numbers.items() if not math.isnan(value)]
+
+
+def _compare(title: str, result: Result) -> None:
+    """Before and after; the rule of the scores' means and their numbers below."""
+    before, after = result.before, result.metrics
+    rows = [
+        (name, before[name], value)
+        for name, value in after.items()
+        if name not in OF_THE_LITERATURE and not (math.isnan(value) and math.isnan(before[name]))
+    ]
+    table(title, ("metric", "unguided", "guided"), rows)
+    print(
+        f"scores: over the distinct {_judged(result)} that have one, "
+        f"{before['scored']:,.0f} unguided and {after['scored']:,.0f} guided; top_score is the "
+        "mean of their best tenth"
+    )
+
+
+def _judged(result: Result) -> str:
+    """What a score is asked for: every text counts."""
+    modality = result.run.samples.spec.modality
+    return f"strictly valid {modality.things}" if modality.molecular else modality.things
+
+
+def _steering(result: Result, things: str) -> None:
+    steering = result.run.samples.steering
+    assert steering is not None
+    guide, numbers = steering.guide, steering_numbers(steering)
+    words = {
+        "looks": f"{things} judged on the way, per {things[:-1]}",
+        "calls": "calls of the score, in all",
+        "unasked": f"{things} not asked about, beyond guidance.max_calls",
+        "ess": f"effective particles of {guide.particles}, mean",
+        "resamplings": f"resamplings, per {things[:-1]}",
+        "ancestors": f"distinct ancestors of {guide.particles} particles, mean",
+        "entropy": "entropy of the look-ahead, nats a variable",
+        "jumped": "share of looks by the jump",
+        "first": "best score of the first generation, mean",
+        "gained": "added by the other generations, mean",
+        "fit_calls": "calls of the score to fit the surrogate, once, apart from those above",
+        "r2": "R^2 of the surrogate with the score, soft held-out molecules",
+        "spearman": "their rank correlation",
+        "predicted": "score of what came out by the surrogate, mean",
+        "gap": "by how much that exceeds the true one, what is invalid included",
+    }
+    for part in result.scorer.parts if result.scorer is not None else ():
+        words |= {f"r2_{part}": f"R^2 for {part}", f"spearman_{part}": f"rank correlation, {part}"}
+    rows = [(words[name], value) for name, value in numbers.items()]
+    table(f"guidance by {guide.method}", ("what it took", "value"), rows)
+    if steering.unasked:
+        print(
+            f"guidance.max_calls={guide.max_calls} was reached: {steering.unasked:,} distinct "
+            f"{things} were not asked about, and worth {guide.invalid:.4g} while guiding; the "
+            "metrics score all that came out"
+        )
+
+
+def _errors(scorer: Remembered, things: str) -> None:
+    """What the score failed on, among all that it was asked about."""
+    errors = scorer.errors()
+    failed = f"{errors.total():,} of {len(scorer.known):,} {things} asked about have no score"
+    _counts(failed, "error", errors.most_common(SHOWN), things)
+
+
+def _counts(title: str, what: str, rows: Sequence[tuple[str, int]], things: str) -> None:
+    if rows:
+        table(title, (what, things), rows)
