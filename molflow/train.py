@@ -103,6 +103,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         make_trainer,
         processes,
         wants_compilation,
+        workers_of,
     )
 
     devices = processes(config.trainer)
@@ -121,7 +122,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     net = build_network(spec)
     if config.checkpoint is not None and config.resume is None:
         load_parent(config.checkpoint, net, spec)
-    module = build_module(config, net, stream)
+    module = build_module(config, net, stream, workers_of(config.trainer))
     checkpoint = None
     if config.resume is not None:
         require_same_data(config.resume, dataset)

@@ -136,6 +136,11 @@ class TrainerConfig:
         "GPUs or CPU processes; null is one GPU, or CPU cores if the run is long",
         within=COUNT,
     )
+    workers: int | None = key(
+        None,
+        "processes that prepare batches; null is none on a CPU, up to 12 on a GPU",
+        within=NOT_NEGATIVE,
+    )
     strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
     sample_every: int = key(
         2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
