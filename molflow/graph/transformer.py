@@ -22,9 +22,9 @@ from molflow.nn.layers import (
     Mlp,
     at_distances,
     attention_logits,
+    distance_tables,
     key_mask,
     merge_heads,
-    neighbours,
     position_table,
     split_heads,
     zero_linear,
@@ -166,8 +166,7 @@ class GraphTransformer(nn.Module):
         if positions:
             self.atom_position = position_table(max_atoms, width)
             self.pair_position = position_table(pair_count(max_atoms), pair_width)
-        near = [neighbours(heads, max_atoms)] * depth if distances else []
-        self.distances = nn.Parameter(torch.stack(near)) if near else None
+        self.distances = distance_tables(depth, heads, max_atoms) if distances else None
         self.blocks = nn.ModuleList(
             Block(width, pair_width, heads, pair_expand) for _ in range(depth)
         )

@@ -148,6 +148,11 @@ def neighbours(heads: int, length: int) -> Tensor:
     return logits
 
 
+def distance_tables(depth: int, heads: int, length: int) -> nn.Parameter:
+    """The logits of ``neighbours``, learned, for each of so many blocks: (depth, H, 2 L - 1)."""
+    return nn.Parameter(neighbours(heads, length).expand(depth, -1, -1).contiguous())
+
+
 def at_distances(distances: Tensor, length: int) -> Tensor:
     """(H, 2 L - 1) logits by the distance j - i, as of ``neighbours`` -> (H, N, N), N <= L."""
     place = torch.arange(length, device=distances.device)

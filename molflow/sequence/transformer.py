@@ -24,9 +24,9 @@ from molflow.nn.layers import (
     Mlp,
     at_distances,
     attention_logits,
+    distance_tables,
     key_mask,
     merge_heads,
-    neighbours,
     position_table,
     split_heads,
     zero_linear,
@@ -112,8 +112,7 @@ class SequenceTransformer(nn.Module):
         self.tokens_in = nn.Linear(classes, width)
         self.position = position_table(max_length, width)
         self.given_in = nn.Parameter(torch.zeros(width))
-        distances = neighbours(heads, max_length).expand(depth, -1, -1)
-        self.distances = nn.Parameter(distances.contiguous())
+        self.distances = distance_tables(depth, heads, max_length)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = AdaptiveNorm(width, width)
         self.tokens_out = zero_linear(width, classes)
