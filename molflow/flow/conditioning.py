@@ -15,15 +15,15 @@ from molflow.flow.flow_map import Network
 from molflow.flow.state import State
 
 
-def withhold(context: Tensor, uniform: Tensor, share: float) -> Tensor:
-    """Some of the context (B, C) made unknown: everything in a ``share`` of the examples; of the
+def withhold(context: Tensor, uniform: Tensor, fraction: float) -> Tensor:
+    """Some of the context (B, C) made unknown: everything in a ``fraction`` of the examples; of the
     others 1 to C components stay, equally likely how many, and any as likely as another.
 
-    share: in [0, 1). uniform: (B, C + 1), independent uniform numbers on [0, 1), the first of them
-    for the count floor(C (u - share) / (1 - share)) + 1, the others for which.
+    fraction: in [0, 1). uniform: (B, C + 1), independent uniform numbers on [0, 1), the first of
+    them for the count floor(C (u - fraction) / (1 - fraction)) + 1, the others for which.
     """
     components = context.shape[1]
-    count = (components * (uniform[:, :1] - share) / (1 - share)).floor() + 1
+    count = (components * (uniform[:, :1] - fraction) / (1 - fraction)).floor() + 1
     order = uniform[:, 1:].argsort(1)
     return context.where(order < count, float("nan"))
 

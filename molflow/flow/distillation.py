@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.func import jvp
 
-from molflow.flow.flow_map import Network, share, transport
+from molflow.flow.flow_map import Network, step_fraction, transport
 from molflow.flow.losses import precise
 from molflow.flow.state import Fields, State, mean_over_free
 
@@ -34,7 +34,7 @@ def csd_loss(net: Network, teacher: Network, x_s: State, s: Tensor, t: Tensor) -
     log_mu, slope = _log_posterior_and_slope(net, x_s, s, t)
     mu = log_mu.map(torch.exp)
     target = _stopped_posterior(teacher, transport(x_s, mu, s, t), t, t)
-    residual = mu + (1 - t) * share(s, t) * slope - target
+    residual = mu + (1 - t) * step_fraction(s, t) * slope - target
     return mean_over_free(_dot(residual, residual), x_s)
 
 
@@ -46,7 +46,7 @@ def csd_official_loss(net: Network, teacher: Network, x_s: State, s: Tensor, t: 
     (1-t)/(1-s) (mu_st - x_s) + g d/dt mu_st.
     """
     log_mu, slope = _log_posterior_and_slope(net, x_s, s, t)
-    mu, went = log_mu.map(torch.exp), share(s, t)
+    mu, went = log_mu.map(torch.exp), step_fraction(s, t)
     x_t = transport(x_s, mu, s, t).map(Tensor.detach)
     target = _stopped_posterior(teacher, x_t, t, t) - x_t
     residual = (1 - went) * (mu - x_s) + (1 - t) * went * slope - target
@@ -59,7 +59,7 @@ class EcldForm:
 
     entropy_weight: float
     slope_weight: float
-    share_exponent: float
+    step_exponent: float
     rest_exponent: float
 
 
@@ -80,7 +80,7 @@ def ecld_loss(
     """
     log_mu, slope = _log_posterior_and_slope(net, x_s, s, t)
     target = _stopped_posterior(teacher, transport(x_s, log_mu.map(torch.exp), s, t), t, t)
-    factor = share(s, t) ** form.share_exponent * (1 - t) ** form.rest_exponent
+    factor = step_fraction(s, t) ** form.step_exponent * (1 - t) ** form.rest_exponent
     entropy, squares = _dot(target, -1 * log_mu), _dot(slope, factor * slope)
     return mean_over_free(
         {
@@ -107,7 +107,7 @@ def psd_loss(net: Network, teacher: Network, x_s: State, s: Tensor, t: Tensor, r
 
 def semigroup_weight(s: Tensor, t: Tensor, r: Tensor) -> Tensor:
     """a = (1-t)(u-s) / ((1-u)(t-s)) at u = s + r (t-s): r (1-t)/(1-u), r at s = t, 0 at t = 1."""
-    return r * (1 - share(s + r * (t - s), t))
+    return r * (1 - step_fraction(s + r * (t - s), t))
 
 
 def _log_posterior_and_slope(net: Network, x_s: State, s: Tensor, t: Tensor) -> tuple[State, State]:

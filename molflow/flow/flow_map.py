@@ -39,7 +39,7 @@ class Counted:
         return self.mu(x_s, s, t)
 
 
-def share(s: Tensor, t: Tensor) -> Tensor:
+def step_fraction(s: Tensor, t: Tensor) -> Tensor:
     """(t - s) / (1 - s), the part of the way to the end that a step goes; s <= t, in [0, 1].
 
     At most 1, and 1 at s = 1 by definition: nothing is clamped, nothing overshoots.
@@ -50,7 +50,7 @@ def share(s: Tensor, t: Tensor) -> Tensor:
 
 def transport(x_s: State, mu: State, s: Tensor, t: Tensor) -> State:
     """x_s + (t - s) / (1 - s) (mu - x_s), on the free variables; s <= t, both (B,), in [0, 1]."""
-    return x_s + share(s, t) * (mu - x_s).on_free()
+    return x_s + step_fraction(s, t) * (mu - x_s).on_free()
 
 
 def flow_map(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:

@@ -27,7 +27,7 @@ from molflow.flow.flow_map import Network, Posterior, euler_step, flow_map, tran
 from molflow.flow.samplers import trajectory
 from molflow.flow.state import Fields, State, mean_over_free
 
-Cell = tuple[float, float, dict[str, Fields]]
+Measured = tuple[float, float, dict[str, Fields]]
 """(s, t, measure -> field -> (B,)): what was measured of every example between s and t."""
 
 Key = tuple[str, str, float, float]
@@ -36,7 +36,7 @@ Key = tuple[str, str, float, float]
 
 def survey(
     mu: Posterior, starts: Sequence[State], times: Sequence[float], substeps: int
-) -> Iterator[Cell]:
+) -> Iterator[Measured]:
     """Every pair s <= t of ``times``, which increase up to 1, measured at x_s.
 
     starts: x_s for every time but the last. substeps: Euler steps of the walk in an interval of
@@ -146,7 +146,7 @@ def equivariance_error(
     return _largest(net(moved(x), s, t) - after, after)
 
 
-def averaged(cells: Iterable[Cell]) -> dict[Key, float]:
+def averaged(cells: Iterable[Measured]) -> dict[Key, float]:
     """The mean of every measure over the examples of all batches that have the field's variables.
 
     nan where no example has, or where one is infinite.

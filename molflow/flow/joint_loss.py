@@ -7,7 +7,8 @@ are drawn by the caller:
 
 >>> noise = {name: torch.randn_like(x) for name, x in x_1.values.items()}  # doctest: +SKIP
 >>> drawn = Draws(torch.rand(4, len(x_1)), noise)                          # doctest: +SKIP
->>> total, parts = joint_loss(net, net, x_1, drawn, objective)             # doctest: +SKIP
+>>> loss = JointLoss(vfm_loss, {"tokens": 1.0}, uniform, prior_scale=0.5)  # doctest: +SKIP
+>>> total, parts = loss(net, net, x_1, drawn)                              # doctest: +SKIP
 >>> total.backward()                                                       # doctest: +SKIP
 """
 
@@ -35,7 +36,7 @@ s and t."""
 
 @dataclass(frozen=True)
 class Distillation:
-    """What teaches the flow map off the diagonal, on the first ``share`` of every batch.
+    """What teaches the flow map off the diagonal, on the first ``fraction`` of every batch.
 
     weight: of this loss beside that of the diagonal. times: the law of (s, t). middle: of the times
     between them, by its own share of what lies there. average_teacher: whether the averaged weights
@@ -46,26 +47,10 @@ class Distillation:
     loss: SelfDistillation
     times: PairLaw
     middle: TimeLaw
-    share: float
+    fraction: float
     weight: float
     average_teacher: bool
     derivative: bool
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is minimised: ``loss`` averaged over examples, its fields added with ``weights``.
-
-    Without ``distillation`` the network learns the diagonal s = t alone. withheld: the share of the
-    examples with a context that are shown without any of it (``flow.conditioning.withhold``).
-    """
-
-    loss: Loss
-    weights: dict[str, float]
-    time_law: TimeLaw
-    prior_scale: float
-    distillation: Distillation | None = None
-    withheld: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,42 +71,68 @@ class Draws:
         )
 
 
-def joint_loss(
-    net: Network, teacher: Network, x_1: State, drawn: Draws, objective: Objective
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The scalar that training minimises, and the means that it is made of.
+@dataclass(frozen=True)
+class JointLoss:
+    """What training minimises: ``loss`` averaged over examples, its fields added with ``weights``.
 
-    Args:
-        net: the network that learns.
-        teacher: the network that tells where a jump should end; no gradient goes through it.
-        x_1: B clean states.
-        drawn: the random numbers of the batch.
-        objective: the losses, their weights and the laws of the times.
-
-    Returns:
-        The scalar, and by name the mean of every field, ``map_`` before those off the diagonal.
+    Without ``distillation`` the network learns the diagonal s = t alone. withheld: the fraction of
+    the examples with a context that are shown without any of it (``flow.conditioning.withhold``).
     """
-    distillation = objective.distillation
-    off = 0 if distillation is None else round(distillation.share * len(x_1))
-    x_1 = _told(x_1, drawn, objective.withheld)
-    s, t = _times(objective, drawn, off)
-    x_s = interpolate(prior(x_1, drawn.noise, objective.prior_scale), x_1, s)
 
-    # One call for both parts: on a CPU two small batches cost far more than a large one. A loss
-    # that differentiates the network calls it itself.
-    first = off if distillation is not None and distillation.derivative else 0
-    output = net(x_s[first:], s[first:], t[first:])
+    loss: Loss
+    weights: dict[str, float]
+    time_law: TimeLaw
+    prior_scale: float
+    distillation: Distillation | None = None
+    withheld: float = 0.0
 
-    parts = _means(objective.loss(output[off - first :], x_1[off:]))
-    total = _weighted(parts, objective)
-    if distillation is not None and off > 0:
-        student = net if distillation.derivative else lambda *_: output[:off]
-        x_s, s, t = x_s[:off], s[:off], t[:off]
-        r = distillation.middle.place(s, t, drawn.uniform[3, :off])
-        gaps = _means(distillation.loss(student, teacher, x_s, s, t, r))
-        total = total + distillation.weight * _weighted(gaps, objective)
-        parts |= {f"map_{name}": gap for name, gap in gaps.items()}
-    return total, parts
+    def __call__(
+        self, net: Network, teacher: Network, x_1: State, drawn: Draws
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The scalar to minimise, and the means that it is made of.
+
+        Args:
+            net: the network that learns.
+            teacher: the network that tells where a jump should end; no gradient goes through it.
+            x_1: B clean states.
+            drawn: the random numbers of the batch.
+
+        Returns:
+            The scalar, and by name the mean of every field, ``map_`` before those off the diagonal.
+        """
+        distillation = self.distillation
+        off = 0 if distillation is None else round(distillation.fraction * len(x_1))
+        x_1 = _told(x_1, drawn, self.withheld)
+        s, t = self._times(drawn, off)
+        x_s = interpolate(prior(x_1, drawn.noise, self.prior_scale), x_1, s)
+
+        # One call for both parts: on a CPU two small batches cost far more than a large one. A loss
+        # that differentiates the network calls it itself.
+        first = off if distillation is not None and distillation.derivative else 0
+        output = net(x_s[first:], s[first:], t[first:])
+
+        parts = _means(self.loss(output[off - first :], x_1[off:]))
+        total = self._weighted(parts)
+        if distillation is not None and off > 0:
+            student = net if distillation.derivative else lambda *_: output[:off]
+            x_s, s, t = x_s[:off], s[:off], t[:off]
+            r = distillation.middle.place(s, t, drawn.uniform[3, :off])
+            gaps = _means(distillation.loss(student, teacher, x_s, s, t, r))
+            total = total + distillation.weight * self._weighted(gaps)
+            parts |= {f"map_{name}": gap for name, gap in gaps.items()}
+        return total, parts
+
+    def _times(self, drawn: Draws, off: int) -> tuple[Tensor, Tensor]:
+        """(s, t), both (B,): pairs for the first ``off`` examples, s = t for the others."""
+        t = self.time_law(drawn.uniform[0])
+        if self.distillation is None or off == 0:
+            return t, t
+        pair = self.distillation.times(*drawn.uniform[1:3, :off])
+        s, t = (torch.cat([time, t[off:]]) for time in pair)
+        return s, t
+
+    def _weighted(self, means: dict[str, Tensor]) -> Tensor:
+        return torch.stack([self.weights[name] * mean for name, mean in means.items()]).sum()
 
 
 def _told(x_1: State, drawn: Draws, withheld: float) -> State:
@@ -131,19 +142,5 @@ def _told(x_1: State, drawn: Draws, withheld: float) -> State:
     return x_1.knowing(withhold(x_1.context, drawn.context, withheld))
 
 
-def _times(objective: Objective, drawn: Draws, off: int) -> tuple[Tensor, Tensor]:
-    """(s, t), both (B,): pairs for the first ``off`` examples, s = t for the others."""
-    t = objective.time_law(drawn.uniform[0])
-    if objective.distillation is None or off == 0:
-        return t, t
-    pair = objective.distillation.times(*drawn.uniform[1:3, :off])
-    s, t = (torch.cat([time, t[off:]]) for time in pair)
-    return s, t
-
-
 def _means(parts: Fields) -> dict[str, Tensor]:
     return {name: part.mean() for name, part in parts.items()}
-
-
-def _weighted(means: dict[str, Tensor], objective: Objective) -> Tensor:
-    return torch.stack([objective.weights[name] * mean for name, mean in means.items()]).sum()

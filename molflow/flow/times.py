@@ -22,11 +22,11 @@ PairLaw = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 class TimeLaw:
     """A law of times in [0, 1]; called, it gives the times (B,) at the shares u (B,), in (0, 1).
 
-    quantile: u -> t, increasing. share: its inverse, the probability of all before t.
+    quantile: u -> t, increasing. cdf: its inverse, the probability of all before t.
     """
 
     quantile: Callable[[Tensor], Tensor]
-    share: Callable[[Tensor], Tensor]
+    cdf: Callable[[Tensor], Tensor]
 
     def __call__(self, u: Tensor) -> Tensor:
         return self.quantile(u)
@@ -34,7 +34,7 @@ class TimeLaw:
     def place(self, s: Tensor, t: Tensor, r: Tensor) -> Tensor:
         """(u - s) / (t - s) of the time u before which lies the share r of what lies between s and
         t, for r in (0, 1); r itself where hardly anything does, and where t is next to s."""
-        before, within = self.share(s), self.share(t) - self.share(s)
+        before, within = self.cdf(s), self.cdf(t) - self.cdf(s)
         u = self.quantile(before + r * within)
         place = (u - s) / (t - s).clamp(min=NEAR)
         return torch.where((within > NEAR) & (t - s > NEAR), place.clamp(0, 1), r)
@@ -70,10 +70,10 @@ def logit_normal(mean: float = 0.0, spread: float = 1.0) -> TimeLaw:
     def quantile(u: Tensor) -> Tensor:
         return (mean + spread * torch.special.ndtri(_inside(u))).sigmoid()
 
-    def share(t: Tensor) -> Tensor:
+    def cdf(t: Tensor) -> Tensor:
         return torch.special.ndtr((_inside(t).logit() - mean) / spread)
 
-    return TimeLaw(quantile, share)
+    return TimeLaw(quantile, cdf)
 
 
 def _inside(x: Tensor) -> Tensor:
@@ -102,14 +102,15 @@ def with_ends(law: TimeLaw) -> PairLaw:
     return pairs
 
 
-def with_corner(law: PairLaw, share: float) -> PairLaw:
-    """``law``, but (0, 1) with probability ``share`` in [0, 1): the pair of one-step sampling.
+def with_corner(law: PairLaw, fraction: float) -> PairLaw:
+    """``law``, but (0, 1) with probability ``fraction`` in [0, 1): the pair of one-step sampling.
 
-    The first number decides: below ``share`` it gives the corner, the rest is stretched to (0, 1).
+    The first number decides: below ``fraction`` it gives the corner, the rest is stretched to
+    (0, 1).
     """
 
     def mixed(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        corner, (s, t) = u < share, law((u - share) / (1 - share), v)
+        corner, (s, t) = u < fraction, law((u - fraction) / (1 - fraction), v)
         return s.masked_fill(corner, 0.0), t.masked_fill(corner, 1.0)
 
     return mixed

@@ -83,12 +83,12 @@ def connected_parts(bonded: Bools, among: Bools, wanted: Ints, priority: Floats)
     return shown
 
 
-def draw_parts(pairs: Ints, sizes: Ints, share: float, random: np.random.Generator) -> Parts:
-    """What a ``share`` of the graphs shows, of one atom to all but one; the others nothing."""
+def draw_parts(pairs: Ints, sizes: Ints, fraction: float, random: np.random.Generator) -> Parts:
+    """What a ``fraction`` of the graphs shows, of one atom to all but one; the others nothing."""
     b, n = len(sizes), int((1 + (1 + 8 * pairs.shape[1]) ** 0.5) // 2)
     exists, bonded = np.arange(n) < sizes[:, None], to_square(pairs, n) > 0
     kind, wanted = random.random(b), random.integers(1, np.maximum(sizes, 2))
-    wanted *= (random.random(b) < share) & (sizes > 1)
+    wanted *= (random.random(b) < fraction) & (sizes > 1)
     two = (kind >= ONE_FRAGMENT) & (kind < ONE_FRAGMENT + TWO_FRAGMENTS) & (wanted > 1)
     none = kind >= ONE_FRAGMENT + TWO_FRAGMENTS
     second = np.where(two, random.integers(1, np.maximum(wanted, 2)), 0)

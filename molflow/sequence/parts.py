@@ -14,16 +14,16 @@ RUN, GAP = 0.35, 0.35
 
 
 def draw_shown(
-    lengths: NDArray[np.int64], max_length: int, share: float, random: np.random.Generator
+    lengths: NDArray[np.int64], max_length: int, fraction: float, random: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """(B, L): what a ``share`` of the strings shows, of one position to all but one, every number
-    equally likely; the others nothing.
+    """(B, L): what a ``fraction`` of the strings shows, of one position to all but one, every
+    number equally likely; the others nothing.
 
     lengths: (B,), the positions that exist; a string of one shows nothing.
     """
     b = len(lengths)
     kind, count = random.random(b)[:, None], random.integers(1, np.maximum(lengths, 2))
-    count *= (random.random(b) < share) & (lengths > 1)
+    count *= (random.random(b) < fraction) & (lengths > 1)
     place, exists = np.arange(max_length), np.arange(max_length) < lengths[:, None]
     rank = np.where(exists, random.random((b, max_length)), np.inf).argsort(1).argsort(1)
     run, gap = (_run(place, size, lengths, random) for size in (count, lengths - count))

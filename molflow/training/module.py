@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from molflow.errors import InputError
 from molflow.flow.flow_map import Network
-from molflow.flow.joint_loss import Draws, Objective, joint_loss
+from molflow.flow.joint_loss import Draws, JointLoss
 from molflow.flow.state import State
 from molflow.flow.times import stratified
 from molflow.nn.compilation import compile_blocks, compiled_twin
@@ -120,7 +120,7 @@ class FlowModule(pl.LightningModule):
         self,
         net: nn.Module,
         stream: Stream,
-        objective: Objective,
+        joint_loss: JointLoss,
         optimisation: Optimisation,
         seed: int,
         workers: int = 0,
@@ -132,7 +132,7 @@ class FlowModule(pl.LightningModule):
         ).requires_grad_(False)
         self.compiled_average: Network | None = None
         self.stream = stream
-        self.objective = objective
+        self.joint_loss = joint_loss
         self.optimisation = optimisation
         self.seed = seed
         self.workers = workers
@@ -147,7 +147,7 @@ class FlowModule(pl.LightningModule):
         # Student and teacher in every width of a batch: beyond the limit torch compiles no more.
         torch._dynamo.config.recompile_limit = SHAPES  # type: ignore[attr-defined]
         compile_blocks(self.net)
-        distillation = self.objective.distillation
+        distillation = self.joint_loss.distillation
         if distillation is not None and distillation.average_teacher:
             # A bound method, not the module: its weights are not to be registered twice.
             self.compiled_average = compiled_twin(self.average.module).__call__
@@ -155,10 +155,10 @@ class FlowModule(pl.LightningModule):
     def loss(self, net: Network, x_1: State, drawn: Draws) -> tuple[Tensor, dict[str, Tensor]]:
         """The scalar that training minimises, and the means that it is made of: the joint loss of
         ``net``, taught by itself or by the average."""
-        teacher, distillation = net, self.objective.distillation
+        teacher, distillation = net, self.joint_loss.distillation
         if distillation is not None and distillation.average_teacher:
             teacher = self.compiled_average or self.average.module
-        return joint_loss(net, teacher, x_1, drawn, self.objective)
+        return self.joint_loss(net, teacher, x_1, drawn)
 
     def training_step(self, batch: tuple[int, State, Draws], batch_idx: int) -> Tensor:
         """One batch of the stream, with the number of its step and its random numbers."""

@@ -16,7 +16,7 @@ from molflow.flow.distillation import (
     ecld_loss,
     psd_loss,
 )
-from molflow.flow.joint_loss import Distillation, Objective, SelfDistillation
+from molflow.flow.joint_loss import Distillation, JointLoss, SelfDistillation
 from molflow.flow.times import (
     PairLaw,
     TimeLaw,
@@ -50,7 +50,8 @@ DISTILLATIONS: dict[str, SelfDistillation] = {
 CORNER = 0.15
 """Usual share of the pairs (s, t) that are (0, 1), where the loss says something there."""
 WITHOUT_DERIVATIVE = ("none", "psd")
-"""What of ``flow.distill`` differentiates no network along time: the rest compiles slowly."""
+"""Choices of ``flow.distill`` that do not differentiate the network along time: with the others it
+takes many minutes to compile."""
 
 
 def corner_of(flow: FlowConfig) -> float:
@@ -76,14 +77,14 @@ def build_module(
             loss=DISTILLATIONS[flow.distill],
             times=with_corner(pairs, corner_of(flow)),
             middle=middle,
-            share=flow.distill_share,
+            fraction=flow.distill_share,
             weight=flow.distill_weight,
             average_teacher=flow.teacher == "average",
             derivative=flow.distill not in WITHOUT_DERIVATIVE,
         )
     smoothing = {"smoothing": flow.label_smoothing} if flow.loss == "cross_entropy" else {}
     loss = LOSSES[flow.loss]
-    objective = Objective(
+    joint_loss = JointLoss(
         loss=lambda output, x_1: loss(output, x_1, **smoothing),
         weights={"atoms": 1.0, "pairs": flow.pair_weight, "tokens": 1.0},
         time_law=time_law,
@@ -101,4 +102,4 @@ def build_module(
         ema_decay=trainer.ema_decay,
         schedule=trainer.schedule,
     )
-    return FlowModule(net, stream, objective, optimisation, config.seed, workers)
+    return FlowModule(net, stream, joint_loss, optimisation, config.seed, workers)

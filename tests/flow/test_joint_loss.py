@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from molflow.flow.conditioning import withhold
-from molflow.flow.joint_loss import Distillation, Draws, Objective, joint_loss
+from molflow.flow.joint_loss import Distillation, Draws, JointLoss
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import logit_normal, triangle, uniform
 from molflow.graph.state import clean_state
 
-OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
+JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
 
 
 class Constant(nn.Module):
@@ -60,12 +60,12 @@ def draws(x_1: State, seed: int = 0) -> Draws:
     return Draws(numbers, noise, torch.rand(examples, components + 1, generator=random))
 
 
-def distilled(loss: Callable, **changes: object) -> Objective:
+def distilled(loss: Callable, **changes: object) -> JointLoss:
     """Half of a batch goes to this loss off the diagonal, with weight 3."""
     distillation = Distillation(
         loss, triangle, uniform, 0.5, 3.0, average_teacher=False, derivative=True
     )
-    return replace(OBJECTIVE, distillation=replace(distillation, **changes))
+    return replace(JOINT_LOSS, distillation=replace(distillation, **changes))
 
 
 def twos(net, teacher, x_s, s, t, r):
@@ -75,7 +75,7 @@ def twos(net, teacher, x_s, s, t, r):
 
 def test_the_scalar_is_the_weighted_sum_of_the_means_of_the_fields(net, x_1):
     # atoms: -log softmax([0, log 3])[1] = log 4/3; pairs: log 2, five times.
-    total, parts = joint_loss(net, net, x_1, draws(x_1), OBJECTIVE)
+    total, parts = JOINT_LOSS(net, net, x_1, draws(x_1))
     assert total.item() == pytest.approx(math.log(4 / 3) + 5 * math.log(2), rel=1e-6)
     assert parts["atoms"].item() == pytest.approx(math.log(4 / 3), rel=1e-6)
     assert parts["pairs"].item() == pytest.approx(math.log(2), rel=1e-6)
@@ -88,7 +88,7 @@ def test_distillation_adds_its_weighted_loss_on_its_share_of_the_batch(net, x_1)
         seen.append((len(x_s), s, t))
         return twos(net, teacher, x_s, s, t, r)
 
-    total, parts = joint_loss(net, net, x_1, draws(x_1), distilled(loss))
+    total, parts = distilled(loss)(net, net, x_1, draws(x_1))
     diagonal = math.log(4 / 3) + 5 * math.log(2)
     assert total.item() == pytest.approx(diagonal + 3 * (2 + 5 * 2), rel=1e-6)
     assert set(parts) == {"atoms", "pairs", "map_atoms", "map_pairs"}
@@ -106,7 +106,7 @@ def test_states_lie_on_their_path_at_their_time_s(x_1):
         return x
 
     law, drawn = logit_normal(-1.0, 0.5), draws(x_1)
-    joint_loss(net, net, x_1, drawn, replace(distilled(twos, derivative=False), time_law=law))
+    replace(distilled(twos, derivative=False), time_law=law)(net, net, x_1, drawn)
     ((x_s, s, t),) = asked
     pair = triangle(*drawn.uniform[1:3, :1])
     diagonal = law(drawn.uniform[0, 1:])
@@ -126,7 +126,7 @@ def test_the_middle_of_a_pair_is_drawn_by_its_law(net, x_1):
         return {name: torch.zeros(len(x_s)) for name in x_s.values}
 
     middle, drawn = logit_normal(-1.0, 0.5), draws(x_1)
-    joint_loss(net, net, x_1, drawn, distilled(loss, middle=middle))
+    distilled(loss, middle=middle)(net, net, x_1, drawn)
     ((s, t, r),) = asked
     assert torch.equal(r, middle.place(s, t, drawn.uniform[3, :1]))
 
@@ -139,7 +139,7 @@ def test_a_loss_off_the_diagonal_gets_the_network_and_its_teacher(net, x_1):
         return twos(net, teacher, x_s, s, t, r)
 
     teacher = Constant()
-    joint_loss(net, teacher, x_1, draws(x_1), distilled(loss))
+    distilled(loss)(net, teacher, x_1, draws(x_1))
     assert seen == [(net, teacher)]
 
 
@@ -155,9 +155,9 @@ def test_a_loss_without_derivative_gets_what_one_call_gave_at_its_states(x_1):
         return {name: (value**2).mean((1, 2)) for name, value in given.items()}
 
     drawn = draws(x_1)
-    apart, _ = joint_loss(net, net, x_1, drawn, distilled(loss))
+    apart, _ = distilled(loss)(net, net, x_1, drawn)
     assert calls == [1, 1]
-    together, _ = joint_loss(net, net, x_1, drawn, distilled(loss, derivative=False))
+    together, _ = distilled(loss, derivative=False)(net, net, x_1, drawn)
     assert calls == [1, 1, 2]
     assert together.item() == pytest.approx(apart.item(), rel=1e-6)
 
@@ -178,7 +178,7 @@ def test_network_and_teacher_are_told_the_same_part_of_the_context(net, withheld
         return net(x, s, t)
 
     drawn = draws(x_1)
-    joint_loss(noted, net, x_1, drawn, replace(distilled(loss), withheld=withheld))
+    replace(distilled(loss), withheld=withheld)(noted, net, x_1, drawn)
     found = torch.cat([told[1], told[0]])
     assert torch.equal(found[~found.isnan()], known[~found.isnan()])
     expected = withhold(known, drawn.context, withheld)
@@ -193,7 +193,7 @@ def test_a_network_is_trained_by_torch_alone(net, x_1):
     losses = []
     for step in range(20):
         optimizer.zero_grad()
-        total, _ = joint_loss(net, net, x_1, draws(x_1, step), OBJECTIVE)
+        total, _ = JOINT_LOSS(net, net, x_1, draws(x_1, step))
         total.backward()
         optimizer.step()
         losses.append(total.item())

@@ -13,14 +13,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from molflow.flow.joint_loss import Distillation, Objective
+from molflow.flow.joint_loss import Distillation, JointLoss
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import triangle, uniform
 from molflow.graph.state import clean_state
 from molflow.training.module import BatchesFrom, FlowModule, Optimisation, draws
 
-OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
+JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
 OPTIMISATION = Optimisation(
     steps=100,
     max_minutes=None,
@@ -104,7 +104,7 @@ def x_1() -> State:
 @pytest.fixture
 def module() -> FlowModule:
     """A module outside any trainer."""
-    return FlowModule(Constant(), Same(), OBJECTIVE, OPTIMISATION, seed=0)
+    return FlowModule(Constant(), Same(), JOINT_LOSS, OPTIMISATION, seed=0)
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_the_teacher_is_the_live_network_or_its_average(
     distillation = Distillation(
         loss, triangle, uniform, 0.5, 3.0, average_teacher=average, derivative=True
     )
-    module.objective = replace(OBJECTIVE, distillation=distillation)
+    module.joint_loss = replace(JOINT_LOSS, distillation=distillation)
     module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
     ((net, teacher),) = seen
     assert net is module.net
@@ -241,7 +241,7 @@ def trained(
     optimisation: Optimisation, accumulate: int = 1, limit: int = -1, ticks: Any = None
 ) -> Recorder:
     """What happened in a run of the real trainer on ``Same``, of ``limit`` steps at most."""
-    module = FlowModule(Constant(), Same(), OBJECTIVE, optimisation, seed=0)
+    module = FlowModule(Constant(), Same(), JOINT_LOSS, optimisation, seed=0)
     trainer = pl.Trainer(
         accelerator="cpu",
         devices=1,

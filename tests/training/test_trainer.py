@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from molflow.config import TrainConfig, TrainerConfig
 from molflow.errors import InputError
-from molflow.flow.joint_loss import Objective
+from molflow.flow.joint_loss import JointLoss
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
@@ -35,7 +35,7 @@ from molflow.training.trainer import (
     wants_compilation,
 )
 
-OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
+JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
 HERE = TrainerConfig(precision="fp32", accelerator="cpu", steps=4, batch_size=5, max_minutes=None)
 
 
@@ -65,7 +65,7 @@ def make_module(settings: TrainerConfig) -> FlowModule:
     optimisation = Optimisation(
         settings.steps, settings.max_minutes, 0.01, 0.0, 0, settings.gradient_clip, 0.9
     )
-    return FlowModule(Linear(), Pairs(), OBJECTIVE, optimisation, seed=0)
+    return FlowModule(Linear(), Pairs(), JOINT_LOSS, optimisation, seed=0)
 
 
 TrainerOf = Callable[[TrainerConfig, Path], pl.Trainer]
