@@ -149,6 +149,7 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     """Samples, scores and measures. InputError where a fit needs molecules that are not here."""
     from molflow.guidance.kinds import GUIDES
     from molflow.guidance.scores import Remembered
+    from molflow.report.results import kept_scores
     from molflow.report.summary import Result, Run, measure
 
     spec = task.generator.spec
@@ -159,8 +160,9 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
         run = Run(task.run(None))
         return Result(run, measure(run, known), training=training, obstacle=obstacle)
     scorer = Remembered(guide.scorer, spec.modality.subject)
-    control, guided = task.run(None), task.run(replace(guide, scorer=scorer))
-    before, after = (Run(s, scorer.judge(s.checked)) for s in (control, guided))
+    with kept_scores(Path(task.config.out), scorer):
+        control, guided = task.run(None), task.run(replace(guide, scorer=scorer))
+        before, after = (Run(s, scorer.judge(s.checked)) for s in (control, guided))
     references = None if training is None else references_of(training)
     return Result(
         after,

@@ -26,6 +26,12 @@ class GuidanceConfig:
     components: str | None = key(None, "or a YAML file of components")
     score: str | None = key(None, "or path.py:function, your own code, which will run")
     score_seconds: float = key(10.0, "for one molecule by your own code", within=POSITIVE)
+    start_seconds: float = key(
+        120.0, "for your own code to load, and for its first molecule", within=POSITIVE
+    )
+    max_failures: int | None = key(
+        50, "molecules in a row without a score of your own code that end it", within=COUNT
+    )
     invalid: float | None = key(
         None, "score of what is no molecule; null is just below 0, and your own code needs a number"
     )
