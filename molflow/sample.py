@@ -118,7 +118,9 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     from molflow.model.conditions import parse_condition
     from molflow.sampling.walk import Route, read_noise_scale, read_times
 
-    constraint = parse_constraint(config.scaffold, config.elements, config.forbidden)
+    constraint = parse_constraint(
+        config.scaffold, config.elements, config.forbidden, marks=config.marks
+    )
     condition = parse_condition(config.guidance.condition)
     times = read_times(config.times, config.steps)
     scale = read_noise_scale(config.noise_scale)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from molflow.config.key import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE, SEEDS, Range, key, section
 
 STEPS = ("auto", "euler", "heun", "flow_map", "renoised", "euler_ancestral")
+MARKS = ("once", "at_least_once", "optional")
 NOISE = 0.3
 """The usual share of the noise that a stochastic method renews: on QM9 the best of 0, 0.1, 0.3, 0.5
 and 1 in FCD, or next to it, at every number of steps."""
@@ -101,6 +102,9 @@ class SampleConfig:
     out: str = key("samples", "folder of the results", required=True)
     atoms: int | None = key(None, "atoms of every molecule; null draws sizes", within=COUNT)
     scaffold: str | None = key(None, "SMILES to keep; [*:1] marks where it grows, else anywhere")
+    marks: str = key(
+        "once", "single bonds to new atoms at each mark of the scaffold", choices=MARKS
+    )
     prompt: str | None = key(
         None, "of a model of strings: the text to keep, _ where it is free, the ___ fox"
     )
