@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from molflow.claims import claimed
 from molflow.config import SampleConfig, help_text, load_config, wants_help
 from molflow.console import progress, run_program
 from molflow.errors import InputError
@@ -42,14 +43,15 @@ def sample(config: SampleConfig, arguments: list[str]) -> None:
 
     With guidance an unguided control comes first: the same seed, sizes, walk and constraints.
     """
-    from molflow.guidance.steer import configured_guide
+    with claimed(Path(config.out), "sample", config.take_over):
+        from molflow.guidance.steer import configured_guide
 
-    guide = configured_guide(config.guidance)
-    if guide is None:
-        _sample(config, arguments, None)
-        return
-    with closing(guide.scorer):
-        _sample(config, arguments, guide)
+        guide = configured_guide(config.guidance)
+        if guide is None:
+            _sample(config, arguments, None)
+            return
+        with closing(guide.scorer):
+            _sample(config, arguments, guide)
 
 
 def _sample(config: SampleConfig, arguments: list[str], guide: Guide | None) -> None:

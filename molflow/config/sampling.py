@@ -100,6 +100,9 @@ class SampleConfig:
     )
     seed: int = key(0, "of the sizes and the noise", within=SEEDS)
     out: str = key("samples", "folder of the results", required=True)
+    take_over: bool = key(
+        False, "take the folder of a run that ended on another machine without leaving it"
+    )
     atoms: int | None = key(None, "atoms of every molecule; null draws sizes", within=COUNT)
     scaffold: str | None = key(None, "SMILES to keep; [*:1] marks where it grows, else anywhere")
     marks: str = key(
