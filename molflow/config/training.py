@@ -165,6 +165,9 @@ class TrainConfig:
     seed: int = key(0, "of the weights, the batches, the times and the noise", within=SEEDS)
     out: str = key("", "run folder; empty is the folder resumed, else runs/<dataset.name>")
     resume: str | None = key(None, "run folder to continue")
+    take_over: bool = key(
+        False, "take the folder of a run that ended on another machine without leaving it"
+    )
     checkpoint: str | None = key(None, "model whose weights to start from, such as a trained flow")
     dataset: DatasetConfig = section(DatasetConfig, "the molecules")
     model: ModelConfig = section(ModelConfig, "the network")
