@@ -224,6 +224,7 @@ def introduce(
     devices: int,
 ) -> None:
     """What is about to be trained, on what."""
+    from molflow.build import in_pieces
     from molflow.datasets.streams import padding
     from molflow.modality import modality_of
     from molflow.training.trainer import wants_bf16, wants_compilation
@@ -234,6 +235,10 @@ def introduce(
     if dataset.dropped:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
         print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
+    if pieces := in_pieces(dataset):
+        total = len(dataset.splits["train"])
+        print(f"pieces:  {pieces:,} of {total:,} training molecules are in several, such as salts;")
+        print("         a model learns to make such molecules, which are not strictly valid")
     print(f"made of: {modality_of(dataset.vocabulary).describe(dataset.max_size)}")
     filled = " and ".join(f"{share:.0%} of the {name}" for name, share in padding(stream).items())
     shared = f", shared by {devices} processes" if devices > 1 else ""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import build, check, to_graph
-from molflow.chem.smiles import LONGEST, Unusable, canonical_order
+from molflow.chem.smiles import LONGEST, Unusable, canonical_order, identified, parse
 from molflow.chem.vocabulary import Vocabulary, atom_name
 from molflow.errors import InputError
 from molflow.graph.graph import Graph, Ints, pair_count, pair_endpoints
@@ -72,7 +72,7 @@ def no_scaffold() -> Scaffold:
 
 
 def read_scaffold(text: str, vocabulary: Vocabulary, max_atoms: int) -> Scaffold:
-    """The scaffold of a SMILES text; stereochemistry and atom maps are not kept.
+    """The scaffold of a SMILES text, as `smiles.identified` leaves it: no stereo, no isotopes.
 
     InputError where it does not parse, has more than max_atoms atoms, holds what the vocabulary
     does not, is no molecule without its charges (where the vocabulary has none), or has a mark that
@@ -140,11 +140,10 @@ def _capped(text: str) -> tuple[Chem.Mol, int]:
 def _with_carbons(text: str) -> Chem.Mol:
     if len(text) > LONGEST:
         raise _error(text, f"text of more than {LONGEST:,} characters")
-    with rdBase.BlockLogs():
-        read = Chem.MolFromSmiles(text)
+    read = parse(text)
     if read is None:
         raise _error(text, "does not parse as SMILES")
-    mol = Chem.RWMol(read)
+    mol = Chem.RWMol(identified(read))
     marks = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
     if len(marks) == mol.GetNumAtoms():
         raise _error(text, "no atoms")
@@ -154,8 +153,6 @@ def _with_carbons(text: str) -> Chem.Mol:
         carbon = Chem.Atom(6)
         carbon.SetBoolProp(CAP, True)
         mol.ReplaceAtom(i, carbon)
-    for atom in mol.GetAtoms():
-        atom.SetAtomMapNum(0)
     with rdBase.BlockLogs():
         Chem.SanitizeMol(mol)
     return mol.GetMol()
