@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [
     {"chem"},
     {"metrics", "datasets"},
 ]
-PROGRAMS = {"train", "sample", "check", "evaluate", "__init__"}
+PROGRAMS = {"train", "sample", "check", "evaluate", "optimize", "__init__"}
 ANYWHERE = {"errors", "console", "processes"}
 WITHOUT_CONSOLE = {"flow", "nn", "graph", "sequence"}
 PICKLERS = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
