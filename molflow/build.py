@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from molflow.chem.molecule import largest_fragment
 from molflow.config import DatasetConfig, TrainConfig
 from molflow.config.key import from_plain
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
@@ -70,11 +71,18 @@ def dataset_of(spec: ModelSpec) -> Dataset:
 
 
 def known_of(dataset: Dataset) -> Known:
-    """What samples are compared with: the molecules of the training split, or its words and
-    n-grams."""
+    """What samples are compared with: the largest fragments of the molecules of the training
+    split, or its words and n-grams."""
     if isinstance(dataset, TextDataset):
         return Reference.of(dataset.text("train"), dataset.ids("train"), dataset.vocabulary)
-    return frozenset(dataset.smiles("train"))
+    return frozenset(map(largest_fragment, dataset.smiles("train")))
+
+
+def in_pieces(dataset: Dataset) -> int:
+    """The number of training molecules of several fragments, such as salts; 0 of a text."""
+    if isinstance(dataset, TextDataset):
+        return 0
+    return sum("." in smiles for smiles in dataset.smiles("train"))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from molflow.claims import claimed
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
 from molflow.console import atomic_write, for_json, run_program, table
 from molflow.datasets.names import OF_TOKENS
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from molflow.training.callbacks import Trial
     from molflow.training.module import FlowModule
 
-OWN_FOLDER = ("out", "resume")
+OWN_FOLDER = ("out", "resume", "take_over")
 PATHS = ("dataset.path", "checkpoint")
 HELD_OUT = 2048
 LAST_SAMPLE = 1000
@@ -38,7 +39,12 @@ def main(arguments: list[str]) -> None:
         print(help_text("train"))
         return
     config, arguments = configure(arguments)
-    train(config, arguments)
+    if not is_main_process():
+        train(config, arguments)
+        return
+    with claimed(Path(config.out), "train", config.take_over):
+        require_new(config)
+        train(config, arguments)
 
 
 def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
@@ -46,18 +52,23 @@ def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     arguments = [anchored(argument) for argument in arguments]
     config = load_config("train", arguments)
     if config.resume is None:
-        if is_main_process() and (Path(config.out) / CHECKPOINT).exists():
-            raise InputError(
-                f"out={config.out}: holds a run already; resume={config.out} continues it, "
-                "or choose another folder"
-            )
         return config, arguments
     if config.out != config.resume:
         raise InputError(f"out={config.out}: resume={config.resume} goes on in its own folder")
     kept = [a for a in read_record(config.resume)["arguments"] if key_of(a) not in OWN_FOLDER]
     combined = [*kept, *(a for a in arguments if key_of(a) not in OWN_FOLDER)]
     resumed = load_config("train", combined)
-    return replace(resumed, out=config.resume, resume=config.resume), combined
+    place = {"out": config.resume, "resume": config.resume, "take_over": config.take_over}
+    return replace(resumed, **place), combined
+
+
+def require_new(config: TrainConfig) -> None:
+    """InputError where a run would begin in the folder of another."""
+    if config.resume is None and (Path(config.out) / CHECKPOINT).exists():
+        raise InputError(
+            f"out={config.out}: holds a run already; resume={config.out} continues it, "
+            "or choose another folder"
+        )
 
 
 def key_of(argument: str) -> str:
@@ -103,6 +114,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         make_trainer,
         processes,
         wants_compilation,
+        workers_of,
     )
 
     devices = processes(config.trainer)
@@ -121,7 +133,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     net = build_network(spec)
     if config.checkpoint is not None and config.resume is None:
         load_parent(config.checkpoint, net, spec)
-    module = build_module(config, net, stream)
+    module = build_module(config, net, stream, workers_of(config.trainer))
     checkpoint = None
     if config.resume is not None:
         require_same_data(config.resume, dataset)
@@ -212,6 +224,7 @@ def introduce(
     devices: int,
 ) -> None:
     """What is about to be trained, on what."""
+    from molflow.build import in_pieces
     from molflow.datasets.streams import padding
     from molflow.modality import modality_of
     from molflow.training.trainer import wants_bf16, wants_compilation
@@ -222,6 +235,10 @@ def introduce(
     if dataset.dropped:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
         print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
+    if pieces := in_pieces(dataset):
+        total = len(dataset.splits["train"])
+        print(f"pieces:  {pieces:,} of {total:,} training molecules are in several, such as salts;")
+        print("         a model learns to make such molecules, which are not strictly valid")
     print(f"made of: {modality_of(dataset.vocabulary).describe(dataset.max_size)}")
     filled = " and ".join(f"{share:.0%} of the {name}" for name, share in padding(stream).items())
     shared = f", shared by {devices} processes" if devices > 1 else ""

@@ -27,9 +27,9 @@ FLOORS: list[set[str]] = [
     {"guidance"},
     {"samples", "build"},
     {"generator", "pictures"},
-    {"evaluation", "health", "training"},
+    {"evaluation", "health", "training", "optimization"},
     {"report"},
-    {"train", "sample", "check", "evaluate", "__init__"},
+    {"train", "sample", "check", "evaluate", "optimize", "__init__"},
 ]
 """From the ground up: rooms of one floor do not import each other, and none imports one above."""
 PURE = {"flow", "nn", "graph", "sequence"}

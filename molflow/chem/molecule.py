@@ -1,10 +1,11 @@
 """Molecules as labelled graphs and back.
 
 A graph holds elements, formal charges and kekulised bonds; hydrogens follow from RDKit's valence
-model, stereochemistry is dropped. A molecule that would come back changed (radicals, carbenes,
-isotopes, dative bonds, hydrogens other than the model's) is `Unusable`. On the way back `build`
-makes exactly the graph and `check` says whether it is a molecule: full sanitisation in the
-literature's sense, RDKit's own clean-up of pentavalent nitro groups included, and nothing else.
+model, stereochemistry and isotopes are left out by `smiles.identified`. A molecule that would come
+back changed (radicals, carbenes, dative bonds, hydrogens other than the model's) is `Unusable`.
+On the way back `build` makes exactly the graph and `check` says whether it is a molecule: full
+sanitisation in the literature's sense, RDKit's own clean-up of pentavalent nitro groups included,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from molflow.chem.smiles import (
     atom_names,
     canonical_order,
     canonical_smiles,
+    identified,
     read_smiles,
 )
 from molflow.chem.vocabulary import (
@@ -44,6 +46,7 @@ __all__ = [
     "canonical_smiles",
     "check",
     "check_many",
+    "largest_fragment",
     "read_smiles",
     "sanitise",
     "strip_charges",
@@ -249,11 +252,16 @@ def check(graph: Graph, vocabulary: Vocabulary) -> Checked:
         failure = sanitise(mol)
     if failure is not None:
         return Checked(None, None, None, len(Chem.GetMolFrags(mol)), failure)
-    return checked(mol.GetMol())
+    return checked(identified(mol) if "H" in vocabulary.atom_class else mol.GetMol())
+
+
+def largest_fragment(smiles: str) -> str:
+    """The canonical SMILES of a molecule's fragment with most atoms, as of `Checked.largest`."""
+    return (checked(read_smiles(smiles)).largest or smiles) if "." in smiles else smiles
 
 
 def checked(mol: Chem.Mol) -> Checked:
-    """What is said of a sanitised molecule."""
+    """The findings of a sanitised molecule that `identified` has reduced."""
     smiles, parts = canonical_smiles(mol), Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)
     if len(parts) == 1:
         return Checked(smiles, smiles, mol, 1, None)

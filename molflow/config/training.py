@@ -136,6 +136,11 @@ class TrainerConfig:
         "GPUs or CPU processes; null is one GPU, or CPU cores if the run is long",
         within=COUNT,
     )
+    workers: int | None = key(
+        None,
+        "processes that prepare batches; null is none on a CPU, up to 12 on a GPU",
+        within=NOT_NEGATIVE,
+    )
     strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
     sample_every: int = key(
         2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
@@ -160,6 +165,9 @@ class TrainConfig:
     seed: int = key(0, "of the weights, the batches, the times and the noise", within=SEEDS)
     out: str = key("", "run folder; empty is the folder resumed, else runs/<dataset.name>")
     resume: str | None = key(None, "run folder to continue")
+    take_over: bool = key(
+        False, "take the folder of a run that ended on another machine without leaving it"
+    )
     checkpoint: str | None = key(None, "model whose weights to start from, such as a trained flow")
     dataset: DatasetConfig = section(DatasetConfig, "the molecules")
     model: ModelConfig = section(ModelConfig, "the network")

@@ -19,7 +19,8 @@ from molflow.chem.molecule import Vocabulary
 from molflow.console import atomic_write
 from molflow.graph.graph import Graph
 
-FORMAT = 1
+FORMAT = 2
+"""Changes with the arrays and with the rule by which molecules are read."""
 CLASS_LIMIT = 127
 
 

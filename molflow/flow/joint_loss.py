@@ -62,6 +62,14 @@ class Draws:
     noise: Fields
     context: Tensor | None = None
 
+    def to(self, *args: object, **kwargs: object) -> Draws:
+        """All of them through ``Tensor.to``."""
+        return Draws(
+            self.uniform.to(*args, **kwargs),  # type: ignore[call-overload]
+            {name: noise.to(*args, **kwargs) for name, noise in self.noise.items()},  # type: ignore[call-overload]
+            None if self.context is None else self.context.to(*args, **kwargs),  # type: ignore[call-overload]
+        )
+
 
 @dataclass(frozen=True)
 class JointLoss:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import Checked, checked, other_reason, sanitise
-from molflow.chem.smiles import LONGEST
+from molflow.chem.smiles import LONGEST, identified, parse
 from molflow.metrics.validity import from_counts, sanitises_relaxed
 
 MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
@@ -69,11 +69,7 @@ def judge_record(text: str) -> Attempt:
 
 def read_raw(text: str) -> Chem.Mol | None:
     """The molecule as the SMILES writes it, unsanitised; None where RDKit reads none."""
-    parameters = Chem.SmilesParserParams()
-    for name in ("sanitize", "removeHs"):
-        setattr(parameters, name, False)
-    with rdBase.BlockLogs():
-        return Chem.MolFromSmiles(text, parameters) if len(text) <= LONGEST else None
+    return parse(text, sanitize=False) if len(text) <= LONGEST else None
 
 
 def read_raw_record(text: str) -> Chem.Mol | None:
@@ -103,11 +99,8 @@ def _checked(raw: Chem.Mol) -> Checked:
     failure = sanitise(mol)
     if failure is not None:
         return Checked(None, None, None, pieces, _reason(raw, failure))
-    for atom in mol.GetAtoms():  # RDKit keeps a hydrogen that has either.
-        atom.SetAtomMapNum(0)
-        atom.SetIsotope(0)
     try:
-        found = without_molecule(checked(Chem.RemoveHs(mol)))
+        found = without_molecule(checked(identified(mol)))
     except (Chem.MolSanitizeException, RuntimeError, ValueError) as error:
         return Checked(None, None, None, pieces, other_reason(error))
     written = {found.smiles, found.largest}

@@ -64,10 +64,12 @@ def _about_kept(config: SampleConfig, modality: Modality) -> str:
     """What the numbers of what is held mean."""
     if not modality.molecular:
         return "prompt: kept is the share of texts that have all that it says in its place"
+    asked = config.scaffold or ""
     return (
         "constraints: kept is the share of all attempts that have all that is held in its "
         "place, kept_valid that of the strictly valid"
         + (", substructure that in which RDKit finds the scaffold" if config.scaffold else "")
+        + (", decorated that in which every mark has its bond" if "*" in asked else "")
     )
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from molflow.errors import InputError
 from molflow.flow.flow_map import Network
@@ -28,6 +30,9 @@ from molflow.training.optimizers import optimizer_of
 
 LOG_EVERY = 20
 """Steps between two rows of the log."""
+
+AHEAD = 4
+"""Batches that every worker prepares before they are asked for."""
 
 SHAPES = 64
 """Shapes of a batch, at most, for which the network is compiled."""
@@ -108,6 +113,7 @@ class FlowModule(pl.LightningModule):
     """Trains a network (x_s, s, t) -> State on a stream of clean states.
 
     ``average`` holds the exponential moving average of the weights, from which to sample.
+    workers: processes that prepare batches ahead; 0 prepares each where it is used.
     """
 
     def __init__(
@@ -117,6 +123,7 @@ class FlowModule(pl.LightningModule):
         joint_loss: JointLoss,
         optimisation: Optimisation,
         seed: int,
+        workers: int = 0,
     ) -> None:
         super().__init__()
         self.net = net
@@ -128,6 +135,7 @@ class FlowModule(pl.LightningModule):
         self.joint_loss = joint_loss
         self.optimisation = optimisation
         self.seed = seed
+        self.workers = workers
         self.batches_seen = 0
         self.progress = 0.0
         self.minutes_before = 0.0
@@ -152,10 +160,10 @@ class FlowModule(pl.LightningModule):
             teacher = self.compiled_average or self.average.module
         return self.joint_loss(net, teacher, x_1, drawn)
 
-    def training_step(self, batch: tuple[int, State], batch_idx: int) -> Tensor:
-        """One batch of the stream, with the number of its step."""
-        step, x_1 = batch
-        total, parts = self.loss(self.net, x_1, draws(x_1, self.seed, step, self.global_rank))
+    def training_step(self, batch: tuple[int, State, Draws], batch_idx: int) -> Tensor:
+        """One batch of the stream, with the number of its step and its random numbers."""
+        step, x_1, drawn = batch
+        total, parts = self.loss(self.net, x_1, drawn)
         self.batches_seen = step + 1
         if step % LOG_EVERY == 0:
             self.require_finite(total)
@@ -176,11 +184,13 @@ class FlowModule(pl.LightningModule):
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
 
-    def train_dataloader(self) -> BatchesFrom:
+    def train_dataloader(self) -> Iterable[tuple[int, State, Draws]]:
         """The stream from the first batch that this run has not seen."""
-        return BatchesFrom(
-            self.stream, self.batches_seen, self.global_rank, self.trainer.world_size
-        )
+        start, world = self.batches_seen, self.trainer.world_size
+        batches = BatchesFrom(self.stream, start, self.global_rank, world, self.seed)
+        if self.workers == 0:
+            return batches
+        return DataLoader(batches, batch_size=None, num_workers=self.workers, prefetch_factor=AHEAD)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Muon inside the network, AdamW around it (see ``molflow.training.optimizers``)."""
@@ -244,16 +254,21 @@ class FlowModule(pl.LightningModule):
 
 
 @dataclass(frozen=True)
-class BatchesFrom:
-    """The batches of a stream from ``start`` on, without an end."""
+class BatchesFrom(IterableDataset):
+    """The batches of a stream with their random numbers, from ``start`` on, without an end.
+
+    The workers of a loader take turns, so that the loader gives the batches in their order.
+    """
 
     stream: Stream
     start: int
     rank: int
     world: int
+    seed: int
 
-    def __iter__(self) -> Iterator[tuple[int, State]]:
-        step = self.start
-        while True:
-            yield step, self.stream.batch(step, self.rank, self.world)
-            step += 1
+    def __iter__(self) -> Iterator[tuple[int, State, Draws]]:
+        worker = get_worker_info()
+        turn, turns = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in count(self.start + turn, turns):
+            x_1 = self.stream.batch(step, self.rank, self.world)
+            yield step, x_1, draws(x_1, self.seed, step, self.rank)

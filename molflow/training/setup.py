@@ -65,8 +65,10 @@ def corner_of(flow: FlowConfig) -> float:
     return CORNER if flow.distill in WITHOUT_DERIVATIVE else 0.0
 
 
-def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowModule:
-    """The Lightning module of one training run."""
+def build_module(
+    config: TrainConfig, net: nn.Module, stream: Stream, workers: int = 0
+) -> FlowModule:
+    """The Lightning module of one training run, whose batches ``workers`` processes prepare."""
     flow, trainer = config.flow, config.trainer
     time_law, distillation = TIME_LAWS[flow.time_law](flow), None
     if flow.distill != "none":
@@ -100,4 +102,4 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
         ema_decay=trainer.ema_decay,
         schedule=trainer.schedule,
     )
-    return FlowModule(net, stream, joint_loss, optimisation, config.seed)
+    return FlowModule(net, stream, joint_loss, optimisation, config.seed, workers)

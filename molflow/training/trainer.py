@@ -32,6 +32,9 @@ LONG_STEPS = 3000
 LONG_MINUTES = 10.0
 """From here on a run repays a minute of preparation."""
 
+MOST_WORKERS = 12
+"""Processes that prepare batches for a GPU, unless more are asked for."""
+
 FEWEST_EXAMPLES = 32
 """For one of several processes on a CPU: with less, its network is mostly overhead."""
 
@@ -55,6 +58,14 @@ def processes(settings: TrainerConfig) -> int:
         return 1
     able = [n for n in range(2, torch.get_num_threads() + 1) if size % n == 0]
     return max((n for n in able if size // n >= FEWEST_EXAMPLES), default=1)
+
+
+def workers_of(settings: TrainerConfig) -> int:
+    """How many processes prepare batches: as asked, else none on a CPU, whose cores all train, and
+    on a GPU one for each other core, up to MOST_WORKERS."""
+    if settings.workers is not None:
+        return settings.workers
+    return 0 if trains_on_cpu(settings) else min(MOST_WORKERS, torch.get_num_threads() - 1)
 
 
 def trains_on_cpu(settings: TrainerConfig) -> bool:

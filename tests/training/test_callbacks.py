@@ -157,7 +157,7 @@ def kill_in_batch(monkeypatch: pytest.MonkeyPatch, batch: int, *numbers: int) ->
     """These signals, one behind the other, during the batch of that number."""
     step = FlowModule.training_step
 
-    def training_step(module: FlowModule, item: tuple[int, State], batch_idx: int) -> Tensor:
+    def training_step(module: FlowModule, item: tuple, batch_idx: int) -> Tensor:
         if item[0] == batch:
             for number in numbers:
                 os.kill(os.getpid(), number)

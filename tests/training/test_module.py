@@ -94,14 +94,6 @@ class Recorder(pl.Callback):
         return float(torch.cat(grads).norm())
 
 
-class Numbers:
-    """A stream whose batch k is the number k."""
-
-    def batch(self, step: int, rank: int, world: int) -> int:
-        """The step itself."""
-        return step
-
-
 @pytest.fixture
 def x_1() -> State:
     """Two molecules of two atoms: all of class 1, bonded by class 0."""
@@ -112,7 +104,7 @@ def x_1() -> State:
 @pytest.fixture
 def module() -> FlowModule:
     """A module outside any trainer."""
-    return FlowModule(Constant(), Numbers(), JOINT_LOSS, OPTIMISATION, seed=0)
+    return FlowModule(Constant(), Same(), JOINT_LOSS, OPTIMISATION, seed=0)
 
 
 @pytest.fixture
@@ -204,8 +196,25 @@ def test_the_optimizer_is_of_all_weights_as_the_settings_have_it(module: FlowMod
 
 
 def test_the_batches_go_on_from_where_a_run_stopped() -> None:
-    batches = iter(BatchesFrom(Numbers(), start=7, rank=0, world=1))
-    assert [next(batches) for _ in range(3)] == [(7, 7), (8, 8), (9, 9)]
+    batches = iter(BatchesFrom(Same(), start=7, rank=0, world=1, seed=0))
+    assert [next(batches)[0] for _ in range(3)] == [7, 8, 9]
+
+
+def test_workers_prepare_the_batches_and_draws_of_one_process_in_its_order(
+    module: FlowModule,
+) -> None:
+    module._trainer = SimpleNamespace(world_size=1, global_rank=0)
+    module.stream, module.batches_seen = Same(), 7
+    alone = iter(module.train_dataloader())
+    module.workers = 2
+    shared = iter(module.train_dataloader())
+    for _ in range(5):
+        (step, x_1, drawn), (ours, ready, random) = next(alone), next(shared)
+        assert ours == step
+        assert torch.equal(ready.values["atoms"], x_1.values["atoms"])
+        assert torch.equal(random.uniform, drawn.uniform)
+        assert torch.equal(random.noise["atoms"], drawn.noise["atoms"])
+    module._trainer = None
 
 
 @pytest.mark.parametrize("average", [True, False])
@@ -352,28 +361,25 @@ def test_the_minutes_of_the_runs_before_count(
 
 
 def test_a_module_asks_for_the_batches_and_the_draws_of_its_own_rank(
-    module: FlowModule, x_1: State, monkeypatch: pytest.MonkeyPatch
+    module: FlowModule, x_1: State
 ) -> None:
     module._trainer = SimpleNamespace(world_size=4, global_rank=2)
     module.batches_seen = 7
-    assert module.train_dataloader() == BatchesFrom(module.stream, start=7, rank=2, world=4)
-    asked = []
-
-    def recorded(*arguments: Any) -> Any:
-        asked.append(arguments[1:])
-        return draws(*arguments)
-
-    monkeypatch.setattr("molflow.training.module.draws", recorded)
-    module.training_step((21, x_1), 0)
+    expected = BatchesFrom(module.stream, start=7, rank=2, world=4, seed=0)
+    assert module.train_dataloader() == expected
+    module.training_step((21, x_1, draws(x_1, 0, 21, 2)), 0)
     module._trainer = None
-    assert asked == [(0, 21, 2)]
     assert module.batches_seen == 22
 
 
-def test_a_stream_is_asked_for_the_rank_and_the_number_of_processes() -> None:
+def test_stream_and_draws_are_asked_for_the_rank_of_their_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Places:
         def batch(self, step: int, rank: int, world: int) -> tuple[int, int, int]:
             return step, rank, world
 
-    batches = iter(BatchesFrom(Places(), start=7, rank=2, world=4))
-    assert [next(batches) for _ in range(2)] == [(7, (7, 2, 4)), (8, (8, 2, 4))]
+    monkeypatch.setattr("molflow.training.module.draws", lambda x_1, *key: key)
+    batches = iter(BatchesFrom(Places(), start=7, rank=2, world=4, seed=5))
+    expected = [(7, (7, 2, 4), (5, 7, 2)), (8, (8, 2, 4), (5, 8, 2))]
+    assert [next(batches) for _ in range(2)] == expected
