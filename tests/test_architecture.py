@@ -16,6 +16,7 @@ ROOT = Path(molflow.__file__).parent
 FLOORS: list[set[str]] = [
     {"errors", "files", "cores", "processes"},
     {"console"},
+    {"claims"},
     {"flow"},
     {"nn"},
     {"graph", "sequence"},
