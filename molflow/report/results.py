@@ -272,10 +272,12 @@ def _reached(run: Run, metrics: dict[str, float]) -> dict[str, Any]:
 
 def _guidance(scorer: Remembered, steering: Steering) -> dict[str, Any]:
     guide = steering.guide
-    own = ("method", "particles", "draws", "strength", "entropy_floor", "invalid")
     return {
         "objective": scorer.describe(),
-        **{name: getattr(guide, name) for name in (*own, "generations", "restart", "max_calls")},
+        "method": guide.guidance.name,
+        **asdict(guide.guidance),
+        "invalid": guide.invalid,
+        "max_calls": guide.max_calls,
         **for_json(steering_numbers(steering)),
         "by_time": steering_by_time(steering),
         "scored_molecules": len(scorer.known),

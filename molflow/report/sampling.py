@@ -154,11 +154,9 @@ def _guided(result: Result) -> list[str]:
     if steering is None or scorer is None:
         return []
     guide, failed = steering.guide, scorer.errors().total()
-    walks = "1 walk" if guide.particles == 1 else f"the best of {guide.particles} walks"
-    walks += f" in {guide.generations} generations" if guide.generations > 1 else ""
     words = [
-        f"Guided by {guide.method}, {walks} a molecule; the unguided control has the same seed, "
-        "sizes, steps and constraints."
+        f"Guided by {guide.guidance} a molecule; the unguided control has the same seed, sizes, "
+        "steps and constraints."
     ]
     if failed:
         words.append(f"The score failed on {failed:,} of {len(scorer.known):,} molecules.")
@@ -169,4 +167,4 @@ def _ess(result: Result) -> Ess | None:
     steering = result.run.samples.steering
     if steering is None or steering.sizes is None:
         return None
-    return Ess(steering.guide.particles, steering.times, steering.sizes.tolist())
+    return Ess(steering.guide.guidance.particles, steering.times, steering.sizes.tolist())

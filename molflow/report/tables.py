@@ -107,9 +107,9 @@ def _steering(result: Result, things: str) -> None:
         "looks": f"{things} judged on the way, per {things[:-1]}",
         "calls": "calls of the score, in all",
         "unasked": f"{things} not asked about, beyond guidance.max_calls",
-        "ess": f"effective particles of {guide.particles}, mean",
+        "ess": f"effective particles of {guide.guidance.particles}, mean",
         "resamplings": f"resamplings, per {things[:-1]}",
-        "ancestors": f"distinct ancestors of {guide.particles} particles, mean",
+        "ancestors": f"distinct ancestors of {guide.guidance.particles} particles, mean",
         "entropy": "entropy of the look-ahead, nats a variable",
         "jumped": "share of looks by the jump",
         "first": "best score of the first generation, mean",
@@ -123,7 +123,7 @@ def _steering(result: Result, things: str) -> None:
     for part in result.scorer.parts if result.scorer is not None else ():
         words |= {f"r2_{part}": f"R^2 for {part}", f"spearman_{part}": f"rank correlation, {part}"}
     rows = [(words[name], value) for name, value in numbers.items()]
-    table(f"guidance by {guide.method}", ("what it took", "value"), rows)
+    table(f"guidance by {guide.guidance.name}", ("what it took", "value"), rows)
     if steering.unasked:
         print(
             f"guidance.max_calls={guide.max_calls} was reached: {steering.unasked:,} distinct "
