@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.common.outputs import plain
-from molflow.build import Dataset, dataset_of
+from molflow.build import Dataset, dataset_of, known_of
 from molflow.chem.molecule import Checked
 from molflow.config import NOISE
 from molflow.console import atomic_write

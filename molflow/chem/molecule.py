@@ -2,9 +2,10 @@
 
 A graph holds elements, formal charges and kekulised bonds; hydrogens follow from RDKit's valence
 model, stereochemistry and isotopes are left out by `smiles.identified`. A molecule that would come
-back changed (radicals, carbenes, dative bonds, hydrogens other than the model's) is `Unusable`. On the way back `build`
-makes exactly the graph and `check` says whether it is a molecule: full sanitisation in the
-literature's sense, RDKit's own clean-up of pentavalent nitro groups included, and nothing else.
+back changed (radicals, carbenes, dative bonds, hydrogens other than the model's) is `Unusable`. On
+the way back `build` makes exactly the graph and `check` says whether it is a molecule: full
+sanitisation in the literature's sense, RDKit's own clean-up of pentavalent nitro groups included,
+and nothing else.
 """
 
 from __future__ import annotations

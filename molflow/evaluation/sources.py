@@ -8,17 +8,9 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from molflow.datasets.molecule_file import SDF, Columns, Row, kind_of, shortened
 from molflow.errors import InputError
-from molflow.evaluation.samples_file import (
-    SDF,
-    Attempts,
-    Failure,
-    Row,
-    collect,
-    judged,
-    kind_of,
-    shortened,
-)
+from molflow.evaluation.samples_file import Attempts, Failure, collect, judged
 from molflow.metrics.attempts import Attempt, read_raw, without_molecule
 
 if TYPE_CHECKING:
@@ -46,20 +38,20 @@ class Source:
     pictures: Mapping[int, Chem.Mol]
 
 
-def from_file(path: Path, smiles_column: str, most: int | None, tell: Tell) -> Source:
+def from_file(path: Path, columns: Columns, most: int | None, tell: Tell) -> Source:
     """The attempts of a file. ``tell`` hears of each that is not strictly valid, in order.
 
     InputError where the file cannot be read, or holds no attempt.
     """
     pictures: dict[int, Chem.Mol] = {}
-    in_records = kind_of(path) == SDF
+    in_records = kind_of(path, "samples") == SDF
 
     def heard(failure: Failure) -> None:
         tell(failure)
         if not in_records and len(pictures) < PICTURED:
             _keep(pictures, failure.index, read_raw(failure.text))
 
-    attempts = collect(judged(path, smiles_column, most), heard)
+    attempts = collect(judged(path, columns, most), heard)
     if not attempts.checked:
         raise InputError(f"{path}: holds no attempt")
     with path.open("rb") as file:
