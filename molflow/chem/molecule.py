@@ -40,6 +40,7 @@ __all__ = [
     "Checked",
     "Unusable",
     "Vocabulary",
+    "as_made",
     "atom_names",
     "build",
     "canonical_order",
@@ -168,6 +169,17 @@ def build(graph: Graph, vocabulary: Vocabulary) -> Chem.RWMol:
     for i, j, kind in zip(first[bonded].tolist(), second[bonded].tolist(), kinds, strict=True):
         mol.AddBond(i, j, BOND_TYPES[vocabulary.bonds[kind]])
     return mol
+
+
+def as_made(graph: Graph, vocabulary: Vocabulary) -> str:
+    """The SMILES of exactly these atoms, charges and bonds, molecule or not; "" of no atom.
+
+    Nothing is sanitised: RDKit may refuse to read it, but without sanitisation it comes back.
+    """
+    mol = build(graph, vocabulary).GetMol()
+    mol.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(mol)
+    return Chem.MolToSmiles(mol, canonical=False)
 
 
 @dataclass(frozen=True)

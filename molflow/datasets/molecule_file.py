@@ -159,6 +159,17 @@ def split_of(path: Path, row: Row, column: str) -> str:
     return split
 
 
+def has_column(path: Path, name: str) -> bool:
+    """Whether the file is a table with exactly one column of exactly that name."""
+    kind = kind_of(path, "path")
+    if kind in (SMI, SDF):
+        return False
+    with open_text(path) as text:
+        header = text.readline(LONGEST_LINE)
+    cells = (next(csv.reader([header], delimiter=mark), []) for mark in DELIMITERS[kind])
+    return any(one.count(name) == 1 for one in cells)
+
+
 def _lines(text: TextIO) -> Iterator[Row]:
     """The lines, with their end. Of one that is too long the beginning is read and kept."""
     number = 0

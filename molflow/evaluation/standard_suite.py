@@ -64,6 +64,8 @@ def validity(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
         "distinct_strict_valid": len(set(subject.strict)),
     }
     totals = {"unique": plain, "novel": distinct}
+    if subject.attempts.relaxed is None:
+        notes.say("relaxed_valid, valence_valid: not stated, as some rows do not say what was made")
     return {
         **{
             key: known_share(value, totals.get(key, attempts))
