@@ -60,6 +60,16 @@ BOND_TYPES = {
     "triple": Chem.BondType.TRIPLE,
     AROMATIC: Chem.BondType.AROMATIC,
 }
+ORDERED = frozenset(
+    {
+        *BOND_TYPES.values(),
+        Chem.BondType.QUADRUPLE,
+        Chem.BondType.QUINTUPLE,
+        Chem.BondType.HEXTUPLE,
+        Chem.BondType.DATIVE,
+    }
+)
+"""Bonds of a molecule, as against those of a drawing or a search."""
 BOND_ORDERS = {BOND_TYPES[name]: BONDS.index(name) for name in BONDS[1:]}
 
 
@@ -247,7 +257,21 @@ def sanitise(mol: Chem.RWMol, operations: int = Chem.SANITIZE_ALL) -> str | None
         return "kekulisation"
     except (Chem.MolSanitizeException, RuntimeError, ValueError) as error:
         return other_reason(error)
-    return None
+    return _orderless(mol)
+
+
+def _orderless(mol: Chem.RWMol) -> str | None:
+    """The reason why a sanitised molecule is none where a bond has no order, or an atom or a bond
+    stands for several: RDKit lets both pass."""
+    for bond in mol.GetBonds():
+        kind = bond.GetBondType()
+        ends = (bond.GetBeginAtom(), bond.GetEndAtom())
+        in_ring = bond.IsInRing() and all(atom.GetIsAromatic() for atom in ends)
+        outside = kind == Chem.BondType.AROMATIC and not in_ring
+        if kind not in ORDERED or outside or bond.HasQuery():
+            name = "aromatic outside an aromatic ring" if outside else kind.name.lower()
+            return f"bond without an order: {name}"
+    return "atom that stands for several" if any(a.HasQuery() for a in mol.GetAtoms()) else None
 
 
 def other_reason(error: Exception) -> str:
