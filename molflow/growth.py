@@ -10,8 +10,8 @@ coordinates of the new types. With cross-entropy the grown network gives
 So the old classes stand to each other as in the parent, and a new type takes a share q of what its
 nearest has: the argmax of every molecule stays. Columns that read new types begin at 0, because a
 state has noise in all its coordinates, and a copy of the nearest column would read that noise too.
-(From `qm9` to boronic acids, a copy began with 0.52 less loss on them and 0.03 more on QM9. After 20
-steps of 32 molecules 0.14 and 0.03 were left.)
+From qm9 to boronic acids, a copy began with 0.52 less loss on them and 0.03 more on QM9; after 20
+steps of 32 molecules 0.14 and 0.03 were left.
 """
 
 from __future__ import annotations

@@ -44,7 +44,9 @@ def parent(
 
 
 @pytest.fixture
-def mixed(tmp_path: Path, data: DatasetConfig, molecule_file: Callable[..., DatasetConfig]) -> Mixed:
+def mixed(
+    tmp_path: Path, data: DatasetConfig, molecule_file: Callable[..., DatasetConfig]
+) -> Mixed:
     """Five of a batch of eight have nitrogen, three have oxygen; classes are C N O."""
     new = molecule_file(tmp_path / "new.csv", [*NEW, "O"])
     one = build_dataset(new)
@@ -102,7 +104,9 @@ def test_what_is_known_and_given_of_the_examples_goes_with_them(mixed: Mixed) ->
     ("share", "size", "count"),
     [(0.0, 1, 0), (0.25, 64, 16), (0.01, 8, 1), (0.99, 8, 7), (0.5, 2, 1)],
 )
-def test_a_share_of_a_batch_is_at_least_one_and_never_all(share: float, size: int, count: int) -> None:
+def test_a_share_of_a_batch_is_at_least_one_and_never_all(
+    share: float, size: int, count: int
+) -> None:
     assert count_of(share, size) == count
 
 
