@@ -237,6 +237,21 @@ def test_strings_do_not_start_from_a_model_of_graphs(
     )
 
 
+def test_strings_of_known_tokens_start_from_a_model_of_strings(
+    token_spec: Callable[..., ModelSpec], data: Any, fresh: Any, tmp_path: Path
+) -> None:
+    where = {"name": "smiles_tokens", "path": "absent.csv", "split": "random"}
+    writer = token_spec("OBNC", "smiles", (0.0,) * 5 + (1.0,), dataset=where)
+    save_model(tmp_path / "writer", fresh(writer), writer)
+    options = [f"checkpoint={tmp_path / 'writer'}", "dataset=smiles_tokens", *QUICK]
+    main([*options, *data(NEW)[1:], f"out={tmp_path / 'child'}"])
+    child = read_spec(tmp_path / "child")
+    assert child.vocabulary == writer.vocabulary
+    assert (child.max_size, child.size_law[5]) == (5, 0.0)
+    with pytest.raises(InputError, match=r"vocabulary is 4 of smiles, with 'N' there and 5 of"):
+        main([*options, *data([*NEW, "CF", "FC(F)F"])[1:], f"out={tmp_path / 'other'}"])
+
+
 def test_charges_are_read_as_in_the_parent(parent: str, data: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"dataset.vocabulary is charged there and stripped here"):
         main([parent, *data(NEW), "dataset.vocabulary=stripped", *QUICK, f"out={tmp_path / 'a'}"])

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import help_text, read, several
 from benchmarks.outputs import named, place, plain
-from molflow.config import SEEDS, wants_help
+from molflow.config import FRACTION, SEEDS, wants_help
 from molflow.console import atomic_write, progress, run_program, table
 from molflow.errors import InputError
 from molflow.files import METRICS, RECORD
-from molflow.schema import COUNT, FRACTION, POSITIVE, key
+from molflow.schema import COUNT, POSITIVE, key
 
 if TYPE_CHECKING:
     from molflow.checkpoint import ModelSpec
