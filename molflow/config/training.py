@@ -146,6 +146,17 @@ class TrainerConfig:
         2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
     )
     checkpoint_minutes: float = key(3.0, "minutes between checkpoints", within=POSITIVE)
+    patience: int | None = key(
+        None,
+        "looks at the held-out loss without a new best before training ends; null: it does not end",
+        within=COUNT,
+    )
+    validate_every: int = key(50, "steps between these looks", within=COUNT)
+    replay: float = key(
+        0.0,
+        "share of every batch from the data of checkpoint, or of what it makes where they lack",
+        within=FRACTION,
+    )
     snapshots: int = key(
         0, "equal parts of the run whose last weights are kept; 0 is none", within=NOT_NEGATIVE
     )
@@ -187,6 +198,8 @@ def resolved(config: TrainConfig) -> TrainConfig:
     if dataset.end_token and dataset.name not in OF_SMILES:
         raise InputError(f"dataset.end_token: only with dataset={' or '.join(OF_SMILES)}")
     require_split(dataset.name, dataset.split)
+    if config.trainer.replay > 0 and config.checkpoint is None:
+        raise InputError(f"trainer.replay={config.trainer.replay:g}: only with checkpoint=")
     if model.distances and (dataset.name in OF_TOKENS or dataset.order != "canonical"):
         raise InputError("model.distances=true: only for graphs with dataset.order=canonical")
     if config.flow.pairs == "ends" and config.flow.distill != "psd":

@@ -41,6 +41,8 @@ Every batch is padded to the largest molecule, and its pairs grow with the squar
 
 CHUNK = 1_000
 SHOWN = 60
+LARGER = "more than "
+"""How the reason begins why a large molecule is left out."""
 MISSING = {"nan", "na", "n/a", "null", "none"}
 
 Row = tuple[int, str]
@@ -110,7 +112,9 @@ def _summary(drops: list[Drop]) -> str:
     text = drops[0].smiles[:SHOWN]
     reasons = Counter(drop.reason for drop in drops).most_common(5)
     counts = ", ".join(f"{reason} ({count})" for reason, count in reasons)
-    return f" in {len(drops)} rows: {counts}; the first is row {drops[0].row}: {text!r}"
+    larger = any(reason.startswith(LARGER) for reason, _ in reasons)
+    advice = "; dataset.max_atoms=<number> keeps larger ones" if larger else ""
+    return f" in {len(drops)} rows: {counts}; the first is row {drops[0].row}: {text!r}{advice}"
 
 
 def _distinct(packed: Packed, seen: set[str]) -> Result:
@@ -154,7 +158,7 @@ def _molecule(text: str, max_atoms: int | None) -> Chem.Mol:
         raise Unusable("missing value")
     mol = read_smiles(text)
     if max_atoms is not None and mol.GetNumAtoms() > max_atoms:
-        raise Unusable(f"more than {max_atoms} atoms")
+        raise Unusable(f"{LARGER}{max_atoms} atoms")
     return mol
 
 

@@ -25,6 +25,7 @@ from molflow.files import CHECKPOINT
 from molflow.model.checkpoint import ModelSpec, read_spec
 from molflow.model.parents import PARENTAL, require_same
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Snapshots, Trial
+from molflow.training.early_stopping import EarlyStopping
 from molflow.training.module import FlowModule
 from molflow.training.setup import WITHOUT_DERIVATIVE
 
@@ -106,6 +107,7 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
             Progress(settings.batch_size * settings.accumulate, trial.spec.modality.things),
             trial,
             Snapshots(folder, trial.spec, settings.snapshots),
+            *early_stopping(settings, trial),
             Checkpoints(folder, trial.spec, settings.checkpoint_minutes),
         ],
         "enable_checkpointing": False,
@@ -121,6 +123,13 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
     except MisconfigurationException as error:
         asked = f"trainer.accelerator={settings.accelerator}, trainer.devices={devices}"
         raise InputError(f"{asked}: not to be had here ({str(error).splitlines()[0]})") from None
+
+
+def early_stopping(settings: TrainerConfig, trial: Trial) -> list[EarlyStopping]:
+    """The callback that ends a run early, where it is to be."""
+    if settings.patience is None:
+        return []
+    return [EarlyStopping(trial, settings.validate_every, settings.patience)]
 
 
 def make_loggers(config: TrainConfig) -> list[Logger]:
@@ -176,11 +185,13 @@ def wants_compilation(settings: TrainerConfig, distill: str) -> bool:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A checkpoint that fits: where it is, and how far its run had come."""
+    """A checkpoint that fits: where it is, how far its run had come, and how many looks at the
+    held-out loss had found no new best."""
 
     path: str
     step: int
     minutes: float
+    stale: int
 
 
 def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> Resumed:
@@ -194,7 +205,8 @@ def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> R
         saved = torch.load(path, map_location="cpu", weights_only=True)
         tensors = {name: tuple(value.shape) for name, value in saved["state_dict"].items()}
         seen, step = saved["molflow"], int(saved["global_step"])
-        resumed = Resumed(str(path), step, float(seen["minutes"]))
+        stale = saved["callbacks"].get(EarlyStopping.__name__, {}).get("stale", 0)
+        resumed = Resumed(str(path), step, float(seen["minutes"]), int(stale))
         complete = {"pytorch-lightning_version", "loops", "optimizer_states"} <= saved.keys()
         (optimizer,) = saved["optimizer_states"]
         if not complete or "parts" not in optimizer or int(seen["batches_seen"]) < step:
