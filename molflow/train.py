@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
-from molflow.console import atomic_write, for_json, run_program, table
+from molflow.console import atomic_write, run_program
 from molflow.datasets.names import OF_TOKENS
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, LOSS, METRICS, RECORD
+from molflow.files import CHECKPOINT, LOSS, RECORD
 
 if TYPE_CHECKING:
     from molflow.build import Context, Dataset
@@ -29,9 +28,7 @@ OWN_FOLDER = ("out", "resume", "take_over")
 PATHS = ("dataset.path", "checkpoint")
 HELD_OUT = 2048
 FEWEST_HELD_OUT = 256
-LAST_SAMPLE = 1000
 LAST_STEPS = 50
-SHOWN = 24
 FEW_STEPS = (1, 2, 4)
 
 
@@ -241,7 +238,17 @@ def make_trial(
         # Few examples come again with other noise, so that their loss says more than of a draw.
         held_out = np.resize(held_out, FEWEST_HELD_OUT if len(held_out) else 0)
     batches = [stream.states(held_out[k : k + size]) for k in range(0, len(held_out), size)]
-    return Trial(spec, batches, known, Path(config.out), config.trainer.sample_every)
+    settings = config.trainer
+    whole = math.inf if settings.max_minutes is None else 60 * settings.max_minutes
+    return Trial(
+        spec,
+        batches,
+        known,
+        Path(config.out),
+        settings.sample_every if settings.trial_molecules else 0,
+        settings.trial_molecules,
+        settings.trial_share * whole,
+    )
 
 
 def say_finished(folder: str, step: int, minutes: float, stopped: bool) -> None:
@@ -313,12 +320,14 @@ def introduce(
 
 
 def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
-    """The loss plot; then a last sample, the table, and the command to go on with.
+    """The loss plot; then the last trial, where asked for, and the command to go on with.
 
     A run that was stopped by a signal ends as KeyboardInterrupt, with the command to continue.
     """
+    from molflow.generator import Generator
     from molflow.pictures import draw_run, read_logs
     from molflow.training.trainer import close_loggers
+    from molflow.training.trials import TimedSamples, last_trial
 
     folder = Path(config.out)
     close_loggers(module.loggers)
@@ -329,30 +338,19 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
         print(f"saved, continue: python -m molflow.train resume={folder}")
         raise KeyboardInterrupt
     counts = (*FEW_STEPS, LAST_STEPS) if trial.spec.flow_map else (LAST_STEPS,)
-    show_last_sample(folder, module, trial, counts)
+    if config.trainer.trial_molecules:
+        net, seconds = module.average.module.eval(), 60 * module.minutes()
+        generator = Generator(net, trial.spec)
+        samples = TimedSamples(
+            generator,
+            counts,
+            config.trainer.trial_molecules,
+            config.trainer.trial_share * seconds,
+            module.seed,
+        )
+        last_trial(samples, trial.training, folder)
+    print(f"loss:     {folder / LOSS}")
     print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={counts[0]}")
-
-
-def show_last_sample(folder: Path, module: FlowModule, trial: Trial, counts: Sequence[int]) -> None:
-    """What the averaged weights make in each of ``counts`` steps: metrics.json, a table, and those
-    of the first for people."""
-    from molflow.generator import Generator
-    from molflow.pictures import show
-
-    generator = Generator(module.average.module.eval(), trial.spec)
-    made = [generator.sample(LAST_SAMPLE, k, seed=module.seed) for k in counts]
-    shown = show(made[0][:SHOWN], folder)
-    metrics = [samples.metrics(trial.training) for samples in made]
-    rows = [
-        {"n": LAST_SAMPLE, "steps": k, "method": samples.walk.method, "metrics": for_json(found)}
-        for k, samples, found in zip(counts, made, metrics, strict=True)
-    ]
-    with atomic_write(folder / METRICS) as path:
-        path.write_text(json.dumps({"samples": rows}, indent=1) + "\n")
-    columns = [f"{row['steps']} {row['method']}" for row in rows]
-    shares = [[name, *(found[name] for found in metrics)] for name in metrics[0]]
-    table(f"{LAST_SAMPLE:,} {trial.spec.modality.things}", ("number", *columns), shares)
-    print(f"look at:  {shown} {folder / LOSS}")
 
 
 if __name__ == "__main__":

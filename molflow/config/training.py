@@ -143,7 +143,15 @@ class TrainerConfig:
     )
     strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
     sample_every: int = key(
-        2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
+        2000, "steps between trials while training; 0 is never", within=NOT_NEGATIVE
+    )
+    trial_molecules: int = key(
+        1000, "molecules of a trial, also of that at the end; 0 is none", within=NOT_NEGATIVE
+    )
+    trial_share: float = key(
+        0.1,
+        "of the time of training, for the last trial and for all before it; 100 molecules at least",
+        within=NOT_NEGATIVE,
     )
     checkpoint_minutes: float = key(3.0, "minutes between checkpoints", within=POSITIVE)
     patience: int | None = key(

@@ -54,6 +54,7 @@ def processes(settings: TrainerConfig) -> int:
         divide = f"trainer.batch_size={size}: not a multiple of trainer.devices={asked}"
         raise InputError(f"{divide}, which share it")
     if asked is not None:
+        _warn_of_crowding(settings, asked)
         return asked
     if not (trains_on_cpu(settings) and is_long(settings) and is_program()):
         return 1
@@ -67,6 +68,19 @@ def workers_of(settings: TrainerConfig) -> int:
     if settings.workers is not None:
         return settings.workers
     return 0 if trains_on_cpu(settings) else min(MOST_WORKERS, torch.get_num_threads() - 1)
+
+
+def _warn_of_crowding(settings: TrainerConfig, asked: int) -> None:
+    """Says, once, that there are more processes than cores."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = os.cpu_count() or 1 if affinity is None else len(affinity(0))
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    if trains_on_cpu(settings) and asked > cores and first:
+        print(
+            f"warning: trainer.devices={asked}: so many processes on {cores} CPU cores wait for "
+            "each other",
+            file=sys.stderr,
+        )
 
 
 def trains_on_cpu(settings: TrainerConfig) -> bool:
