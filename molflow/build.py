@@ -35,7 +35,13 @@ def _qm9(c: DatasetConfig) -> MoleculeDataset:
 
 def _smiles_file(c: DatasetConfig) -> MoleculeDataset:
     return smiles_file.load(
-        c.path, _cache(c), c.smiles_column, c.max_atoms, c.vocabulary, seed=c.seed
+        c.path,
+        _cache(c),
+        c.smiles_column,
+        c.max_atoms,
+        c.vocabulary,
+        seed=c.seed,
+        split_column=c.split_column,
     )
 
 

@@ -2,8 +2,8 @@
 
 A graph holds elements, formal charges and kekulised bonds; hydrogens follow from RDKit's valence
 model, stereochemistry and isotopes are left out by `smiles.identified`. A molecule that would come
-back changed (radicals, carbenes, dative bonds, hydrogens other than the model's) is `Unusable`.
-On the way back `build` makes exactly the graph and `check` says whether it is a molecule: full
+back changed (radicals, carbenes, dative bonds, hydrogens other than the model's) is `Unusable`. On
+the way back `build` makes exactly the graph and `check` says whether it is a molecule: full
 sanitisation in the literature's sense, RDKit's own clean-up of pentavalent nitro groups included,
 and nothing else.
 """
@@ -40,6 +40,7 @@ __all__ = [
     "Checked",
     "Unusable",
     "Vocabulary",
+    "as_made",
     "atom_names",
     "build",
     "canonical_order",
@@ -168,6 +169,17 @@ def build(graph: Graph, vocabulary: Vocabulary) -> Chem.RWMol:
     for i, j, kind in zip(first[bonded].tolist(), second[bonded].tolist(), kinds, strict=True):
         mol.AddBond(i, j, BOND_TYPES[vocabulary.bonds[kind]])
     return mol
+
+
+def as_made(graph: Graph, vocabulary: Vocabulary) -> str:
+    """The SMILES of exactly these atoms, charges and bonds, molecule or not; "" of no atom.
+
+    Nothing is sanitised: RDKit may refuse to read it, but without sanitisation it comes back.
+    """
+    mol = build(graph, vocabulary).GetMol()
+    mol.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(mol)
+    return Chem.MolToSmiles(mol, canonical=False)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from molflow.datasets.names import (
     NEEDS_A_FILE,
     OF_SMILES,
     OF_TOKENS,
+    OWN_MOLECULES,
     SPLIT_NAMES,
     VOCABULARIES,
     require_split,
@@ -31,8 +32,15 @@ from molflow.errors import InputError
 @dataclass(frozen=True)
 class DatasetConfig:
     name: str = key("qm9", "where the molecules or texts come from", choices=DATASETS)
-    path: str | None = key(None, "your file, plain or .gz: CSV, TSV or SMI with SMILES, or a text")
-    smiles_column: str = key("smiles", "the column of that file with the SMILES", required=True)
+    path: str | None = key(
+        None, "your file, plain or .gz: CSV, TSV, TXT, SMI or SDF of molecules, or a text"
+    )
+    smiles_column: str | None = key(
+        None, "the column of that file with the SMILES; null is smiles or canonical_smiles"
+    )
+    split_column: str | None = key(
+        None, "the column that says train, val or test; null splits at random"
+    )
     split: str = key("digress", "train, valid and test", choices=SPLIT_NAMES)
     seed: int = key(0, "of split=random", within=SEEDS)
     vocabulary: str = key(
@@ -203,6 +211,11 @@ def resolved(config: TrainConfig) -> TrainConfig:
     if dataset.name not in FROM_A_FILE and dataset.path is not None:
         names = " or ".join(FROM_A_FILE)
         raise InputError(f"dataset.path={dataset.path!r}: only with dataset={names}")
+    if dataset.split_column is not None and dataset.name not in OWN_MOLECULES:
+        names = " or ".join(OWN_MOLECULES)
+        raise InputError(
+            f"dataset.split_column={dataset.split_column!r}: only with dataset={names}"
+        )
     if dataset.end_token and dataset.name not in OF_SMILES:
         raise InputError(f"dataset.end_token: only with dataset={' or '.join(OF_SMILES)}")
     require_split(dataset.name, dataset.split)
