@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from molflow.claims import claimed
 from molflow.config import EvaluateConfig, help_text, load_config, wants_help
 from molflow.console import atomic_write, require_writable, run_program
 from molflow.errors import InputError
@@ -51,6 +52,11 @@ def main(arguments: list[str]) -> None:
 def evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
     """Reads or samples, measures, writes ``config.out`` and prints the table."""
     check(config)
+    with claimed(Path(config.out), "evaluate", config.take_over):
+        _evaluate(config, arguments)
+
+
+def _evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
     folder = Path(config.out)
     require_room(folder)
     from molflow.evaluation.comparison import Subject

@@ -271,6 +271,21 @@ def test_a_function_that_raises_ends_well_with_its_errors_listed(
         assert row["score"] == ("" if failed else str(10.0 * size))
 
 
+def test_a_score_that_always_fails_stops_the_run_and_leaves_what_was_asked(checkpoint, tmp_path):
+    (tmp_path / "mine.py").write_text("def score(mol):\n    return 1 / 0\n")
+    out, score = tmp_path / "out", f"guidance.score={tmp_path / 'mine.py'}:score"
+    options = ("guidance=best_of", "guidance.invalid=-1", "guidance.max_failures=2", score)
+    with pytest.raises(InputError, match=r"max_failures=2: .*ZeroDivisionError"):
+        run(checkpoint, out, *options)
+    with (out / "scored.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 2
+    assert {row["error"] for row in table} == {
+        "score: ZeroDivisionError: division by zero (line 2)"
+    }
+    assert not (out / "run.json").exists()
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_the_scorer_is_closed_in_every_case(checkpoint, tmp_path, score_file, monkeypatch, broken):
     closed = []

@@ -45,6 +45,9 @@ class EvaluateConfig:
     )
     suite: str = key("standard", "which numbers", choices=("standard", "moses", "guacamol", "full"))
     out: str = key("evaluation", "folder of the results", required=True)
+    take_over: bool = key(
+        False, "take the folder of a run that ended on another machine without leaving it"
+    )
     force: bool = key(False, "FCD of fewer than 1,000 molecules too")
     explain: bool = key(False, "also print each number's definition; alone: nothing else")
     report: bool = key(True, "also write report.html")

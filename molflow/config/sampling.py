@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from molflow.config.key import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE, SEEDS, Range, key, section
 
 STEPS = ("auto", "euler", "heun", "flow_map", "renoised", "euler_ancestral")
+MARKS = ("once", "at_least_once", "optional")
 NOISE = 0.3
 """The usual share of the noise that a stochastic method renews: on QM9 the best of 0, 0.1, 0.3, 0.5
 and 1 in FCD, or next to it, at every number of steps."""
@@ -26,6 +27,12 @@ class GuidanceConfig:
     components: str | None = key(None, "or a YAML file of components")
     score: str | None = key(None, "or path.py:function, your own code, which will run")
     score_seconds: float = key(10.0, "for one molecule by your own code", within=POSITIVE)
+    start_seconds: float = key(
+        120.0, "for your own code to load, and for its first molecule", within=POSITIVE
+    )
+    max_failures: int | None = key(
+        50, "molecules in a row without a score of your own code that end it", within=COUNT
+    )
     invalid: float | None = key(
         None, "score of what is no molecule; null is just below 0, and your own code needs a number"
     )
@@ -93,8 +100,14 @@ class SampleConfig:
     )
     seed: int = key(0, "of the sizes and the noise", within=SEEDS)
     out: str = key("samples", "folder of the results", required=True)
+    take_over: bool = key(
+        False, "take the folder of a run that ended on another machine without leaving it"
+    )
     atoms: int | None = key(None, "atoms of every molecule; null draws sizes", within=COUNT)
     scaffold: str | None = key(None, "SMILES to keep; [*:1] marks where it grows, else anywhere")
+    marks: str = key(
+        "once", "single bonds to new atoms at each mark of the scaffold", choices=MARKS
+    )
     prompt: str | None = key(
         None, "of a model of strings: the text to keep, _ where it is free, the ___ fox"
     )

@@ -144,11 +144,35 @@ class TrainerConfig:
         "GPUs or CPU processes; null is one GPU, or CPU cores if the run is long",
         within=COUNT,
     )
+    workers: int | None = key(
+        None,
+        "processes that prepare batches; null is none on a CPU, up to 12 on a GPU",
+        within=NOT_NEGATIVE,
+    )
     strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
     sample_every: int = key(
-        2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
+        2000, "steps between trials while training; 0 is never", within=NOT_NEGATIVE
+    )
+    trial_molecules: int = key(
+        1000, "molecules of a trial, also of that at the end; 0 is none", within=NOT_NEGATIVE
+    )
+    trial_share: float = key(
+        0.1,
+        "of the time of training, for the last trial and for all before it; 100 molecules at least",
+        within=NOT_NEGATIVE,
     )
     checkpoint_minutes: float = key(3.0, "minutes between checkpoints", within=POSITIVE)
+    patience: int | None = key(
+        None,
+        "looks at the held-out loss without a new best before training ends; null: it does not end",
+        within=COUNT,
+    )
+    validate_every: int = key(50, "steps between these looks", within=COUNT)
+    replay: float = key(
+        0.0,
+        "share of every batch from the data of checkpoint, or of what it makes where they lack",
+        within=FRACTION,
+    )
     snapshots: int = key(
         0, "equal parts of the run whose last weights are kept; 0 is none", within=NOT_NEGATIVE
     )
@@ -168,6 +192,9 @@ class TrainConfig:
     seed: int = key(0, "of the weights, the batches, the times and the noise", within=SEEDS)
     out: str = key("", "run folder; empty is the folder resumed, else runs/<dataset.name>")
     resume: str | None = key(None, "run folder to continue")
+    take_over: bool = key(
+        False, "take the folder of a run that ended on another machine without leaving it"
+    )
     checkpoint: str | None = key(None, "model whose weights to start from, such as a trained flow")
     dataset: DatasetConfig = section(DatasetConfig, "the molecules")
     model: ModelConfig = section(ModelConfig, "the network")
@@ -192,6 +219,8 @@ def resolved(config: TrainConfig) -> TrainConfig:
     if dataset.end_token and dataset.name not in OF_SMILES:
         raise InputError(f"dataset.end_token: only with dataset={' or '.join(OF_SMILES)}")
     require_split(dataset.name, dataset.split)
+    if config.trainer.replay > 0 and config.checkpoint is None:
+        raise InputError(f"trainer.replay={config.trainer.replay:g}: only with checkpoint=")
     if model.distances and (dataset.name in OF_TOKENS or dataset.order != "canonical"):
         raise InputError("model.distances=true: only for graphs with dataset.order=canonical")
     if config.flow.pairs == "ends" and config.flow.distill != "psd":

@@ -43,6 +43,8 @@ Every batch is padded to the largest molecule, and its pairs grow with the squar
 
 CHUNK = 1_000
 SHOWN = 60
+LARGER = "more than "
+"""How the reason begins why a large molecule is left out."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ def _summary(drops: list[Drop]) -> str:
     text = drops[0].smiles[:SHOWN]
     reasons = Counter(drop.reason for drop in drops).most_common(5)
     counts = ", ".join(f"{reason} ({count})" for reason, count in reasons)
-    return f" in {len(drops)} rows: {counts}; the first is row {drops[0].row}: {text!r}"
+    larger = any(reason.startswith(LARGER) for reason, _ in reasons)
+    advice = "; dataset.max_atoms=<number> keeps larger ones" if larger else ""
+    return f" in {len(drops)} rows: {counts}; the first is row {drops[0].row}: {text!r}{advice}"
 
 
 def _distinct(packed: Packed, seen: set[str]) -> Result:
@@ -160,7 +164,7 @@ def _molecule(row: Row, recipe: Recipe) -> Chem.Mol:
         raise Unusable("missing value")
     mol = read_record(row.text) if recipe.records else read_smiles(row.text)
     if recipe.max_atoms is not None and mol.GetNumAtoms() > recipe.max_atoms:
-        raise Unusable(f"more than {recipe.max_atoms} atoms")
+        raise Unusable(f"{LARGER}{recipe.max_atoms} atoms")
     return mol
 
 

@@ -83,8 +83,12 @@ def named_splits(path: Path, columns: Columns, rows: Indices) -> dict[str, Indic
 
 
 def split_indices(n: int, fractions: Sequence[float], seed: int) -> dict[str, Indices]:
-    """Shuffled indices below n by split; valid and test are rounded down, train takes the rest."""
+    """Shuffled indices below n by split; valid and test are rounded down, train takes the rest.
+
+    Of two or more, valid has one at least where it is to have any.
+    """
     valid, test = int(fractions[1] * n), int(fractions[2] * n)
+    valid = max(valid, int(n > 1 and fractions[1] > 0))
     order = np.random.default_rng(seed).permutation(n)
     parts = np.split(order, [n - valid - test, n - test])
     return dict(zip(SPLITS, parts, strict=True))

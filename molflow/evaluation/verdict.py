@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from molflow.config import EvaluateConfig, to_plain
-from molflow.console import atomic_write, table
+from molflow.console import atomic_write, table, written
 from molflow.evaluation.comparison import Reference, Subject
 from molflow.evaluation.numbers import Evaluation
 from molflow.evaluation.sources import Source
@@ -95,7 +95,7 @@ def interval(estimate: Estimate) -> str:
     """ "0.912 to 0.934", or nothing."""
     if math.isnan(estimate.low):
         return ""
-    return f"{estimate.low:.4g} to {estimate.high:.4g}"
+    return f"{written(estimate.low)} to {written(estimate.high)}"
 
 
 def write_record(path: Path, verdict: Verdict, arguments: list[str]) -> None:

@@ -7,8 +7,9 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from molflow.chem.functions import Own
 from molflow.chem.objective import parse_objective, read_objective
-from molflow.chem.scoring import ScoreFile, open_score
+from molflow.chem.scoring import open_score
 from molflow.errors import InputError
 from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import GUIDES
@@ -106,7 +107,7 @@ def _require_calls(method: str, max_calls: int) -> None:
 
 
 def _invalid(invalid: float | None, scorer: Scorer) -> float:
-    if invalid is None and isinstance(scorer, ScoreFile):
+    if invalid is None and isinstance(scorer, Own):
         raise InputError(f"invalid: {NEEDED}")
     if invalid is not None and not (isinstance(invalid, Real) and math.isfinite(invalid)):
         raise InputError(f"invalid={invalid!r}: a finite number is needed")
@@ -148,7 +149,9 @@ def configured_guide(config: GuidanceConfig) -> Guide | None:
 
 def _scorer(config: GuidanceConfig) -> Scorer:
     if config.score is not None:
-        return open_score(config.score, config.score_seconds)
+        return open_score(
+            config.score, config.score_seconds, config.start_seconds, config.max_failures
+        )
     if config.components is not None:
         return read_objective(Path(config.components))
     assert config.objective is not None

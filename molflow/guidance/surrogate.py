@@ -143,8 +143,8 @@ class _Looks:
         return _joined([x for x, _ in parts]), torch.cat([y for _, y in parts])
 
     def _batch(self, x_1: State, random: torch.Generator) -> tuple[State, Tensor]:
-        noise = {k: torch.randn(v.shape, model=random) for k, v in x_1.values.items()}
-        t = torch.rand(len(x_1), model=random).to(self.model.device)
+        noise = {k: torch.randn(v.shape, generator=random) for k, v in x_1.values.items()}
+        t = torch.rand(len(x_1), generator=random).to(self.model.device)
         x_0 = prior(x_1, noise, self.model.spec.prior_scale).to(self.model.device)
         x_t = interpolate(x_0, x_1.to(self.model.device), t)
         with torch.no_grad():
@@ -192,7 +192,7 @@ def _fitted(model: Model, x: State, y: Tensor) -> SoftGraphNet:
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, STEPS)
     for _ in progress(range(STEPS), "fitting the surrogate", unit="steps"):
-        chosen = torch.randint(len(y), (BATCH,), model=random).to(model.device)
+        chosen = torch.randint(len(y), (BATCH,), generator=random).to(model.device)
         loss = ((net(x[chosen]) - y[chosen]) / net.spread).square().mean()
         optimizer.zero_grad()
         loss.backward()

@@ -19,8 +19,8 @@ from molflow.config import CheckConfig
 from molflow.console import progress
 from molflow.errors import InputError
 from molflow.flow.health import (
-    Cell,
     Key,
+    Measured,
     averaged,
     equivariance_error,
     padding_error,
@@ -60,7 +60,7 @@ def measure(config: CheckConfig, generator: Generator, data: Dataset | None) -> 
     """Every measure of ``flow.health.survey``, a mean over ``config.n`` molecules."""
     times = time_steps(config.grid)
 
-    def cells() -> Iterator[Cell]:
+    def cells() -> Iterator[Measured]:
         for first in range(0, config.n, config.batch_size):
             chosen = range(first, min(first + config.batch_size, config.n))
             starts = states_at(times[:-1], chosen, config, generator, data)

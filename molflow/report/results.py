@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
     from molflow.samples import Samples
 
 CSV, SMI, SDF, GRID = "samples.csv", "samples.smi", "samples.sdf", "grid.png"
-TRAJECTORY, PAGE = "trajectory.png", "report.html"
-RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, TEXTS, RECORD)
+TRAJECTORY, PAGE, SCORED = "trajectory.png", "report.html", "scored.csv"
+RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, SCORED, TEXTS, RECORD)
 OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 DRAWN = 24
 FOLLOWED = 64
@@ -56,6 +59,7 @@ def write_results(
     folder = Path(config.out)
     # Gone first, written last: a folder with the record is a finished one.
     (folder / RECORD).unlink(missing_ok=True)
+    (folder / SCORED).unlink(missing_ok=True)
     if generator.spec.modality.molecular:
         (folder / TEXTS).unlink(missing_ok=True)
         write_molecules(folder, result)
@@ -66,6 +70,33 @@ def write_results(
             (folder / name).unlink(missing_ok=True)
         write_texts(folder, result)
     write_record(folder, config, arguments, generator, result)
+
+
+@contextmanager
+def kept_scores(folder: Path, scorer: Remembered) -> Iterator[None]:
+    """Writes scored.csv where the block is broken off: every score that was paid for is kept."""
+    try:
+        yield
+    except (InputError, KeyboardInterrupt):
+        if scorer.known:
+            write_scored(folder / SCORED, scorer)
+            print(
+                f"{len(scorer.known):,} were asked about before: {folder / SCORED}",
+                file=sys.stderr,
+            )
+        raise
+
+
+def write_scored(path: Path, scorer: Remembered) -> None:
+    """Everything that was asked about, in that order: SMILES or text, score, error."""
+    with (
+        atomic_write(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("asked", SCORE, "error"))
+        for asked, scored in scorer.known.items():
+            writer.writerow((asked, scored.total if has_score(scored) else None, scored.error))
 
 
 def write_molecules(folder: Path, result: Result) -> None:

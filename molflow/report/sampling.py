@@ -14,7 +14,7 @@ from molflow.report.quantities import TRAINING, Row, rows_of, training_rows, wan
 from molflow.report.summary import Result, steering_numbers
 from molflow.report.values import Ess, Measure, Quantity, Report
 
-CONSTRAINTS = ("scaffold", "atoms", "elements", "forbidden")
+CONSTRAINTS = ("scaffold", "marks", "atoms", "elements", "forbidden")
 
 WORDS: dict[str, tuple[str, str]] = {
     "mean_score": ("mean score", "over distinct strictly valid molecules that have one"),
@@ -29,6 +29,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "nearest_training": ("nearest training similarity", "Tanimoto, mean of distinct molecules"),
     "kept": ("constraints kept", "of all attempts"),
     "kept_valid": ("constraints kept if valid", "of the strictly valid molecules"),
+    "decorated": ("every mark has its bond", "of all attempts"),
     "substructure": ("scaffold found by RDKit", "of the strictly valid molecules"),
     "evaluations": ("network evaluations", "per molecule"),
     "looks": ("molecules judged on the way", "per molecule"),
@@ -49,7 +50,18 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 """Name of a number (see ``summary``) -> its words and its definition."""
 SHARES = frozenset(
-    ("strict_valid", "unique", "novel", "vu", "vun", "kept", "kept_valid", "substructure", "jumped")
+    (
+        "strict_valid",
+        "unique",
+        "novel",
+        "vu",
+        "vun",
+        "kept",
+        "kept_valid",
+        "decorated",
+        "substructure",
+        "jumped",
+    )
 )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from molflow.chem.constraints import Plan
-from molflow.chem.holding import substructure_kept
+from molflow.chem.holding import decorated, substructure_kept
 from molflow.chem.properties import PROPERTIES
 from molflow.guidance.scores import Remembered, has_score
 from molflow.metrics.similarity import (
@@ -103,8 +103,9 @@ def measure(
     nearest_training: mean over distinct strictly valid molecules of the similarity to the nearest
       reference; where there are references
     kept, kept_valid: share of all attempts, and of the strictly valid ones, in which all that the
-      constraints hold is in its place; substructure: share of the strictly valid ones in which
-      RDKit finds the scaffold; where they are asked for
+      constraints hold is in its place; decorated: share of all attempts in which every mark of the
+      scaffold has its bond; substructure: share of the strictly valid ones in which RDKit finds the
+      scaffold; where they are asked for
     <property>_mean, <property>_off: of a property that a value is asked for, over distinct strictly
       valid molecules: its mean, and the mean distance from that value
     evaluations: of the network, per molecule
@@ -153,7 +154,10 @@ def _kept(run: Run) -> dict[str, float]:
         return numbers
     strict = [i for i, one in enumerate(samples) if one.reason is None]
     numbers["kept_valid"] = mean([samples.kept[i] for i in strict])
-    if isinstance(samples.plan, Plan) and samples.plan.scaffold.mol is not None:
+    plan = samples.plan
+    if isinstance(plan, Plan) and plan.scaffold.marks.any():
+        numbers["decorated"] = mean([decorated(graph, plan) for graph in samples.graphs])
+    if isinstance(plan, Plan) and plan.scaffold.mol is not None:
         numbers["substructure"] = mean([bool(run.substructure[i]) for i in strict])
     return numbers
 

@@ -254,7 +254,7 @@ def test_too_few_valid_molecules_leave_fcd_undefined(checkpoint, tmp_path, monke
     from molflow.generator import load
 
     generator = load(checkpoint, "cpu")
-    protocol = measuring.prepare(generator, 30, measuring.Course(), force=True)
+    protocol = measuring.prepare(generator, 30, measuring.WalkOptions(), force=True)
     object.__setattr__(protocol, "force", False)
     numbers = measuring.perform(Cell("redraw", 0, 0), protocol, generator)
     assert np.isnan(numbers["fcd_all_test"])

@@ -18,7 +18,7 @@ from molflow.sampling.walk import Route, Walk, plan_walk
 pytest.importorskip("benchmarks.text", reason="the folder benchmarks is not here")
 
 import molflow.generator
-from benchmarks.common.measuring import Course
+from benchmarks.common.measuring import WalkOptions
 from benchmarks.text import rows
 from benchmarks.text.__main__ import compared, main
 
@@ -123,7 +123,7 @@ def test_the_texts_of_a_row_are_those_that_the_model_made(model, tmp_path):
 
 
 def test_real_text_comes_from_its_splits_and_none_twice(model, data):
-    bench = rows.Bench(model, data, 30, 0, Course(1.0))
+    bench = rows.Bench(model, data, 30, 0, WalkOptions(1.0))
     held_out, training = bench.windows("held_out", 30), bench.windows("training", 30)
     places = [[data.text(split).find(text) for text in held_out] for split in ("valid", "test")]
     assert all(max(pair) >= 0 for pair in zip(*places, strict=True))

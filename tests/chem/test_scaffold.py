@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from molflow.chem.molecule import Vocabulary, canonical_smiles, check
-from molflow.chem.scaffold import Scaffold, no_scaffold, read_scaffold, takes_bond
+from molflow.chem.scaffold import Scaffold, no_scaffold, read_scaffold, takes_bonds
 from molflow.errors import InputError
 from molflow.graph.graph import pair_index
 
@@ -113,7 +113,7 @@ def test_no_scaffold_has_no_atoms():
 )
 def test_an_atom_takes_a_bond_where_its_valence_is_not_full(text, atom, expected):
     scaffold = read(text)
-    assert takes_bond(scaffold.graph, QM9, atom) is expected
+    assert takes_bonds(scaffold.graph, QM9, atom) is expected
 
 
 @pytest.mark.parametrize("text", SCAFFOLDS)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from molflow.flow.flow_map import share
+from molflow.flow.flow_map import step_fraction
 from molflow.flow.state import State
 from molflow.graph.state import clean_state
 from molflow.sequence.state import token_state
@@ -93,7 +93,7 @@ class TwoPointFlow:
         side, y = torch.where(y > 0, 1.0, -1.0), -y.abs()
         at_end, apart = t >= 1, t > s
         inside = torch.where(apart & ~at_end, t, (1 + s) / 2)
-        went = share(s, inside)
+        went = step_fraction(s, inside)
         away = (self.moved(y, s, inside) - (1 - went) * y) / (went * self.half)
         diagonal = torch.tanh(t * self.half * y / ((1 - t) * self.scale).square())
         mean = torch.where(at_end, -1.0, torch.where(apart, away, diagonal))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from molflow.config import TrainConfig, TrainerConfig
 from molflow.errors import InputError
+from molflow.flow.joint_loss import JointLoss
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
@@ -24,7 +26,7 @@ from molflow.graph.state import clean_state
 from molflow.model.checkpoint import ModelSpec
 from molflow.pictures import read_logs
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Trial
-from molflow.training.module import FlowModule, Objective, Optimisation
+from molflow.training.module import FlowModule, Optimisation
 from molflow.training.trainer import (
     fit,
     make_loggers,
@@ -34,7 +36,7 @@ from molflow.training.trainer import (
     wants_compilation,
 )
 
-OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
+JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
 HERE = TrainerConfig(precision="fp32", accelerator="cpu", steps=4, batch_size=5, max_minutes=None)
 
 
@@ -64,7 +66,7 @@ def make_module(settings: TrainerConfig) -> FlowModule:
     optimisation = Optimisation(
         settings.steps, settings.max_minutes, 0.01, 0.0, 0, settings.gradient_clip, 0.9
     )
-    return FlowModule(Linear(), Pairs(), OBJECTIVE, optimisation, seed=0)
+    return FlowModule(Linear(), Pairs(), JOINT_LOSS, optimisation, seed=0)
 
 
 TrainerOf = Callable[[TrainerConfig, Path], pl.Trainer]
@@ -335,6 +337,14 @@ def test_as_many_devices_as_asked_share_a_batch_that_can_be_shared_out() -> None
     assert processes(TrainerConfig(devices=4, steps=1, accelerator="cpu")) == 4
     with pytest.raises(InputError, match=r"batch_size=250: not a multiple of trainer\.devices=4"):
         processes(TrainerConfig(devices=4, batch_size=250))
+
+
+def test_more_processes_than_cores_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    crowd = len(os.sched_getaffinity(0)) + 1
+    processes(TrainerConfig(devices=crowd, batch_size=crowd, accelerator="cpu"))
+    assert f"warning: trainer.devices={crowd}: so many processes" in capsys.readouterr().err
+    processes(TrainerConfig(devices=1, accelerator="cpu"))
+    assert capsys.readouterr().err == ""
 
 
 def test_a_process_that_was_started_counts_its_like(monkeypatch: pytest.MonkeyPatch) -> None:
