@@ -10,6 +10,7 @@ import pytest
 
 import molflow
 from molflow.console import run_program
+from molflow.errors import InputError
 from molflow.optimize import main
 
 START = ["CCO", "OCC", "c1ccccc1O", "NC(=O)c1ccccc1", "C1CC", "CC(N)C(=O)O", "CCOC(C)=O", "CCN"]
@@ -51,16 +52,13 @@ def test_a_run_writes_its_calls_its_best_and_its_page(tmp_path, start, capsys):
     assert "40 of 40 calls" in capsys.readouterr().out
 
 
-def test_a_run_that_is_there_is_not_overwritten_and_goes_on_by_resume(tmp_path, start, capsys):
+def test_a_run_that_is_there_is_not_overwritten_and_goes_on_by_resume(tmp_path, start):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     arguments = ["task=isomers_c7h8n2o2", "calls=40", "batch=20", start, MOVES, "report=false"]
     for out in (whole, cut):
         main([*arguments, f"out={out}"])
-    with pytest.raises(SystemExit) as left:
-        sys.argv = ["optimize", *arguments, f"out={cut}"]
-        run_program(main)
-    assert left.value.code == 2
-    assert "calls.csv is there; resume= goes on" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"calls.csv is there; resume= goes on"):
+        main([*arguments, f"out={cut}"])
     lines = (cut / "calls.csv").read_text().splitlines(keepends=True)
     (cut / "calls.csv").write_text("".join(lines[:31]) + lines[31][:7])
     main([f"resume={cut}"])

@@ -1,8 +1,9 @@
-"""Every method of the benchmark by name: molflow's search with and without a model, and baselines."""
+"""Every method of the benchmark by name: molflow's search, with a model or without, and baselines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -120,10 +121,8 @@ class _Asked:
 
 
 def _score(oracle: Budget, smiles: Sequence[str | None]) -> None:
-    try:
+    with suppress(Spent):
         oracle.score_all(one for one in smiles if one is not None)
-    except Spent:
-        pass
 
 
 WAYS: dict[str, Way] = {

@@ -71,7 +71,7 @@ def test_a_child_of_too_many_atoms_is_refused():
 
 
 def test_a_crossover_at_chains_joins_a_part_of_each():
-    seeds = range(30)
+    seeds = range(100)
     children = {
         finished(chain_crossover(editable("CCN"), editable("OF"), np.random.default_rng(s)), 40)
         for s in seeds
