@@ -1,15 +1,15 @@
-"""Attempts that come as text, judged by the same definitions as graphs of our own.
+"""Attempts that come as text are judged by the same definitions as graphs of our own.
 
 The molecule that a text writes is read without sanitisation, so that nothing is repaired before it
-is judged; hydrogens in brackets are counted as they stand. What `metrics.validity` says of the
-graph that a network made is said here of that molecule:
+is judged. Hydrogens in brackets are counted as they stand. `metrics.validity` judges the graph that
+a network made; here that molecule is judged so:
 
-plain    RDKit's full sanitisation passes, and RDKit reads the SMILES that it then writes; a
-         wildcard atom is no element and fails
-strict   plain, and connected
-relaxed  sanitises without RDKit's clean-up after every neutral N, O, S refused for one bond order
-         over its valence was given the charge +1
-valence  RDKit's SANITIZE_PROPERTIES alone passes
+- plain: RDKit's full sanitisation passes, and RDKit reads the SMILES that it then writes. A
+  wildcard atom is no element and fails.
+- strict: plain, and connected.
+- relaxed: it sanitises without RDKit's clean-up. Every neutral N, O, S refused for one bond order
+  over its valence got the charge +1 before.
+- valence: RDKit's SANITIZE_PROPERTIES alone passes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,20 @@ from molflow.metrics.validity import from_counts, sanitises_relaxed
 
 MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
 RECORD = 200_000
-"""Characters of a record of an SDF: some two thousand atoms, hydrogens included."""
+"""A record of an SDF has at most so many characters: some 2,000 atoms, hydrogens included."""
 MOST_ATOMS = 1_000
-"""Of a molecule, as it is written: of more, a single one takes minutes to describe."""
+"""A molecule has at most so many atoms as written; a larger one takes minutes to describe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of one attempt. checked: as of a graph, its molecule left out."""
+    """An attempt was judged.
+
+    Attributes:
+        checked: as of a graph, its molecule left out.
+        relaxed: whether it is relaxed-valid.
+        valence: whether it is valence-valid.
+    """
 
     checked: Checked
     relaxed: bool = False
@@ -40,12 +46,12 @@ class Attempt:
 
 
 def failed(reason: str) -> Attempt:
-    """An attempt that is no molecule in any sense."""
+    """Give the verdict on an attempt that is no molecule in any sense."""
     return Attempt(Checked(None, None, None, 0, reason))
 
 
 def judge_smiles(text: str) -> Attempt:
-    """Of a SMILES: empty, missing (nan, None, ...), too long and unreadable ones have failed."""
+    """Judge a SMILES: empty, missing (nan, None, ...), too long and unreadable ones have failed."""
     text = text.strip()
     if not text:
         return failed("empty")
@@ -58,7 +64,7 @@ def judge_smiles(text: str) -> Attempt:
 
 
 def judge_record(text: str) -> Attempt:
-    """Of one record of an SDF, from its title on; what follows the connection table is ignored."""
+    """Judge one record of an SDF, from its title on; text behind its table is ignored."""
     if not text.strip():
         return failed("empty")
     if len(text) > RECORD:
@@ -68,7 +74,7 @@ def judge_record(text: str) -> Attempt:
 
 
 def read_raw(text: str) -> Chem.Mol | None:
-    """The molecule as the SMILES writes it, unsanitised; None where RDKit reads none."""
+    """Read the molecule as the SMILES writes it, unsanitised; None where RDKit reads none."""
     parameters = Chem.SmilesParserParams()
     for name in ("sanitize", "removeHs"):
         setattr(parameters, name, False)
@@ -77,7 +83,7 @@ def read_raw(text: str) -> Chem.Mol | None:
 
 
 def read_raw_record(text: str) -> Chem.Mol | None:
-    """The same of a record of an SDF."""
+    """Read the molecule of a record of an SDF, unsanitised; None where RDKit reads none."""
     with rdBase.BlockLogs():
         try:
             return Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
@@ -86,7 +92,7 @@ def read_raw_record(text: str) -> Chem.Mol | None:
 
 
 def judge(raw: Chem.Mol) -> Attempt:
-    """Of a molecule that was read without sanitisation; it is not changed."""
+    """Judge a molecule that was read without sanitisation; it is not changed."""
     if raw.GetNumAtoms() == 0:
         return failed("empty")
     if raw.GetNumAtoms() > MOST_ATOMS:
@@ -117,7 +123,7 @@ def _checked(raw: Chem.Mol) -> Checked:
 
 
 def _reason(raw: Chem.Mol, failure: str) -> str:
-    """The same with hydrogens in brackets counted among an atom's bonds."""
+    """Give the same reason with hydrogens in brackets counted among an atom's bonds."""
     if not any(atom.GetNumExplicitHs() for atom in raw.GetAtoms()):
         return failure
     mol = Chem.Mol(raw)
@@ -130,14 +136,20 @@ def _is_valence_valid(raw: Chem.Mol) -> bool:
 
 
 def without_molecule(checked: Checked) -> Checked:
-    """The same, small enough to keep a million of."""
+    """Drop the molecule, so that the rest is small enough to keep a million of."""
     return checked if checked.mol is None else replace(checked, mol=None)
 
 
 def measure_smiles(
     texts: Sequence[str], checked: Sequence[Checked], training: Collection[str] | None
 ) -> dict[str, float]:
-    """`metrics.validity.measure` of SMILES: the same names, by the definitions above."""
+    """Measure SMILES under the names of `metrics.validity.measure`, by the definitions above.
+
+    Args:
+        texts: the attempts.
+        checked: of every attempt.
+        training: canonical SMILES without stereo, or None.
+    """
     attempts = [judge_smiles(text) for text in texts]
     relaxed = sum(one.relaxed for one in attempts)
     valence = sum(one.valence for one in attempts)
