@@ -84,8 +84,7 @@ def particles(
     times: Sequence[float],
     selection: Selection,
 ) -> Population:
-    """Draw weighted samples of (law of ``samplers.sample`` with the same arguments) * exp(lambda
-    r).
+    """Draw weighted samples of (law of ``samplers.sample``, same arguments) * exp(lambda r).
 
     Step k from t_{k-1} to t_k weights by exp(lambda [t_k r_k - t_{k-1} r_{k-1}]), t_K = 1. r_k is
     the reward of the argmax of mu_{s,1}(x_s), s = t_{k-1}, where the particle would land. For the
@@ -183,9 +182,7 @@ class _Known:
 
 
 def _resampled(log_weights: Tensor, uniform: Tensor, poor: Tensor) -> Tensor:
-    """Tell who takes each place, (B,): systematic in the groups that are ``poor``, itself
-    elsewhere.
-    """
+    """Tell who takes each place, (B,): systematic in ``poor`` groups, itself elsewhere."""
     groups, m = log_weights.shape
     own = torch.arange(m, device=log_weights.device).expand(groups, m)
     chosen = systematic(log_weights, uniform.to(log_weights)).where(poor[:, None], own)

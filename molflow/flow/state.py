@@ -130,9 +130,7 @@ class State:
         return replace(self, given={name: given[name] & self.exists[name] for name in self.values})
 
     def to(self, *args: object, **kwargs: object) -> State:
-        """Pass values and context through ``Tensor.to``; the masks follow to the device, as they
-        are.
-        """
+        """Pass values and context through ``Tensor.to``; the masks follow to the device."""
         values = {name: x.to(*args, **kwargs) for name, x in self.values.items()}  # type: ignore[call-overload]
         device = next(iter(values.values())).device
         return State(

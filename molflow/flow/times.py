@@ -34,8 +34,7 @@ class TimeLaw:
         return self.quantile(u)
 
     def place(self, s: Tensor, t: Tensor, r: Tensor) -> Tensor:
-        """(u - s) / (t - s), where the time u splits the law between s and t by the share r, in (0,
-        1).
+        """(u - s) / (t - s), where u splits the law between s and t by the share r in (0, 1).
 
         It is r itself where hardly any of the law lies between s and t, and where t is next to s.
         """

@@ -54,9 +54,7 @@ class Parts:
         return (self.fragments > 0) | self.lone
 
     def given_pairs(self) -> Bools:
-        """Tell the pairs inside a fragment or with a closed atom: (B, P). Padding is no matter
-        here.
-        """
+        """Tell the pairs in a fragment or with a closed atom, (B, P), padding as it comes."""
         low, high = pair_endpoints(self.fragments.shape[1])
         one, other = self.fragments[:, low], self.fragments[:, high]
         return ((one == other) & (one > 0)) | self.closed[:, low] | self.closed[:, high]

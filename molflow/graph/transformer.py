@@ -72,9 +72,7 @@ class PairIndex(nn.Module):
 
 
 class Block(nn.Module):
-    """A block attends through pairs, passes atoms through an MLP and updates pairs from their
-    atoms.
-    """
+    """A block attends through pairs, has an MLP on atoms and updates pairs from atoms."""
 
     def __init__(self, width: int, pair_width: int, heads: int, pair_expand: int) -> None:
         super().__init__()

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RUN, GAP = 0.35, 0.35
-"""These shares of the examples that show something show a run and a gap; the rest shows scattered
-positions.
-"""
+"""Of the examples that show something these shares show a run or leave a gap; the rest scatters."""
 
 
 def draw_shown(

@@ -84,8 +84,9 @@ def conditioned(law: NDArray[np.float64], prompt: Prompt) -> NDArray[np.float64]
 
 
 def held_state(prompt: Prompt, lengths: NDArray[np.int64], length: int, classes: int) -> State:
-    """Make strings whose given tokens are one-hot. The values of free ones are meaningless: noise
-    goes there.
+    """Make strings whose given tokens are one-hot.
+
+    The values of free ones are meaningless, because noise goes there.
 
     Args:
         prompt: the tokens that are held.
