@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
 from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help
-from molflow.console import atomic_write, require_writable, run_program, table
+from molflow.console import atomic_write, require_writable, run_program, table, written
 from molflow.errors import InputError
 from molflow.health.findings import (
     Finding,
@@ -184,7 +184,7 @@ def _endpoints(means: Mapping[Key, float]) -> None:
 
 
 def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    return "" if value is None else written(value, 3)
 
 
 def _number(value: float | None) -> float | None:

@@ -85,11 +85,12 @@ class _Lines:
         self.description, self.total, self.unit = description, total, unit
 
     def show(self, done: float, seconds: float) -> None:
-        of = f"/{self.total}" if self.total else ""
+        of = f"/{self.total:,}" if self.total else ""
         rate = done / seconds
+        speed = _speed(rate, self.unit)
         left = f", {(self.total - done) / rate:.0f} s left" if self.total else ""
         print(
-            f"{self.description}: {done:.0f}{of} {self.unit}, {rate:.3g} {self.unit}/s{left}",
+            f"{self.description}: {done:,.0f}{of} {self.unit}, {speed}{left}",
             file=sys.stderr,
             flush=True,
         )
@@ -110,7 +111,7 @@ class _Bar:
     def show(self, done: float, seconds: float) -> None:
         if self.bar is None:
             self._open(seconds)
-        self.bar.update(0, completed=round(done), speed=f"{done / seconds:.3g} {self.unit}/s")
+        self.bar.update(0, completed=round(done), speed=_speed(done / seconds, self.unit))
 
     def _open(self, seconds: float) -> None:
         from rich.progress import (
@@ -136,6 +137,10 @@ class _Bar:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+
+def _speed(rate: float, unit: str) -> str:
+    return f"{written(rate, 3)} {unit}/s"
 
 
 @cache
@@ -165,9 +170,28 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "nan" if math.isnan(value) else f"{value:.4g}"
-    return str(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return written(value)
+
+
+def written(number: float, digits: int = 4) -> str:
+    """A number for people: 1,150, 0.0312 and 4.6e-05, never 1.15e+03.
+
+    Args:
+        number: any; whole ones are written in full up to a billion.
+        digits: significant ones of all others; below 0.001 there are two.
+    """
+    if not math.isfinite(number):
+        return str(number)
+    if number == round(number) and abs(number) < 1e9:
+        return f"{number:,.0f}"
+    if abs(number) < 1e-3:
+        return f"{number:.2g}"
+    decimals = digits - 1 - math.floor(math.log10(abs(number)))
+    if decimals > 0:
+        return f"{round(number, decimals):,.{decimals}f}".rstrip("0").rstrip(".")
+    return f"{round(number, decimals):,.0f}"
 
 
 def for_json(numbers: Mapping[str, float]) -> dict[str, float | None]:

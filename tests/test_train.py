@@ -45,13 +45,9 @@ TINY = [
     "trainer.compile=never",
     "trainer.precision=fp32",
     "trainer.accelerator=cpu",
+    "trainer.trial_molecules=24",
+    "trainer.trial_share=1000",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _few_molecules_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("molflow.train.LAST_SAMPLE", 24)
-    monkeypatch.setattr("molflow.training.callbacks.TRIAL_SAMPLE", 24)
 
 
 @pytest.fixture
@@ -214,6 +210,16 @@ def test_the_last_sample_is_of_the_averaged_weights_that_were_saved(
         made += [graph.pairs.tolist() for graph in generator.sample(24, steps=50).graphs]
     assert drawn == [average]
     assert average != live
+
+
+def test_a_run_without_a_trial_ends_without_sampling(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr("molflow.generator.Generator.sample", None)
+    main([*arguments, f"out={run}", "trainer.sample_every=6", "trainer.trial_molecules=0"])
+    assert (run / "model.safetensors").exists()
+    assert not (run / "metrics.json").exists()
 
 
 def test_a_run_folder_holds_everything_to_look_at_sample_from_and_continue(

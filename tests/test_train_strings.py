@@ -35,14 +35,10 @@ TINY = [
     "trainer.precision=fp32",
     "trainer.accelerator=cpu",
     "trainer.sample_every=3",
+    "trainer.trial_molecules=24",
+    "trainer.trial_share=1000",
     "flow.shown=0.5",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _few_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("molflow.train.LAST_SAMPLE", 24)
-    monkeypatch.setattr("molflow.training.callbacks.TRIAL_SAMPLE", 24)
 
 
 @pytest.fixture
@@ -110,7 +106,7 @@ def test_a_run_on_smiles_leaves_a_model_that_writes_them_and_a_picture(
     assert "made of: up to 7 tokens of # ( ) 1 = C Cl N O [nH] c o" in printed.out
     assert "batches: 5; " in printed.out
     assert "order" not in next(x for x in printed.out.splitlines() if x.startswith("network:"))
-    assert "trial at step 3: strict_valid" in printed.err
+    assert "trial of 24 at step 3: strict_valid" in printed.err
     assert "24 molecules" in printed.out
 
 
@@ -130,7 +126,7 @@ def test_a_run_on_a_text_leaves_a_model_that_writes_and_texts_to_read(
     printed = capsys.readouterr()
     assert "made of: up to 8 tokens of ' acdefhmnorst'" in printed.out
     assert "batches: 5; 0% of the tokens are padding" in printed.out
-    assert "trial at step 6: words_in_vocabulary" in printed.err
+    assert "trial of 24 at step 6: words_in_vocabulary" in printed.err
     assert "24 texts" in printed.out
     assert "texts/s" in printed.err
     assert "molecule" not in printed.out + printed.err

@@ -9,6 +9,10 @@ from molflow.chem.vocabulary import atom_name
 LONGEST = 10_000
 """Characters of a SMILES text: of a few times more, RDKit's recursion can end the process."""
 
+RECORD = 200_000
+"""Characters of a record of an SDF: some two thousand atoms, hydrogens included."""
+MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
+"""Texts in lower case that say that there is no molecule."""
 MARKS = frozenset("[/\\*|")
 """Without these a text writes no wildcard and nothing that `identified` leaves out."""
 
@@ -30,15 +34,35 @@ def read_smiles(smiles: str) -> Chem.Mol:
     if len(smiles) > LONGEST:
         raise Unusable(f"text of more than {LONGEST:,} characters")
     mol = parse(smiles)
+    if mol is not None and mol.GetNumAtoms() and MARKS.isdisjoint(smiles):
+        return mol
+    return _required(mol)
+
+
+def read_record(record: str) -> Chem.Mol:
+    """The same of a record of an SDF, whose text is at most RECORD long."""
+    if len(record) > RECORD:
+        raise Unusable(f"record of more than {RECORD:,} characters")
+    return _required(parse_record(record))
+
+
+def _required(mol: Chem.Mol | None) -> Chem.Mol:
     if mol is None:
         raise Unusable("does not parse")
     if mol.GetNumAtoms() == 0:
         raise Unusable("no atoms")
-    if MARKS.isdisjoint(smiles):
-        return mol
     if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
         raise Unusable("no element: *")
     return identified(mol)
+
+
+def parse_record(record: str, sanitize: bool = True) -> Chem.Mol | None:
+    """`parse` of a record of an SDF."""
+    with rdBase.BlockLogs():
+        try:
+            return Chem.MolFromMolBlock(record, sanitize=sanitize, removeHs=False)
+        except (RuntimeError, ValueError):
+            return None
 
 
 def parse(smiles: str, sanitize: bool = True) -> Chem.Mol | None:

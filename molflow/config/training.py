@@ -21,6 +21,7 @@ from molflow.datasets.names import (
     NEEDS_A_FILE,
     OF_SMILES,
     OF_TOKENS,
+    OWN_MOLECULES,
     SPLIT_NAMES,
     VOCABULARIES,
     require_split,
@@ -31,8 +32,15 @@ from molflow.errors import InputError
 @dataclass(frozen=True)
 class DatasetConfig:
     name: str = key("qm9", "where the molecules or texts come from", choices=DATASETS)
-    path: str | None = key(None, "your file, plain or .gz: CSV, TSV or SMI with SMILES, or a text")
-    smiles_column: str = key("smiles", "the column of that file with the SMILES", required=True)
+    path: str | None = key(
+        None, "your file, plain or .gz: CSV, TSV, TXT, SMI or SDF of molecules, or a text"
+    )
+    smiles_column: str | None = key(
+        None, "the column of that file with the SMILES; null is smiles or canonical_smiles"
+    )
+    split_column: str | None = key(
+        None, "the column that says train, val or test; null splits at random"
+    )
     split: str = key("digress", "train, valid and test", choices=SPLIT_NAMES)
     seed: int = key(0, "of split=random", within=SEEDS)
     vocabulary: str = key(
@@ -143,9 +151,28 @@ class TrainerConfig:
     )
     strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
     sample_every: int = key(
-        2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
+        2000, "steps between trials while training; 0 is never", within=NOT_NEGATIVE
+    )
+    trial_molecules: int = key(
+        1000, "molecules of a trial, also of that at the end; 0 is none", within=NOT_NEGATIVE
+    )
+    trial_share: float = key(
+        0.1,
+        "of the time of training, for the last trial and for all before it; 100 molecules at least",
+        within=NOT_NEGATIVE,
     )
     checkpoint_minutes: float = key(3.0, "minutes between checkpoints", within=POSITIVE)
+    patience: int | None = key(
+        None,
+        "looks at the held-out loss without a new best before training ends; null: it does not end",
+        within=COUNT,
+    )
+    validate_every: int = key(50, "steps between these looks", within=COUNT)
+    replay: float = key(
+        0.0,
+        "share of every batch from the data of checkpoint, or of what it makes where they lack",
+        within=FRACTION,
+    )
     snapshots: int = key(
         0, "equal parts of the run whose last weights are kept; 0 is none", within=NOT_NEGATIVE
     )
@@ -184,9 +211,16 @@ def resolved(config: TrainConfig) -> TrainConfig:
     if dataset.name not in FROM_A_FILE and dataset.path is not None:
         names = " or ".join(FROM_A_FILE)
         raise InputError(f"dataset.path={dataset.path!r}: only with dataset={names}")
+    if dataset.split_column is not None and dataset.name not in OWN_MOLECULES:
+        names = " or ".join(OWN_MOLECULES)
+        raise InputError(
+            f"dataset.split_column={dataset.split_column!r}: only with dataset={names}"
+        )
     if dataset.end_token and dataset.name not in OF_SMILES:
         raise InputError(f"dataset.end_token: only with dataset={' or '.join(OF_SMILES)}")
     require_split(dataset.name, dataset.split)
+    if config.trainer.replay > 0 and config.checkpoint is None:
+        raise InputError(f"trainer.replay={config.trainer.replay:g}: only with checkpoint=")
     if model.distances and (dataset.name in OF_TOKENS or dataset.order != "canonical"):
         raise InputError("model.distances=true: only for graphs with dataset.order=canonical")
     if config.flow.pairs == "ends" and config.flow.distill != "psd":

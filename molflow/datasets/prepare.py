@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from molflow.console import atomic_write
-from molflow.datasets.packing import Drop, Recipe, Row, pack
+from molflow.datasets.molecule_file import Row
+from molflow.datasets.packing import Drop, Recipe, pack
 from molflow.datasets.store import FORMAT, Packed, cache_folder
 from molflow.errors import InputError
 
@@ -19,7 +20,7 @@ from molflow.errors import InputError
 def prepare(
     source: Path,
     cache: Path | None,
-    rows: Callable[[], Iterable[Row]],
+    rows: Callable[[], Iterable[tuple[int, str] | Row]],
     recipe: Recipe,
     total: int | None = None,
 ) -> tuple[Packed, Path]:
@@ -31,7 +32,7 @@ def prepare_files(
     name: str,
     sources: Sequence[Path],
     cache: Path | None,
-    rows: Callable[[], Iterable[Row]],
+    rows: Callable[[], Iterable[tuple[int, str] | Row]],
     recipe: Recipe,
     total: int | None = None,
 ) -> tuple[Packed, Path]:

@@ -1,9 +1,9 @@
-"""The joint loss of a flow map: cross-entropy on the diagonal, self-distillation off it.
+"""The joint loss of a flow map is cross-entropy on the diagonal and self-distillation off it.
 
-A batch is split. Its first part is at two times s <= t and learns, from the network's own
-predictions, to jump from s to t (``distillation``); the rest is at one time s = t and learns the
-posterior of x_1 given x_t (``losses``). Both are means over examples and fields. The random numbers
-are drawn by the caller:
+A batch is split. Its first part is at two times s <= t and learns from the network's own
+predictions to jump from s to t (``distillation``). The rest is at one time s = t and learns the
+posterior of x_1 given x_t (``losses``). Both are means over examples and fields. The caller draws
+the random numbers:
 
 >>> noise = {name: torch.randn_like(x) for name, x in x_1.values.items()}  # doctest: +SKIP
 >>> drawn = Draws(torch.rand(4, len(x_1)), noise)                          # doctest: +SKIP
@@ -27,21 +27,25 @@ from molflow.flow.state import Fields, State
 from molflow.flow.times import PairLaw, TimeLaw
 
 Loss = Callable[[State, State], Fields]
-"""(what the network gives at (x_t, t, t), x_1) -> field -> (B,)."""
+"""(output of the network at (x_t, t, t), x_1) -> field -> (B,)."""
 
 SelfDistillation = Callable[[Network, Network, State, Tensor, Tensor, Tensor], Fields]
-"""(net, teacher, x_s, s, t, r) -> field -> (B,), with r (B,) in [0, 1], the place of a time between
-s and t."""
+"""(net, teacher, x_s, s, t, r) -> field -> (B,); r (B,) in [0, 1] places a time between s and t."""
 
 
 @dataclass(frozen=True)
 class Distillation:
-    """What teaches the flow map off the diagonal, on the first ``fraction`` of every batch.
+    """This loss teaches the flow map off the diagonal, on the first ``fraction`` of every batch.
 
-    weight: of this loss beside that of the diagonal. times: the law of (s, t). middle: of the times
-    between them, by its own share of what lies there. average_teacher: whether the averaged weights
-    teach, or the live ones under stop-gradient. derivative: whether the loss differentiates
-    ``net``; one that does not asks it once, for mu_st(x_s).
+    Attributes:
+        loss: the residual.
+        times: the law of (s, t).
+        middle: the law of the times between s and t, by its own share of the interval.
+        fraction: of the batch, in [0, 1].
+        weight: of this loss beside that of the diagonal.
+        average_teacher: whether the averaged weights teach, or the live ones under stop-gradient.
+        derivative: whether the loss differentiates ``net``; one that does not asks it once, for
+            mu_st(x_s).
     """
 
     loss: SelfDistillation
@@ -55,15 +59,20 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Draws:
-    """The random numbers of one batch: uniform (4, B) behind the times, standard normal noise, and
-    uniform (B, C + 1) for what is withheld of a context of C numbers."""
+    """These are the random numbers of one batch.
+
+    Attributes:
+        uniform: (4, B), behind the times.
+        noise: field -> (B, D, K), standard normal.
+        context: (B, C + 1), uniform; they decide which of the C numbers of a context are withheld.
+    """
 
     uniform: Tensor
     noise: Fields
     context: Tensor | None = None
 
     def to(self, *args: object, **kwargs: object) -> Draws:
-        """All of them through ``Tensor.to``."""
+        """Pass all of them through ``Tensor.to``."""
         return Draws(
             self.uniform.to(*args, **kwargs),  # type: ignore[call-overload]
             {name: noise.to(*args, **kwargs) for name, noise in self.noise.items()},  # type: ignore[call-overload]
@@ -73,10 +82,16 @@ class Draws:
 
 @dataclass(frozen=True)
 class JointLoss:
-    """What training minimises: ``loss`` averaged over examples, its fields added with ``weights``.
+    """Training minimises this: ``loss`` averaged over examples, its fields added with ``weights``.
 
-    Without ``distillation`` the network learns the diagonal s = t alone. withheld: the fraction of
-    the examples with a context that are shown without any of it (``flow.conditioning.withhold``).
+    Attributes:
+        loss: of the diagonal.
+        weights: field -> weight.
+        time_law: the law of t on the diagonal.
+        prior_scale: the standard deviation of the noise x_0.
+        distillation: the loss off the diagonal; without it the network learns s = t alone.
+        withheld: the fraction of the examples with a context that are shown without any of it
+            (``flow.conditioning.withhold``).
     """
 
     loss: Loss
@@ -89,7 +104,7 @@ class JointLoss:
     def __call__(
         self, net: Network, teacher: Network, x_1: State, drawn: Draws
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The scalar to minimise, and the means that it is made of.
+        """Compute the scalar to minimise, and the means that it is made of.
 
         Args:
             net: the network that learns.
@@ -136,7 +151,7 @@ class JointLoss:
 
 
 def _told(x_1: State, drawn: Draws, withheld: float) -> State:
-    """The states with a random part of what is known of them."""
+    """Show the states with a random part of their context."""
     if x_1.context is None or drawn.context is None:
         return x_1
     return x_1.knowing(withhold(x_1.context, drawn.context, withheld))

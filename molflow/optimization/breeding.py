@@ -43,7 +43,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Born:
-    """A molecule that was not known: canonical SMILES, number of its arm, numbers of its parents."""
+    """A molecule that was not known: canonical SMILES, number of its arm, those of its parents."""
 
     smiles: str
     arm: int

@@ -75,7 +75,7 @@ class CallsFile:
     def add(self, call: Call) -> None:
         """One more row, which is on the disk when this returns."""
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            file.write(_line(_cells(call)))
+            file.write(_line(cells(call)))
             file.flush()
             os.fsync(file.fileno())
 
@@ -99,26 +99,27 @@ class CallsFile:
 
     def _call(self, row: list[str], line: int) -> Call:
         try:
-            cells = dict(zip(self.columns, row, strict=True))
-            error, setting = cells["error"] or None, cells["setting"]
-            values = tuple(_number(cells[name]) for name in self.names)
-            wanted = tuple(_number(cells[f"{name} desirability"]) for name in self.names)
+            row_of = dict(zip(self.columns, row, strict=True))
+            error, setting = row_of["error"] or None, row_of["setting"]
+            values = tuple(_number(row_of[name]) for name in self.names)
+            wanted = tuple(_number(row_of[f"{name} desirability"]) for name in self.names)
             return Call(
                 Question(
-                    int(cells["number"]),
-                    cells["smiles"],
-                    cells["move"],
+                    int(row_of["number"]),
+                    row_of["smiles"],
+                    row_of["move"],
                     float(setting) if setting else None,
-                    tuple(int(n) for n in cells["parents"].split()),
-                    int(cells["round"]),
+                    tuple(int(n) for n in row_of["parents"].split()),
+                    int(row_of["round"]),
                 ),
-                Scored(_number(cells[SCORE]), wanted, values, error),
+                Scored(_number(row_of[SCORE]), wanted, values, error),
             )
         except (ValueError, KeyError) as error_:
             raise InputError(f"{self.path}, line {line}: {error_}") from None
 
 
-def _cells(call: Call) -> list[object]:
+def cells(call: Call) -> list[object]:
+    """The row of a call; numbers read back exactly."""
     asked, scored = call.asked, call.scored
     pairs = zip(scored.values, scored.desirabilities, strict=True)
     return [

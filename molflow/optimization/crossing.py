@@ -22,7 +22,7 @@ class Part:
 
 
 def chain_crossover(first: Chem.RWMol, second: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """Each parent is cut at a bond outside of rings; a part of one is bonded to one of the other."""
+    """Each parent is cut at a bond outside of rings; a part of each is bonded to the other's."""
     parts = [_cut_chain(mol, random) for mol in (first, second)]
     if parts[0] is None or parts[1] is None:
         return None

@@ -1,4 +1,6 @@
-"""Small edits of molecules, as genetic algorithms on graphs have them (Jensen, Chem. Sci. 2019, 10).
+"""Small edits of molecules, as genetic algorithms on graphs have them.
+
+The kinds of edits are those of Jensen, Chem. Sci. 2019, 10, 3567.
 
 An edit takes an editable molecule, kekulised and without a word on hydrogens, and a random
 generator. It gives another such molecule, or None where it finds no place. Nothing is sanitised

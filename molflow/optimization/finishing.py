@@ -1,4 +1,4 @@
-"""Drafts to molecules: the walk of a model over many drafts, each with random numbers of its own."""
+"""Drafts to molecules: the walk of a model over many drafts, each with its own random numbers."""
 
 from __future__ import annotations
 

@@ -20,11 +20,12 @@ from molflow.graph.graph import Graph, Ints
 from molflow.graph.moves import Draft, blank_draft, grown, part_of, whole
 from molflow.model.checkpoint import ModelSpec
 from molflow.optimization.calls import Call
-from molflow.optimization.moves import Child, Random, two
+from molflow.optimization.moves import Child, Random
 from molflow.optimization.population import Population
 
 SPREAD = 2.5
 """Standard deviation, in atoms, of the size of a child beside its parent's."""
+TRIES = 20
 ASKED = 0.7
 """How often a request names each property of its parent."""
 
@@ -74,6 +75,15 @@ class Ground:
         except Unusable:
             return None
 
+    def parent(self, population: Population, random: Random) -> tuple[Call, Graph] | None:
+        """A parent that the model can read, of at least three atoms; None after TRIES draws."""
+        for _ in range(TRIES):
+            call = population.draw(random)
+            graph = self.graph(call)
+            if graph is not None and len(graph) > 2:
+                return call, graph
+        return None
+
     def size_near(self, size: int, least: int, random: Random) -> int:
         """A number of atoms near ``size``, at least ``least`` and what is allowed."""
         low, high = self.sizes
@@ -83,9 +93,9 @@ class Ground:
     def any_size(self, population: Population, random: Random) -> int:
         """A size by the law of training, or near that of a parent, each half of the time."""
         if len(population) and random.random() < 0.5:
-            graph = self.graph(population.draw(random))
-            if graph is not None:
-                return self.size_near(len(graph), 1, random)
+            found = self.parent(population, random)
+            if found is not None:
+                return self.size_near(len(found[1]), 1, random)
         upto = np.cumsum(self.law)
         return int(np.searchsorted(upto, random.random() * upto[-1], side="right"))
 
@@ -154,11 +164,11 @@ class Noise:
     model: bool = True
 
     def make(self, population: Population, setting: float | None, random: Random) -> Child:
-        parent = population.draw(random)
-        graph = self.ground.graph(parent)
-        if graph is None or setting is None:
-            return Child(None, (parent.asked.number,))
-        return Child(self.ground.held(whole(graph, setting), random), (parent.asked.number,))
+        found = self.ground.parent(population, random)
+        if found is None or setting is None:
+            return Child(None)
+        call, graph = found
+        return Child(self.ground.held(whole(graph, setting), random), (call.asked.number,))
 
 
 @dataclass(frozen=True)
@@ -172,10 +182,10 @@ class Regrow:
     model: bool = True
 
     def make(self, population: Population, setting: float | None, random: Random) -> Child:
-        parent = population.draw(random)
-        graph, numbers = self.ground.graph(parent), (parent.asked.number,)
-        if graph is None or setting is None or len(graph) < 3:
-            return Child(None, numbers)
+        found = self.ground.parent(population, random)
+        if found is None or setting is None:
+            return Child(None)
+        graph, numbers = found[1], (found[0].asked.number,)
         part = _part(self.ground, graph, setting, random)
         size = self.ground.size_near(len(graph), len(part[0]) + 1, random)
         if size <= len(part[0]):
@@ -193,20 +203,18 @@ class Link:
     model: bool = True
 
     def make(self, population: Population, setting: float | None, random: Random) -> Child:
-        parents = two(population, random)
-        numbers = tuple(one.asked.number for one in parents)
-        graphs = [self.ground.graph(one) for one in parents]
-        first, second = graphs
-        if first is None or second is None or setting is None:
-            return Child(None, numbers)
-        scaffold = self.ground.first
+        found = [self.ground.parent(population, random) for _ in range(2)]
+        if found[0] is None or found[1] is None or setting is None:
+            return Child(None)
+        (one, first), (other, second) = found[0], found[1]
+        numbers = (one.asked.number, other.asked.number)
         parts = [
             (first, *_part(self.ground, first, setting, random)),
             (second, *part_of(second, max(1, round(setting * len(second))), random)),
         ]
         kept = sum(len(part[1]) for part in parts)
         size = self.ground.size_near((len(first) + len(second)) // 2, kept + 1, random)
-        if size <= kept or (scaffold and len(first) <= scaffold):
+        if size <= kept:
             return Child(None, numbers)
         return Child(self.ground.held(grown(parts, size, random), random), numbers)
 
@@ -222,10 +230,10 @@ class Request:
     model: bool = True
 
     def make(self, population: Population, setting: float | None, random: Random) -> Child:
-        parent = population.draw(random)
-        graph, numbers = self.ground.graph(parent), (parent.asked.number,)
-        if graph is None:
-            return Child(None, numbers)
+        found = self.ground.parent(population, random)
+        if found is None:
+            return Child(None)
+        (parent, graph), numbers = found, (found[0].asked.number,)
         mol = read_smiles(parent.asked.smiles)
         row = []
         for standard in self.ground.spec.condition:

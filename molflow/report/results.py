@@ -16,9 +16,8 @@ from molflow.chem.molecule import without_place
 from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, progress, require_writable
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, RECORD, TEXTS, WEIGHTS
+from molflow.files import AS_MADE, CHECKPOINT, RECORD, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
-from molflow.modality import Strings
 from molflow.report.summary import Result, Run, steering_by_time, steering_numbers
 
 if TYPE_CHECKING:
@@ -103,19 +102,17 @@ def write_scored(path: Path, scorer: Remembered) -> None:
 def write_molecules(folder: Path, result: Result) -> None:
     """samples.csv has every attempt, samples.smi and samples.sdf the strictly valid molecules.
 
-    Of a model of strings samples.csv ends with what it wrote, molecule or not.
+    samples.csv ends with every attempt as it was made, by which it can be judged again.
     """
     run, samples = result.run, result.run.samples
     with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        texts = samples.texts if isinstance(samples.spec.modality, Strings) else None
-        text = () if texts is None else ("text",)
-        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result), *text))
+        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result), AS_MADE))
         for i, one in enumerate(samples):
             valid = one.mol is not None
             row = (i, one.smiles, valid, one.connected, one.fragments, one.reason)
-            written = () if texts is None else (texts[i],)
-            writer.writerow((*row, *held_cells(run, i), *score_cells(result, i), *written))
+            written = samples.spec.modality.written(samples.things[i])
+            writer.writerow((*row, *held_cells(run, i), *score_cells(result, i), written))
     with atomic_write(folder / SMI) as path, path.open("w") as file:
         file.writelines(
             f"{one.smiles} {i}\n" for i, one in enumerate(samples) if one.reason is None

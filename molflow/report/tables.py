@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textwrap import indent
 
 from molflow.config import SampleConfig
-from molflow.console import table
+from molflow.console import table, written
 from molflow.files import TEXTS
 from molflow.guidance.scores import Remembered
 from molflow.modality import Modality
@@ -56,7 +56,7 @@ def print_result(config: SampleConfig, result: Result) -> None:
     first = "network" if result.scorer is None else "network and scores"
     second = f", chemistry {chemistry:.2f} s" if modality.molecular else ""
     page = config.report and modality.molecular
-    print(f"speed:   {rate:.3g} {things}/s ({first} {network:.2f} s{second})")
+    print(f"speed:   {written(rate, 3)} {things}/s ({first} {network:.2f} s{second})")
     print(f"results: {config.out}{f', with {PAGE}' if page else ''}")
 
 

@@ -89,12 +89,24 @@ class Ess:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A part of the page beyond those of a sampling. key: of its address. html: markup, in which
+    every text from outside is escaped."""
+
+    key: str
+    title: str
+    html: str
+
+
+@dataclass(frozen=True)
 class Report:
     """All that the page says.
 
     attempts: in the order of sampling, the invalid ones too. guided: whether they were sampled
     with guidance. fronts: pairs of names of quantities, each with a direction (`better`), whose
-    Pareto front is drawn. config: nested, of the kinds that YAML knows.
+    Pareto front is drawn. config: nested, of the kinds that YAML knows. sections: after the
+    summary.
+    name: of the attempts' series, where they are not guided.
     """
 
     title: str
@@ -106,6 +118,8 @@ class Report:
     guided: bool = False
     ess: Ess | None = None
     fronts: Sequence[tuple[str, str]] = ()
+    sections: Sequence[Section] = ()
+    name: str = "sampled"
 
     @property
     def own(self) -> Series:
@@ -117,7 +131,7 @@ class Report:
         """The name of every series on the page."""
         if self.guided:
             return {"training": "training set", "unguided": "unguided", "guided": "guided"}
-        return {"training": "training set", "unguided": "sampled"}
+        return {"training": "training set", "unguided": self.name}
 
     def values_of(self, quantity: Quantity) -> dict[Series, list[float]]:
         """The known values of every series that has some; infinite and nan ones are left out."""

@@ -28,6 +28,7 @@ TEXT_KEYS = [
     "resume",
     "checkpoint",
     "dataset.smiles_column",
+    "dataset.split_column",
     "dataset.cache",
     "model.condition",
     "logger.project",

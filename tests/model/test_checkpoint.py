@@ -302,6 +302,14 @@ def test_a_model_of_strings_keeps_its_vocabulary(spec):
     assert ModelSpec.from_dict(json.loads(json.dumps(strings.to_dict()))) == strings
 
 
+@pytest.mark.parametrize("device", ["auto", "cuda", "cuda:0"])
+def test_a_process_forked_after_cuda_was_used_is_told_so(model, monkeypatch, device):
+    monkeypatch.setattr(torch.cuda, "_is_in_bad_fork", lambda: True)
+    with pytest.raises(InputError, match="forked after it was used"):
+        molflow.load(model, device=device)
+    molflow.load(model, device="cpu")
+
+
 @pytest.mark.parametrize("device", ["tpu9", "cuda:99", "meta", "", None])
 def test_a_device_that_torch_cannot_use_is_named(model, device):
     with pytest.raises(InputError) as error:
