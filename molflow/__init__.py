@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from molflow.generator import load as load
     from molflow.guidance.steer import guide as guide
     from molflow.optimization.run import optimize as optimize
+    from molflow.sampling.walk import Route as Route
 
 __version__ = "0.1.0"
 
@@ -16,6 +17,7 @@ PUBLIC = {
     "load": "molflow.generator",
     "guide": "molflow.guidance.steer",
     "Constraint": "molflow.chem.constraints",
+    "Route": "molflow.sampling.walk",
     "optimize": "molflow.optimize",
 }
 

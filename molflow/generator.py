@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from molflow.errors import InputError
 from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import SurrogateGradient
-from molflow.modality import Held
+from molflow.modality import Held, Strings
 from molflow.model.conditions import Aim, make_aim
 from molflow.model.model import Model, read_model
 from molflow.samples import Samples
@@ -30,7 +30,6 @@ from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.sampler import free_walk
 from molflow.sampling.walk import (
     AUTO,
-    NoiseScale,
     Route,
     Walk,
     plan_walk,
@@ -47,59 +46,71 @@ __all__ = ["Generator", "Samples", "load"]
 SEEDS = 2**64
 
 
+@dataclass(frozen=True, repr=False)
 class Generator(Model):
-    """A model to sample from."""
+    """A model to sample from.
+
+    batch_size: particles of a batch, at most, of which a CPU makes one on each core. No molecule
+    depends on it.
+    """
+
+    batch_size: int = 512
 
     def sample(
         self,
         n: int,
-        steps: int | None = None,
+        steps: int | Route | None = None,
         method: str = AUTO,
         seed: int = 0,
         *,
-        atoms: int | None = None,
-        constraint: Constraint | None = None,
-        prompt: str | None = None,
+        constraint: Constraint | str | None = None,
         guide: Guide | None = None,
         condition: Mapping[str, float] | None = None,
         weight: float = 1.0,
-        batch_size: int = 512,
-        noise: float | None = None,
-        temperature: float = 0.0,
-        times: Sequence[float] | None = None,
-        noise_scale: NoiseScale = 1.0,
     ) -> Samples:
-        """``n`` molecules in ``steps`` steps each (50 by default).
+        """``n`` molecules in ``steps`` steps each.
 
-        The size and the noise of molecule i depend on (seed, i) alone, so neither n nor the batch
-        size changes it. method: a name of ``methods.METHODS``; "auto" is "renoised" where the model
-        has learned a flow map ("flow_map" in one step), "euler" otherwise. atoms: a number of atoms
-        for all; by default sizes follow the training law. constraint: what all must have. prompt:
-        of a model of strings, the text that all begin with, "_" where one is free. guide: toward
-        what to walk (``molflow.guide``). condition: values of properties that the model was trained
-        with, all or some of them, as in {"qed": 0.6}; sizes do not follow it. weight: of that
-        condition, 0 is as if it were not given, more than 1 strengthens it; neither 0 nor 1 doubles
-        the evaluations. batch_size: particles of a batch, at most; a CPU makes one on each core.
-        noise, temperature, noise_scale: see ``walk.Walk``; by default a share of 0.3 is renewed,
-        all of it by a guide that lives on new noise. times: between 0 and 1, to stop at; by default
-        most where decisions fall (``walk.STOPS``). InputError names an argument out of its range.
+        The size and the noise of molecule i depend on (seed, i) alone, so n does not change it.
+
+        Args:
+            n: how many molecules.
+            steps: from noise to molecule, 50 by default; or a ``walk.Route``, which also says where
+                they stop, what noise they renew and how they end.
+            method: a name of ``methods.METHODS``; "auto" is "renoised" where the model has learned
+                a flow map ("flow_map" in one step), "euler" otherwise.
+            seed: of the sizes and the noise, at least 0 and less than 2^64.
+            constraint: what all must have; of a model of strings the text that all begin with, "_"
+                where one is free. By default sizes follow the training law.
+            guide: toward what to walk (``molflow.guide``).
+            condition: values of properties that the model was trained with, all or some of them, as
+                in {"qed": 0.6}. Sizes do not follow it.
+            weight: of that condition, at least 0. 0 is as if it were not given, more than 1
+                strengthens it; neither 0 nor 1 doubles the evaluations.
+
+        Returns:
+            The molecules in the order of their index, invalid ones included.
+
+        Raises:
+            InputError: names an argument that is out of its range.
         """
-        require_positive(n=n, batch_size=batch_size)
-        route = Route(steps, method, noise, temperature, times, noise_scale)
-        walk = self.walk(route, guide)
-        plan, aim = self.plan(atoms, constraint, prompt), self.aim(condition, weight)
-        return self.follow(walk, self.crowd(range(n), seed, plan, aim), guide, batch_size)
+        require_positive(n=n)
+        walk = self.walk(_route(steps, method), guide)
+        if isinstance(constraint, str) and isinstance(self.spec.modality, Strings):
+            plan = self.plan(prompt=constraint)
+        else:
+            plan = self.plan(constraint=constraint)
+        crowd = self.crowd(range(n), seed, plan, self.aim(condition, weight))
+        return self.follow(walk, crowd, guide)
 
-    def follow(
-        self, walk: Walk, crowd: Crowd, guide: Guide | None = None, batch_size: int = 512
-    ) -> Samples:
+    def follow(self, walk: Walk, crowd: Crowd, guide: Guide | None = None) -> Samples:
         """The molecules of a ``crowd`` of this model by a ``walk`` that suits the ``guide``."""
+        require_positive(batch_size=self.batch_size)
         surrogate = None if guide is None else self._surrogate(guide)
         started = time.perf_counter()
         if guide is None:
-            things, steering = free_walk(self, walk, crowd, batch_size), None
+            things, steering = free_walk(self, walk, crowd, self.batch_size), None
         else:
-            things, steering = guided_walk(self, walk, crowd, batch_size, guide, surrogate)
+            things, steering = guided_walk(self, walk, crowd, self.batch_size, guide, surrogate)
         sampled = time.perf_counter()
         checked = self.spec.modality.check(things)
         seconds = sampled - started, time.perf_counter() - sampled
@@ -151,7 +162,7 @@ class Generator(Model):
     def plan(
         self,
         atoms: int | None = None,
-        constraint: Constraint | None = None,
+        constraint: Constraint | str | None = None,
         prompt: str | None = None,
     ) -> Held | None:
         """How this model meets a number of atoms and a constraint, or a prompt; InputError says why
@@ -197,12 +208,25 @@ class Generator(Model):
         return Crowd(int(seed), indices, sizes, modality, plan=plan, aim=aim)
 
 
-def load(checkpoint: str | Path, device: str = "auto") -> Generator:
+def _route(steps: int | Route | None, method: str) -> Route:
+    """What is asked of a walk, by a number of steps and a method or by a Route."""
+    if not isinstance(steps, Route):
+        return Route(steps, method)
+    if method != AUTO:
+        raise InputError(f"method={method!r}: the Route says it, method={steps.method!r}")
+    return steps
+
+
+def load(checkpoint: str | Path, device: str = "auto", batch_size: int = 512) -> Generator:
     """The model in a folder, or a released one by its name, to sample from.
 
-    checkpoint: a run folder or any folder with model.safetensors and config.json; or "qm9". device:
-    a name that torch knows; "auto" is the GPU where there is one. InputError says what is missing,
-    damaged or does not fit.
+    Args:
+        checkpoint: a run folder or any folder with model.safetensors and config.json; or "qm9".
+        device: a name that torch knows; "auto" is the GPU where there is one.
+        batch_size: particles of a batch, at most; no molecule depends on it.
+
+    Raises:
+        InputError: says what is missing, damaged or does not fit.
     """
     model = read_model(checkpoint, device)
-    return Generator(model.net, model.spec, model.fingerprint)
+    return Generator(model.net, model.spec, model.fingerprint, batch_size)

@@ -78,7 +78,7 @@ class SampleTask:
 
     def run(self, guide: Guide | None) -> Samples:
         """The molecules; ``guide`` changes neither their sizes nor the walk."""
-        return self.generator.follow(self.walk, self.crowd, guide, self.config.batch_size)
+        return self.generator.follow(self.walk, self.crowd, guide)
 
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
@@ -125,7 +125,7 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     condition = parse_condition(config.guidance.condition)
     times = read_times(config.times, config.steps)
     scale = read_noise_scale(config.noise_scale)
-    generator = load(config.checkpoint)
+    generator = load(config.checkpoint, batch_size=config.batch_size)
     if not generator.spec.modality.molecular:
         require_for_texts(config)
     route = Route(config.steps, config.method, config.noise, config.temperature, times, scale)

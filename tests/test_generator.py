@@ -81,13 +81,13 @@ def test_five_molecules_are_the_first_five_of_nine(generator, nine):
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
 def test_neither_batch_size_nor_cores_change_a_molecule(generator, nine, batch_size, cores):
     with on_cores(cores):
-        assert graphs_of(generator.sample(9, steps=3, batch_size=batch_size)) == nine
+        assert graphs_of(replace(generator, batch_size=batch_size).sample(9, steps=3)) == nine
 
 
-@pytest.mark.parametrize("arguments", [{"method": "renoised"}, {"temperature": 1.0}], ids=str)
-def test_random_numbers_of_batches_side_by_side_do_not_mix(generator, arguments):
+@pytest.mark.parametrize("route", [Route(3, "renoised"), Route(3, temperature=1.0)], ids=str)
+def test_random_numbers_of_batches_side_by_side_do_not_mix(generator, route):
     alone, together = (
-        made_on(cores, lambda: graphs_of(generator.sample(40, steps=3, batch_size=5, **arguments)))
+        made_on(cores, lambda: graphs_of(replace(generator, batch_size=5).sample(40, route)))
         for cores in (1, 4)
     )
     assert alone == together
@@ -106,7 +106,7 @@ def test_an_error_in_this_thread_ends_the_batches_in_others(generator, monkeypat
 
     monkeypatch.setattr(type(generator.spec.modality), "things_of", broken)
     with on_cores(2), pytest.raises(RuntimeError, match="full"):
-        generator.sample(40, steps=3, batch_size=2)
+        replace(generator, batch_size=2).sample(40, steps=3)
     assert threading.active_count() == before
 
 
@@ -156,7 +156,7 @@ def test_a_batch_is_padded_to_its_largest_molecule_alone(generator):
 
 @pytest.mark.parametrize("atoms", [1, 3, 4])
 def test_all_molecules_have_the_number_of_atoms_asked_for(generator, atoms):
-    made = generator.sample(4, steps=2, atoms=atoms)
+    made = generator.sample(4, steps=2, constraint=Constraint(atoms=atoms))
     assert [len(graph) for graph in made.graphs] == [atoms] * 4
 
 
@@ -164,7 +164,7 @@ def test_all_molecules_have_the_number_of_atoms_asked_for(generator, atoms):
 def test_a_molecule_costs_one_evaluation_a_step(generator, method):
     calls = []
     handle = generator.net.register_forward_hook(lambda *_: calls.append(1))
-    made = generator.sample(3, steps=4, method=method, batch_size=2)
+    made = replace(generator, batch_size=2).sample(3, steps=4, method=method)
     handle.remove()
     assert made.evaluations == 4
     assert len(calls) == 2 * 4
@@ -222,13 +222,19 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
         ({"n": 0}, "n=0: at least 1"),
         ({"n": -2}, "n=-2: at least 1"),
         ({"steps": 0}, "steps=0: at least 1"),
-        ({"temperature": -1}, "temperature=-1: a number of at least 0"),
-        ({"times": [0.5, 0.2]}, "times=[0.5, 0.2]: they increase, between 0 and 1"),
-        ({"noise_scale": -0.5}, "noise_scale=-0.5: a number of more than 0"),
-        ({"noise_scale": {"bonds": 0.5}}, "noise_scale: 'bonds': this model has atoms, pairs"),
-        ({"batch_size": 0}, "batch_size=0: at least 1"),
-        ({"atoms": 0}, "atoms=0: this model makes 1 to 4 atoms"),
-        ({"atoms": 5}, "atoms=5: this model makes 1 to 4 atoms"),
+        ({"steps": Route(temperature=-1)}, "temperature=-1: a number of at least 0"),
+        ({"steps": Route(times=[0.5, 0.2])}, "times=[0.5, 0.2]: they increase, between 0 and 1"),
+        ({"steps": Route(noise_scale=-0.5)}, "noise_scale=-0.5: a number of more than 0"),
+        (
+            {"steps": Route(noise_scale={"bonds": 0.5})},
+            "noise_scale: 'bonds': this model has atoms, pairs",
+        ),
+        (
+            {"steps": Route(3), "method": "euler"},
+            "method='euler': the Route says it, method='auto'",
+        ),
+        ({"constraint": Constraint(atoms=0)}, "atoms=0: this model makes 1 to 4 atoms"),
+        ({"constraint": Constraint(atoms=5)}, "atoms=5: this model makes 1 to 4 atoms"),
         (
             {"method": "rk4"},
             "method='rk4': one of auto, euler, heun, flow_map, renoised, euler_ancestral",
@@ -237,9 +243,7 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
         ({"n": 2.5}, "n=2.5: a whole number is needed"),
         ({"n": "2"}, "n='2': a whole number is needed"),
         ({"steps": 3.0}, "steps=3.0: a whole number is needed"),
-        ({"batch_size": None}, "batch_size=None: a whole number is needed"),
         ({"seed": 1.5}, "seed=1.5: a whole number is needed"),
-        ({"atoms": 2.5}, "atoms=2.5: a whole number is needed"),
         ({"constraint": "CO"}, "constraint='CO': a molflow.Constraint(scaffold=...)"),
     ],
 )
@@ -247,6 +251,22 @@ def test_a_mistake_is_named_with_its_value_and_the_choices(generator, wrong, mes
     with pytest.raises(InputError) as caught:
         generator.sample(**({"n": 2} | wrong))
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [(0, "batch_size=0: at least 1"), (None, "batch_size=None: a whole number is needed")],
+)
+def test_a_batch_size_that_makes_no_sense_is_named(generator, size, message):
+    with pytest.raises(InputError) as caught:
+        replace(generator, batch_size=size).sample(2)
+    assert str(caught.value) == message
+
+
+def test_a_number_of_atoms_is_whole(generator):
+    with pytest.raises(InputError) as caught:
+        generator.plan(atoms=2.5)
+    assert str(caught.value) == "atoms=2.5: a whole number is needed"
 
 
 def test_whole_numbers_of_numpy_are_taken(generator, nine):
@@ -264,10 +284,13 @@ def test_auto_jumps_and_renews_noise_where_the_model_has_a_map(generator):
 
 
 def test_the_temperature_of_the_last_step_is_a_matter_of_seed_and_index_alone(generator, nine):
-    drawn = graphs_of(generator.sample(9, steps=3, temperature=1.0))
+    drawn = graphs_of(generator.sample(9, Route(3, temperature=1.0)))
     assert drawn != nine
-    assert graphs_of(generator.sample(5, steps=3, temperature=1.0, batch_size=2)) == drawn[:5]
-    assert graphs_of(generator.sample(9, steps=3, temperature=1e-9)) == nine
+    assert (
+        graphs_of(replace(generator, batch_size=2).sample(5, Route(3, temperature=1.0)))
+        == drawn[:5]
+    )
+    assert graphs_of(generator.sample(9, Route(3, temperature=1e-9))) == nine
 
 
 @pytest.mark.parametrize("method", ["flow_map", "renoised", "euler_ancestral"])
@@ -276,11 +299,11 @@ def test_the_noise_is_that_of_training_times_a_scale(generator, nine, method):
         generator, spec=replace(generator.spec, prior_scale=generator.spec.prior_scale / 2)
     )
     usual, small, of_half = (
-        graphs_of(one.sample(9, steps=3, method=method, noise=1.0, **scale))
+        graphs_of(one.sample(9, Route(3, method, noise=1.0, **scale)))
         for one, scale in ((generator, {}), (generator, {"noise_scale": 0.5}), (half, {}))
     )
     assert small == of_half != usual
-    assert graphs_of(generator.sample(9, steps=3, noise_scale=1)) == nine
+    assert graphs_of(generator.sample(9, Route(3, noise_scale=1))) == nine
 
 
 def test_the_noise_of_a_field_has_a_scale_of_its_own(generator):
@@ -289,14 +312,16 @@ def test_the_noise_of_a_field_has_a_scale_of_its_own(generator):
     assert torch.equal(pairs.values["atoms"], usual.values["atoms"])
     assert torch.equal(pairs.values["pairs"], 0.5 * usual.values["pairs"])
     both = {"pairs": 0.5, "atoms": 0.5}
-    one, other = (graphs_of(generator.sample(9, 3, noise_scale=scale)) for scale in (both, 0.5))
-    assert one == other != graphs_of(generator.sample(9, 3, noise_scale={"pairs": 0.5}))
+    one, other = (
+        graphs_of(generator.sample(9, Route(3, noise_scale=scale))) for scale in (both, 0.5)
+    )
+    assert one == other != graphs_of(generator.sample(9, Route(3, noise_scale={"pairs": 0.5})))
 
 
 def test_times_to_stop_at_are_steps_of_other_lengths(generator, nine):
     usual = generator.walk(Route(steps=3)).times[1:-1]
-    assert graphs_of(generator.sample(9, times=usual)) == nine
-    other = generator.sample(9, times=[0.1, 0.2])
+    assert graphs_of(generator.sample(9, Route(times=usual))) == nine
+    other = generator.sample(9, Route(times=[0.1, 0.2]))
     assert other.evaluations == 3
     assert graphs_of(other) != nine
 
@@ -308,16 +333,16 @@ def renoised_nine(generator) -> list[tuple[list[int], list[int]]]:
 
 @pytest.mark.parametrize(("n", "batch_size"), [(5, 512), (9, 2)])
 def test_renewed_noise_too_depends_on_seed_and_index_alone(generator, renoised_nine, n, batch_size):
-    samples = generator.sample(n, steps=3, method="renoised", batch_size=batch_size)
+    samples = replace(generator, batch_size=batch_size).sample(n, steps=3, method="renoised")
     assert graphs_of(samples) == renoised_nine[:n]
 
 
 def test_no_renewed_noise_is_the_flow_map_and_some_is_not(generator, renoised_nine):
     flow_map = graphs_of(generator.sample(9, steps=3, method="flow_map"))
-    assert graphs_of(generator.sample(9, steps=3, method="renoised", noise=0.0)) == flow_map
+    assert graphs_of(generator.sample(9, Route(3, "renoised", noise=0.0))) == flow_map
     assert renoised_nine != flow_map
     euler = graphs_of(generator.sample(9, steps=3, method="euler"))
-    assert graphs_of(generator.sample(9, steps=3, method="euler_ancestral", noise=0.0)) == euler
+    assert graphs_of(generator.sample(9, Route(3, "euler_ancestral", noise=0.0))) == euler
 
 
 def test_evaluations_count_the_calls_of_the_network(generator):
@@ -331,7 +356,7 @@ def test_evaluations_count_the_calls_of_the_network(generator):
 
 def test_an_amount_of_noise_out_of_range_is_named(generator):
     with pytest.raises(InputError, match=r"noise=1\.5: from 0 to 1"):
-        generator.sample(1, steps=2, method="renoised", noise=1.5)
+        generator.sample(1, Route(2, "renoised", noise=1.5))
 
 
 @pytest.mark.slow
@@ -342,7 +367,7 @@ def test_at_the_default_size_in_single_precision_batches_change_one_molecule_in_
     net = build_network(replace(large, depth=6, heads=8))
     generator = Generator(perturbed(net, size=0.03), replace(large, depth=6, heads=8))
     together, apart = (
-        graphs_of(generator.sample(1000, steps=4, batch_size=size)) for size in (500, 37)
+        graphs_of(replace(generator, batch_size=size).sample(1000, steps=4)) for size in (500, 37)
     )
     assert sum(a != b for a, b in zip(together, apart, strict=True)) <= 1
     assert len({str(graph) for graph in together}) > 100
@@ -362,9 +387,9 @@ CONSTRAINTS = [
 @pytest.mark.parametrize("constraint", CONSTRAINTS)
 @pytest.mark.parametrize("method", ["euler", "renoised"])
 def test_every_graph_of_a_random_network_keeps_the_constraint(generator, constraint, method):
-    made = generator.sample(20, steps=2, method=method, temperature=1.0, constraint=constraint)
+    made = generator.sample(20, Route(2, method, temperature=1.0), constraint=constraint)
     assert made.kept == [True] * 20
-    free = generator.sample(20, steps=2, method=method, temperature=1.0)
+    free = generator.sample(20, Route(2, method, temperature=1.0))
     assert not all(replace(free, plan=made.plan).kept)
 
 
@@ -373,7 +398,7 @@ def test_a_constrained_molecule_depends_on_seed_and_index_alone(generator, const
     made = graphs_of(generator.sample(9, steps=2, constraint=constraint))
     assert graphs_of(generator.sample(5, steps=2, constraint=constraint)) == made[:5]
     for batch_size in (1, 3, 7):
-        apart = generator.sample(9, steps=2, constraint=constraint, batch_size=batch_size)
+        apart = replace(generator, batch_size=batch_size).sample(9, steps=2, constraint=constraint)
         assert graphs_of(apart) == made
 
 
@@ -420,9 +445,10 @@ def told_nine(told) -> list[tuple[list[int], list[int]]]:
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
 def test_a_molecule_that_is_asked_for_depends_on_seed_and_index_alone(told, told_nine, batch_size):
-    arguments = {"steps": 3, "condition": {"qed": 0.8}, "weight": 1.5, "batch_size": batch_size}
-    assert graphs_of(told.sample(9, **arguments)) == told_nine
-    assert graphs_of(told.sample(5, **arguments)) == told_nine[:5]
+    apart = replace(told, batch_size=batch_size)
+    arguments = {"steps": 3, "condition": {"qed": 0.8}, "weight": 1.5}
+    assert graphs_of(apart.sample(9, **arguments)) == told_nine
+    assert graphs_of(apart.sample(5, **arguments)) == told_nine[:5]
 
 
 def test_values_weights_and_properties_make_other_molecules(told, told_nine):
@@ -460,7 +486,7 @@ def test_a_weight_doubles_the_evaluations_that_are_counted(told, kind, weight, c
 
     particles = 1 if kind is None else 2
     toward = None if kind is None else guide(kind, "qed:max", particles=particles)
-    arguments = {"steps": 3, "guide": toward, "batch_size": 4}
+    told, arguments = replace(told, batch_size=4), {"steps": 3, "guide": toward}
     handle = told.net.register_forward_hook(count)
     made = told.sample(4, condition={"qed": 0.8}, weight=weight, **arguments)
     handle.remove()
@@ -471,7 +497,7 @@ def test_a_weight_doubles_the_evaluations_that_are_counted(told, kind, weight, c
 @pytest.mark.parametrize("kind", [None, "best_of", "particles", "gradient", "draws", "search"])
 def test_no_weight_is_nothing_asked_for_whatever_the_guide(told, kind):
     toward = None if kind is None else guide(kind, "qed:max", particles=2)
-    arguments = {"steps": 3, "guide": toward, "batch_size": 4}
+    told, arguments = replace(told, batch_size=4), {"steps": 3, "guide": toward}
     asked = [
         graphs_of(told.sample(5, condition={"qed": 0.8}, weight=weight, **arguments))
         for weight in (0.0, 1.0)
@@ -507,17 +533,20 @@ def test_what_the_model_was_not_told_cannot_be_asked_for(told, generator):
 
 
 def test_a_number_of_atoms_is_the_same_wherever_it_is_asked_for(generator):
-    alone = graphs_of(generator.sample(5, steps=2, atoms=3))
-    for arguments in ({}, {"atoms": 3}):
-        made = generator.sample(5, steps=2, constraint=Constraint(atoms=3), **arguments)
-        assert graphs_of(made) == alone
+    alone = generator.plan(3)
+    made = generator.sample(5, steps=2, constraint=Constraint(atoms=3))
+    assert [len(graph) for graph in made.graphs] == [3] * 5
+    assert generator.plan(constraint=Constraint(atoms=3)) == alone == made.plan
+    assert generator.plan(3, Constraint(atoms=3)) == alone
     with pytest.raises(InputError) as caught:
-        generator.sample(5, steps=2, atoms=3, constraint=Constraint(atoms=4))
+        generator.plan(3, Constraint(atoms=4))
     assert str(caught.value) == "atoms=3: the constraint has atoms=4"
 
 
 def test_a_number_of_atoms_joins_the_rest_of_a_constraint(generator):
-    made = generator.sample(5, steps=2, atoms=3, constraint=Constraint(elements={"O": 1}))
+    joined = Constraint(atoms=3, elements={"O": 1})
+    assert generator.plan(3, Constraint(elements={"O": 1})) == generator.plan(constraint=joined)
+    made = generator.sample(5, steps=2, constraint=joined)
     assert [len(graph) for graph in made.graphs] == [3] * 5
     assert all(np.isin(graph.atoms, (4, 5, 6)).sum() == 1 for graph in made.graphs)
     assert all(made.kept)
@@ -541,9 +570,9 @@ def test_a_posterior_that_is_no_distribution_is_not_drawn_from(generator):
     regression = replace(generator, spec=replace(generator.spec, loss="mse"))
     assert len(regression.sample(2, steps=2, guide=guide("best_of", "qed:max", particles=2))) == 2
     guides = [{"guide": guide(method, "qed:max")} for method in ("gradient", "surrogate")]
-    for arguments in ({"temperature": 1.0}, *guides):
+    for arguments in ({"steps": Route(2, temperature=1.0)}, *guides):
         with pytest.raises(InputError, match=r"trained with flow\.loss=mse and has no probabil"):
-            regression.sample(2, steps=2, **arguments)
+            regression.sample(2, **({"steps": 2} | arguments))
 
 
 def test_the_number_that_a_size_is_drawn_by_is_not_part_of_the_noise(generator):

@@ -232,7 +232,7 @@ class Atoms:
 def test_before_and_after_equal_the_numbers_worked_out_by_hand(tiny_spec):
     walk, spec = Walk("flow_map", (0.0, 1.0)), tiny_spec()
 
-    def follow(walk: Walk, crowd: None, guide: Guide | None, batch_size: int) -> Samples:
+    def follow(walk: Walk, crowd: None, guide: Guide | None) -> Samples:
         smiles = ["C", "CC", "CC", "C.C"] if guide is None else ["CCC", "CCCC", "CCC", "CCO"]
         graphs = [to_graph(read_smiles(one), spec.vocabulary) for one in smiles]
         return Samples(graphs, check_many(graphs, spec.vocabulary), spec, walk, 1.0, 1.0)

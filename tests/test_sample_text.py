@@ -13,6 +13,7 @@ from molflow.errors import InputError
 from molflow.generator import load
 from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.sample import main
+from molflow.sampling.walk import Route
 
 TEXT = "a bad cab, a fad\n" * 60
 LENGTH = 8
@@ -96,7 +97,7 @@ def test_a_model_of_smiles_says_what_it_wrote_molecule_or_not(
     model, out = tmp_path / "model", tmp_path / "out"
     save_model(model, perturbed(fresh(spec), seed=2), spec)
     run(model, out)
-    table, wanted = rows(out), load(model).sample(30, steps=2, temperature=1)
+    table, wanted = rows(out), load(model).sample(30, Route(2, temperature=1))
     assert list(table[0])[-1] == "as_made"
     assert [row["as_made"] for row in table] == wanted.texts
     failed = [row for row in table if row["valid"] == "False"]

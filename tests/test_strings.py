@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from molflow.model.model import Model
 from molflow.samples import Samples
 from molflow.sampling import sampler
 from molflow.sampling.methods import METHODS
+from molflow.sampling.walk import Route
 
 LETTERS = tuple(" abcdefg")
 TOKENS = ("(", ")", "=", "C", "Cl", "N", "O")
@@ -106,23 +108,23 @@ STRING_GUIDES = [name for name in GUIDES if name != "surrogate"]
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
 def test_the_batch_size_changes_no_string(model: Generator, batch_size: int):
-    nine = model.sample(9, steps=3, temperature=1.0).texts
+    nine = model.sample(9, Route(3, temperature=1.0)).texts
     assert len(set(nine)) > 6
-    assert model.sample(9, steps=3, temperature=1.0, batch_size=batch_size).texts == nine
-    assert model.sample(5, steps=3, temperature=1.0).texts == nine[:5]
+    assert replace(model, batch_size=batch_size).sample(9, Route(3, temperature=1.0)).texts == nine
+    assert model.sample(5, Route(3, temperature=1.0)).texts == nine[:5]
 
 
 @pytest.mark.parametrize("method", STRING_GUIDES)
 def test_the_batch_size_changes_no_guided_string(writer: Generator, method: str):
     whole = writer.sample(5, 3, guide=toward("g", method)).texts
-    assert writer.sample(5, 3, guide=toward("g", method), batch_size=8).texts == whole
+    assert replace(writer, batch_size=8).sample(5, 3, guide=toward("g", method)).texts == whole
 
 
 def test_every_text_has_the_length_of_the_training_and_lengths_of_smiles_follow_their_law(
     writer: Generator, chemist: Generator
 ):
-    assert {len(text) for text in writer.sample(20, 2, temperature=1.0).texts} == {LENGTH}
-    made = chemist.sample(200, 1, temperature=1.0)
+    assert {len(text) for text in writer.sample(20, Route(2, temperature=1.0)).texts} == {LENGTH}
+    made = chemist.sample(200, Route(1, temperature=1.0))
     lengths = [len(chemist.spec.vocabulary.encode(text)) for text in made.texts]
     # Four standard deviations of a count of 200 with probability 1/2.
     assert abs(lengths.count(4) - 100) < 4 * math.sqrt(200 / 4)
@@ -130,14 +132,14 @@ def test_every_text_has_the_length_of_the_training_and_lengths_of_smiles_follow_
 
 
 def test_an_end_symbol_makes_texts_shorter_and_is_never_seen(ended: Generator):
-    lengths = {len(text) for text in ended.sample(100, 2, temperature=1.0).texts}
+    lengths = {len(text) for text in ended.sample(100, Route(2, temperature=1.0)).texts}
     assert min(lengths) < LENGTH
     assert max(lengths) <= LENGTH
 
 
 def test_a_temperature_of_0_takes_the_likeliest_and_a_higher_one_makes_more(writer: Generator):
     sure, drawn, wild = (
-        writer.sample(60, 4, "euler", temperature=t).texts for t in (0.0, 1.0, 20.0)
+        writer.sample(60, Route(4, "euler", temperature=t)).texts for t in (0.0, 1.0, 20.0)
     )
     assert sure == writer.sample(60, 4, "euler").texts
     assert sure != drawn
@@ -147,7 +149,7 @@ def test_a_temperature_of_0_takes_the_likeliest_and_a_higher_one_makes_more(writ
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_prompt_is_kept_by_every_method(writer: Generator, method: str, temperature: float):
-    made = writer.sample(12, 3, method, prompt="_ad_b", temperature=temperature)
+    made = writer.sample(12, Route(3, method, temperature=temperature), constraint="_ad_b")
     assert {(text[1:3], text[4], len(text)) for text in made.texts} == {("ad", "b", LENGTH)}
     assert made.kept == [True] * 12
     assert len(set(made.texts)) > 1
@@ -155,18 +157,18 @@ def test_a_prompt_is_kept_by_every_method(writer: Generator, method: str, temper
 
 @pytest.mark.parametrize("method", STRING_GUIDES)
 def test_a_prompt_is_kept_by_every_guide(writer: Generator, method: str):
-    made = writer.sample(6, 3, prompt="_gd_b", guide=toward("g", method))
+    made = writer.sample(6, 3, guide=toward("g", method), constraint="_gd_b")
     assert {(text[1:3], text[4]) for text in made.texts} == {("gd", "b")}
 
 
 def test_a_prompt_that_is_cut_off_by_an_end_is_not_kept(ended: Generator):
-    made = ended.sample(100, 2, prompt="___a", temperature=1.0)
+    made = ended.sample(100, Route(2, temperature=1.0), constraint="___a")
     assert made.kept == [len(text) > 3 and text[3] == "a" for text in made.texts]
     assert set(made.kept) == {True, False}
 
 
 def test_smiles_have_room_for_their_prompt(chemist: Generator):
-    made = chemist.sample(20, 2, prompt="C(Cl", temperature=1.0)
+    made = chemist.sample(20, Route(2, temperature=1.0), constraint="C(Cl")
     assert {text[:4] for text in made.texts} == {"C(Cl"}
     lengths = {len(chemist.spec.vocabulary.encode(text)) for text in made.texts}
     assert lengths == {3, 4}
@@ -204,7 +206,7 @@ def test_every_guide_leads_smiles_to_an_objective(chemist: Generator, method: st
 
 
 def test_molecules_of_smiles_are_read_and_graphs_are_not_there(chemist: Generator):
-    made = chemist.sample(40, 3, temperature=1.0)
+    made = chemist.sample(40, Route(3, temperature=1.0))
     valid = [mol for mol in made.molecules if mol is not None]
     assert 0 < len(valid) < 40
     assert len(made.smiles) == len(made.texts) == 40
@@ -215,9 +217,9 @@ def test_molecules_of_smiles_are_read_and_graphs_are_not_there(chemist: Generato
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"prompt": "a!"}, "prompt='a!': column 2: '!' is not in the vocabulary"),
-        ({"prompt": "a" * 7}, "prompt='aaaaaaa': 7 positions, and the model has 6"),
-        ({"atoms": 3}, "atoms=3: only for models of graphs"),
+        ({"constraint": "a!"}, "prompt='a!': column 2: '!' is not in the vocabulary"),
+        ({"constraint": "a" * 7}, "prompt='aaaaaaa': 7 positions, and the model has 6"),
+        ({"constraint": Constraint(atoms=3)}, "atoms=3: only for models of graphs"),
         ({"constraint": Constraint(scaffold="CC")}, "scaffold='CC': only for models of graphs"),
         ({"condition": {"qed": 1.0}}, "condition: 'qed': this model was trained without any"),
         ({"guide": guide("best_of", "qed:max")}, "qed:max: of molecules, and this model writes"),

@@ -35,13 +35,8 @@ def perform(cell: GuidedCell, protocol: Protocol, generator: Generator) -> Numbe
     objective = parse_objective(protocol.objectives[cell.task])
     if cell.method in (UNGUIDED, BEST_OF):
         return select(cell, protocol, generator, objective)
-    made = generator.sample(
-        protocol.n,
-        cell.steps,
-        cell.walk,
-        cell.seed,
-        guide=guide_of(cell, protocol),
-        batch_size=protocol.batch,
+    made = replace(generator, batch_size=protocol.batch).sample(
+        protocol.n, cell.steps, cell.walk, cell.seed, guide=guide_of(cell, protocol)
     )
     require_sizes(made.graphs, generator, cell.seed)
     assert made.steering is not None

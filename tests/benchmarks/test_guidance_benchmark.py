@@ -83,7 +83,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     follow, walked = Generator.follow, making.walked
 
     def guided(self, walk, crowd, guide, *args):
-        calls.append((walk.steps, guide.method))
+        calls.append((walk.steps, guide.guidance.name))
         return follow(self, walk, crowd, guide, *args)
 
     def shared(walk, *args):
@@ -242,8 +242,8 @@ def test_a_strength_belongs_to_the_way_and_reaches_the_guide(checkpoint):
         GuidedCell("qed", way, "euler", 1, 4, Settings(1, 3), 0)
         for way in ("gradient:0", "gradient:0.7")
     )
-    assert guide_of(still, protocol).strength == 0
-    assert guide_of(strong, protocol).strength == 0.7
+    assert guide_of(still, protocol).guidance.strength == 0
+    assert guide_of(strong, protocol).guidance.strength == 0.7
     assert facts(still, protocol, generator) != facts(strong, protocol, generator)
 
 

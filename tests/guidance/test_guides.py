@@ -166,7 +166,7 @@ def test_every_guide_changes_molecules(nine, name):
 @pytest.mark.parametrize("name", GUIDES)
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
 def test_the_batch_size_changes_no_guided_molecule(generator, nine, name, batch_size):
-    made = generator.sample(9, STEPS, guide=usual(name), batch_size=batch_size)
+    made = replace(generator, batch_size=batch_size).sample(9, STEPS, guide=usual(name))
     assert graphs_of(made) == nine[name]
 
 
@@ -179,7 +179,9 @@ def test_five_guided_molecules_are_the_first_five_of_nine(generator, nine, name)
 def test_constraints_hold_under_guidance_and_batches_change_nothing(generator, name):
     constraint = Constraint(elements={"O": 1}, forbidden=("N",))
     together, apart = (
-        generator.sample(9, STEPS, guide=usual(name), constraint=constraint, batch_size=size)
+        replace(generator, batch_size=size).sample(
+            9, STEPS, guide=usual(name), constraint=constraint
+        )
         for size in (512, 3)
     )
     assert all(together.kept)
@@ -192,7 +194,7 @@ def test_constraints_hold_under_guidance_and_batches_change_nothing(generator, n
 def test_no_more_particles_than_the_batch_size_are_walked_at_once(generator, batch_size):
     seen: list[int] = []
     handle = generator.net.register_forward_hook(lambda net, args, out: seen.append(len(args[0])))
-    generator.sample(9, 1, guide=usual("best_of"), batch_size=batch_size)
+    replace(generator, batch_size=batch_size).sample(9, 1, guide=usual("best_of"))
     handle.remove()
     assert max(seen) == max(batch_size // 3, 1) * 3
 
@@ -210,7 +212,7 @@ AT_REST = [
 @pytest.mark.parametrize(("name", "changes", "method"), AT_REST)
 def test_a_guide_at_rest_makes_the_unguided_molecules(generator, name, changes, method):
     made = generator.sample(9, STEPS, guide=usual(name, **changes))
-    free = generator.sample(9, STEPS, method, noise=made.walk.noise)
+    free = generator.sample(9, Route(STEPS, method, noise=made.walk.noise))
     assert graphs_of(made) == graphs_of(free)
     assert made.evaluations == free.evaluations == STEPS
 
@@ -226,7 +228,7 @@ def test_a_guide_at_rest_makes_the_unguided_molecules(generator, name, changes, 
 def test_the_first_particle_is_the_unguided_molecule(generator, name, changes, method, monkeypatch):
     monkeypatch.setattr(guided, "best_of", lambda rewards, m: torch.arange(0, len(rewards), m))
     made = generator.sample(9, STEPS, guide=usual(name, **changes))
-    free = generator.sample(9, STEPS, method, noise=made.walk.noise)
+    free = generator.sample(9, Route(STEPS, method, noise=made.walk.noise))
     assert graphs_of(made) == graphs_of(free)
 
 
@@ -246,7 +248,7 @@ def test_guides_walk_from_noise_of_the_scale_that_is_asked(generator, name):
         generator, spec=replace(generator.spec, prior_scale=generator.spec.prior_scale / 2)
     )
     small, of_half = (
-        generator.sample(9, STEPS, guide=usual(name), noise_scale=0.5),
+        generator.sample(9, Route(STEPS, noise_scale=0.5), guide=usual(name)),
         half.sample(9, STEPS, guide=usual(name)),
     )
     assert graphs_of(small) == graphs_of(of_half)
@@ -256,7 +258,7 @@ def test_guides_walk_from_noise_of_the_scale_that_is_asked(generator, name):
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_the_first_generation_is_the_best_of_as_many_walks(generator, method, temperature):
     first, best = (
-        generator.sample(9, STEPS, method, guide=usual(name, **one), temperature=temperature)
+        generator.sample(9, Route(STEPS, method, temperature=temperature), guide=usual(name, **one))
         for name, one in (("search", {"generations": 1}), ("best_of", {"particles": 2}))
     )
     assert graphs_of(first) == graphs_of(best)
@@ -287,8 +289,8 @@ def test_no_two_generations_share_noise_or_draws(generator, monkeypatch):
 
     monkeypatch.setattr(sampler, "start", watched)
     monkeypatch.setattr(Crowd, "uniforms", counted)
-    generator.sample(
-        2, STEPS, "renoised", guide=usual("search", restart=0.0), temperature=1.0, batch_size=4
+    replace(generator, batch_size=4).sample(
+        2, Route(STEPS, "renoised", temperature=1.0), guide=usual("search", restart=0.0)
     )
     assert len(asked) == len(set(asked)) == 3 * STEPS
     assert len(drawn) == len(set(drawn)) == 3
@@ -324,7 +326,7 @@ def test_a_later_generation_makes_those_moves_that_end_after_its_restart():
 
 
 def test_every_generation_has_its_best_scores_a_molecule(generator):
-    made = generator.sample(7, STEPS, guide=usual("search"), batch_size=4)
+    made = replace(generator, batch_size=4).sample(7, STEPS, guide=usual("search"))
     assert made.steering.history.shape == (3, 7)
     assert sorted(made.steering.history[-1]) == sorted(
         max(found, -0.01) if reason is None else -0.01
@@ -369,7 +371,7 @@ def test_a_surrogate_is_climbed(generator):
 
 
 def test_what_a_surrogate_says_of_the_walks_that_are_kept_stands_beside_their_worth(generator):
-    made = generator.sample(9, 2, guide=usual("surrogate", particles=3), batch_size=6)
+    made = replace(generator, batch_size=6).sample(9, 2, guide=usual("surrogate", particles=3))
     claims = made.steering.claims
     said = [float((graph.atoms == 2).mean()) for graph in made.graphs]
     assert claims[:, 0] == pytest.approx(said)
@@ -436,7 +438,7 @@ def test_evaluations_looks_and_calls_are_those_that_happened(
 
     handle = generator.net.register_forward_hook(count)
     kind = guide(name, scorer, **(USUAL[name] | changes))
-    made = generator.sample(n, STEPS, guide=kind, batch_size=8)
+    made = replace(generator, batch_size=8).sample(n, STEPS, guide=kind)
     handle.remove()
     assert made.evaluations == made.steering.evaluations == evaluations
     assert sum(passes) == n * evaluations
@@ -481,7 +483,7 @@ def test_a_cap_that_is_not_reached_changes_nothing(generator, nine):
 
 
 def test_particles_that_renew_part_of_the_noise_look_ahead_apart_from_the_step(generator):
-    made = generator.sample(4, STEPS, guide=usual("particles"), noise=0.5)
+    made = generator.sample(4, Route(STEPS, noise=0.5), guide=usual("particles"))
     assert made.evaluations == 4 * (2 * STEPS - 1)
 
 
@@ -494,7 +496,7 @@ def test_every_returned_molecule_has_been_judged(generator):
 
 
 def test_the_trace_of_particles_has_a_row_a_step_and_a_column_a_molecule(generator):
-    steering = generator.sample(5, STEPS, guide=usual("particles"), batch_size=8).steering
+    steering = replace(generator, batch_size=8).sample(5, STEPS, guide=usual("particles")).steering
     assert steering.times == generator.walk(Route(STEPS)).times[:-1]
     assert steering.sizes.shape == steering.resampled.shape == steering.ancestors.shape == (3, 5)
     assert steering.sizes.min() >= 1 - 1e-6
@@ -505,8 +507,8 @@ def test_the_trace_of_particles_has_a_row_a_step_and_a_column_a_molecule(generat
 
 @pytest.mark.parametrize(("floor", "jumped"), [(0.0, 1.0), (9.0, 0.0)])
 def test_the_entropies_of_looks_are_told_for_every_time_of_the_walk(generator, floor, jumped):
-    made = generator.sample(
-        5, STEPS, guide=usual("gradient", entropy_floor=floor), batch_size=4, times=[0.1, 0.7]
+    made = replace(generator, batch_size=4).sample(
+        5, Route(STEPS, times=[0.1, 0.7]), guide=usual("gradient", entropy_floor=floor)
     )
     assert list(made.steering.entropy) == [0.0, 0.1, 0.7]
     assert all(0 < nats < 1.4 for nats, _ in made.steering.entropy.values())
@@ -541,14 +543,18 @@ def test_a_free_walk_has_no_steering_and_a_guided_one_its_guide(generator):
 )
 def test_a_walk_that_does_not_suit_the_guide_is_refused(generator, name, arguments, message):
     with pytest.raises(InputError) as caught:
-        generator.sample(1, 2, guide=usual(name), **arguments)
+        generator.sample(1, Route(2, **arguments), guide=usual(name))
     assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("name", ["best_of", "gradient", "particles", "search", "surrogate"])
 def test_a_temperature_is_kept_under_guidance(generator, nine, name):
     warm, apart = (
-        graphs_of(generator.sample(9, STEPS, guide=usual(name), temperature=1.0, batch_size=size))
+        graphs_of(
+            replace(generator, batch_size=size).sample(
+                9, Route(STEPS, temperature=1.0), guide=usual(name)
+            )
+        )
         for size in (512, 4)
     )
     assert warm == apart != nine[name]
