@@ -1,4 +1,4 @@
-"""The names of the files in a run folder, and of what they hold: light enough for ``--help``."""
+"""Files in a run folder have these names, light enough for ``--help``."""
 
 RECORD = "run.json"
 CHECKPOINT = "last.ckpt"
@@ -13,4 +13,4 @@ CLAIM = "claim.json"
 AS_MADE = "as_made"
 """The column of samples.csv with every attempt as it was made, molecule or not."""
 MOLECULES, WRITINGS = "molecules", "texts"
-"""What models make, see ``modality.Modality.things``."""
+"""Models make these, see ``modality.Modality.things``."""
