@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -419,9 +420,32 @@ def test_a_run_whose_data_have_changed_is_not_resumed(arguments: list[str], tmp_
     main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
     before = (run / "config.json").read_text()
     source.write_text(source.read_text().replace("CCO,", "CCF,"))
-    with pytest.raises(InputError, match=r"resume=.*: began on .*, but molecules \[a=b\] is"):
+    with pytest.raises(InputError, match=r"began on other data: .*, molecules \[a=b\] is \w+ now"):
         main([f"resume={run}", "trainer.steps=2"])
     assert (run / "config.json").read_text() == before
+
+
+def test_a_run_goes_on_with_the_same_molecules_of_another_name_and_place(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, source = tmp_path / "run", tmp_path / "molecules [a=b].csv"
+    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+    (tmp_path / "elsewhere").mkdir()
+    moved = source.rename(tmp_path / "elsewhere" / "renamed.csv")
+    main([f"resume={run}", f"dataset.path={moved}", "trainer.steps=2"])
+    assert "after 2 steps" in capsys.readouterr().out
+    record = json.loads((run / "run.json").read_text())
+    assert record["data"]["name"] == "renamed"
+    assert f"dataset.path={moved}" in record["arguments"]
+
+
+def test_printed_commands_can_be_pasted(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "a b=c, [1] é"
+    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("sample: ")]
+    assert shlex.split(line)[4] == f"checkpoint={run}"
 
 
 def test_a_finished_run_has_nothing_to_resume(
