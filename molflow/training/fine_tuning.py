@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FEW_MOLECULES = {
     "trainer.batch_size": 64,
-    "trainer.learning_rate": 5e-4,
+    "trainer.learning_rate": 1e-3,
     "trainer.warmup": 50,
     "trainer.steps": 5000,
     "trainer.ema_decay": 0.99,

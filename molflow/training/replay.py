@@ -73,8 +73,12 @@ def joined(x: State, y: State) -> State:
     context = None
     if x.context is not None and y.context is not None:
         context = torch.cat([x.context, y.context])
-    parts = [(x.values, y.values), (x.exists, y.exists), (x.given, y.given)]
-    return State(*(_stacked(*part) for part in parts), context)
+    return State(
+        _stacked(x.values, y.values),
+        _stacked(x.exists, y.exists),
+        _stacked(x.given, y.given),
+        context,
+    )
 
 
 def _stacked(these: Fields, those: Fields) -> Fields:
