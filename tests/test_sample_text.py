@@ -14,6 +14,8 @@ from molflow.generator import load
 from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.sample import main
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 TEXT = "a bad cab, a fad\n" * 60
 LENGTH = 8
 FUNCTION = """
