@@ -110,12 +110,14 @@ def write_record(
     """check.json: every mean as a row of measure, field, s, t; null is undefined."""
     from importlib.metadata import version
 
+    from molflow.model.checkpoint import find_model
+
     content = {
         "arguments": arguments,
         "config": to_plain(checkup.config),
         "versions": {name: version(name) for name in PACKAGES},
         "checkpoint": {
-            "path": str(Path(checkup.config.checkpoint).resolve()),
+            "path": str(find_model(checkup.config.checkpoint).resolve()),
             "sha256": generator.fingerprint,
         },
         "device": str(generator.device),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from io import TextIOWrapper
 from operator import length_hint
 from pathlib import Path
 from secrets import token_hex
@@ -178,6 +179,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     from rich.table import Table
     from rich.text import Text
 
+    class _Table(Console):
+        def on_broken_pipe(self) -> None:
+            raise
+
     grid = Table()
     for index, name in enumerate(columns):
         numeric = all(isinstance(row[index], int | float) for row in rows)
@@ -185,7 +190,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for row in rows:
         grid.add_row(*(Text(_cell(value)) for value in row))
     # A pipe or a file has no width: the lines stay whole there.
-    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    console = _Table(width=None if sys.stdout.isatty() else 10_000)
     console.print(Text(title, style="bold"))
     console.print(grid)
 
@@ -231,6 +236,7 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
     """
     # Read when torch loads: idle threads that spin slow down every other process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    degrade(sys.stdout, sys.stderr)
     try:
         main(sys.argv[1:])
         sys.stdout.flush()
@@ -247,6 +253,13 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
         print("output closed", file=sys.stderr)
         sys.exit(141)
     sys.exit(0)
+
+
+def degrade(*streams: object) -> None:
+    """What a stream cannot show is written as an escape from now on, and stops no program."""
+    for stream in streams:
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def require_writable(folder: Path) -> None:

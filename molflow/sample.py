@@ -83,6 +83,7 @@ class SampleTask:
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
     """What the model was not trained for."""
+    from molflow.chem.constraints import Plan
     from molflow.sampling.methods import METHODS
 
     spec, found = task.generator.spec, []
@@ -91,6 +92,10 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
         found.append(
             f"was trained without shown parts (flow.shown=0): it keeps a {part}, but has not "
             "learned to build on one"
+        )
+    if isinstance(task.crowd.plan, Plan) and task.crowd.plan.scaffold.stereo:
+        found.append(
+            f"knows no stereochemistry: that of scaffold={task.config.scaffold!r} is not held"
         )
     if task.crowd.aim is not None:
         found += outside(task.crowd.aim, spec.condition)

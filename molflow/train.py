@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
+from molflow.config.key import WRITE, expanded, keys
 from molflow.console import atomic_write, run_program
 from molflow.datasets.names import OF_TOKENS
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, LOSS, RECORD
+from molflow.files import CHECKPOINT, LOSS, RECORD, is_place
 
 if TYPE_CHECKING:
     from molflow.build import Context, Dataset
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from molflow.training.module import FlowModule, Stream
 
 OWN_FOLDER = ("out", "resume", "take_over")
-PATHS = ("dataset.path", "checkpoint")
 HELD_OUT = 2048
 FEWEST_HELD_OUT = 256
 LAST_STEPS = 50
@@ -99,10 +99,15 @@ def anchored(argument: str) -> str:
 
     A name that is no path here (a file that is missing, a released model) stays as it is.
     """
-    key, _, value = argument.partition("=")
-    path = Path(value).expanduser()
-    meant = value and (key == "dataset.cache" or (key in PATHS and path.exists()))
-    return f"{key}={path.absolute()}" if meant else argument
+    name, _, value = argument.partition("=")
+    known = keys(TrainConfig).get(name)
+    if known is None or not known.path or not value:
+        return argument
+    path = Path(expanded(value, name))
+    if name in OWN_FOLDER:
+        return f"{name}={path}"
+    meant = path.exists() and (name != "checkpoint" or is_place(str(path)))
+    return f"{name}={path.absolute()}" if meant or known.path == WRITE else argument
 
 
 def read_record(folder: str) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from torch.overrides import TorchFunctionMode
 
 from molflow.chem.properties import PROPERTIES
 from molflow.chem.vocabulary import Vocabulary
+from molflow.config.key import expanded
 from molflow.console import atomic_write
 from molflow.errors import InputError
-from molflow.files import CONFIG, WEIGHTS
+from molflow.files import CONFIG, WEIGHTS, is_place
 from molflow.modality import Modality, modality_of
 from molflow.model.conditions import Standard
 from molflow.sequence.vocabulary import TokenVocabulary
@@ -185,13 +186,14 @@ def save_model(folder: Path, net: nn.Module, spec: ModelSpec) -> None:
 
 def find_model(checkpoint: str | Path) -> Path:
     """The folder of a model, given as that folder, as the file of weights in it, or by the name of
-    a released model such as "qm9" where no folder of that name is here.
+    a released model such as "qm9" where no model in a folder of that name is here.
 
     InputError says what is missing.
     """
-    folder = Path(checkpoint)
+    place = expanded(str(checkpoint), "checkpoint")
+    folder = Path(place)
     released = PRETRAINED / folder.name
-    if str(folder) == folder.name and not folder.exists() and released.is_dir():
+    if not is_place(place) and released.is_dir():
         return released
     if folder.name == WEIGHTS and not folder.is_dir():
         folder = folder.parent
