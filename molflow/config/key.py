@@ -120,7 +120,7 @@ class Key:
             raise InputError(f"{self.name}={value!r}: must be {self.within}")
         if self.required and value == "":
             raise InputError(f"{self.name}: needs a value, {self.doc}")
-        return expanded(value, self.name) if self.path else value
+        return expanded(str(value), self.name) if self.path else value
 
     @property
     def allowed(self) -> str:
