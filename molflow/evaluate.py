@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
 from molflow.config import EvaluateConfig, help_text, load_config, wants_help
-from molflow.console import atomic_write, require_writable, run_program
+from molflow.console import announced, atomic_write, require_writable, run_program
+from molflow.datasets.names import DATASETS, OF_TOKENS
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, METRICS, WEIGHTS
+from molflow.model.place import find_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,7 @@ OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 SAMPLED = 10_000
 """Molecules of a model where nobody asks for another number: the field's."""
 EXPLAIN = "explain"
+REFERENCES = tuple(name for name in DATASETS if name not in ("smiles_file", *OF_TOKENS))
 
 
 def main(arguments: list[str]) -> None:
@@ -60,7 +63,8 @@ def evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
 def _evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
     folder = Path(config.out)
     require_room(folder)
-    from molflow.evaluation.comparison import Subject
+    with announced("loading torch and the model"):
+        from molflow.evaluation.comparison import Subject
     from molflow.evaluation.numbers import WANTED
     from molflow.evaluation.numbers import evaluate as measure
     from molflow.evaluation.verdict import Verdict, print_verdict, write_record
@@ -97,6 +101,15 @@ def check(config: EvaluateConfig) -> None:
         from molflow.evaluation.samples_file import kind_of
 
         kind_of(Path(config.samples))
+    if config.checkpoint is not None:
+        find_model(config.checkpoint)
+    require_reference(config.reference)
+
+
+def require_reference(reference: str | None) -> None:
+    """InputError where it is neither a data set nor a file."""
+    if reference is not None and not (reference in REFERENCES or Path(reference).is_file()):
+        raise InputError(f"reference={reference!r}: one of {', '.join(REFERENCES)}, or a file")
 
 
 def require_room(folder: Path) -> None:
@@ -137,22 +150,19 @@ def load_data(config: EvaluateConfig) -> Dataset:
     """A data set by its name, or a file split at random as for a training; InputError names the
     choices."""
     from molflow.build import build_dataset
-    from molflow.datasets.names import DATASETS, OF_TOKENS
 
     reference = config.reference
-    names = [name for name in DATASETS if name not in ("smiles_file", *OF_TOKENS)]
-    if reference in names:
+    require_reference(reference)
+    if reference in REFERENCES:
         overrides = [f"dataset={reference}"]
         if config.reference_path is not None:
             overrides.append(f"dataset.path={config.reference_path}")
-    elif reference and Path(reference).is_file():
+    else:
         overrides = [
             "dataset=smiles_file",
             f"dataset.path={reference}",
             f"dataset.smiles_column={config.reference_column}",
         ]
-    else:
-        raise InputError(f"reference={reference!r}: one of {', '.join(names)}, or a file")
     return build_dataset(load_config("train", overrides).dataset)
 
 

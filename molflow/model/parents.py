@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from molflow.errors import InputError
 from molflow.modality import Graphs
-from molflow.model.checkpoint import ModelSpec, find_model, load_weights, read_spec
+from molflow.model.checkpoint import ModelSpec, load_weights, read_spec
 from molflow.model.network import build_network
+from molflow.model.place import find_model
 from molflow.sequence.vocabulary import TokenVocabulary
 
 PARENTAL = (

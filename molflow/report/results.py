@@ -236,7 +236,7 @@ def write_record(
     """run.json: all that is needed to make these molecules again, what they cost and reached."""
     from importlib.metadata import version
 
-    from molflow.model.checkpoint import find_model
+    from molflow.model.place import find_model
 
     content: dict[str, Any] = {
         "arguments": arguments,

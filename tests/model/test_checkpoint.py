@@ -17,7 +17,6 @@ from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import load
 from molflow.model.checkpoint import (
     FORMAT,
-    PRETRAINED,
     ModelSpec,
     load_weights,
     read_spec,
@@ -25,6 +24,7 @@ from molflow.model.checkpoint import (
 )
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network
+from molflow.model.place import PRETRAINED
 from molflow.sequence.vocabulary import TokenVocabulary
 
 
