@@ -118,7 +118,7 @@ def write_record(
         "config": to_plain(checkup.config),
         "versions": {name: version(name) for name in PACKAGES},
         "checkpoint": {
-            "path": str(Path(checkup.config.checkpoint).resolve()),
+            "path": str(find_model(checkup.config.checkpoint).resolve()),
             "sha256": generator.fingerprint,
         },
         "device": str(generator.device),

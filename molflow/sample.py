@@ -86,7 +86,7 @@ class SampleTask:
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
     """What the model was not trained for."""
-    from molflow.guidance.kinds import GUIDES
+    from molflow.chem.constraints import Plan
     from molflow.sampling.methods import METHODS
 
     spec, found = task.generator.spec, []
@@ -96,9 +96,13 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
             f"was trained without shown parts (flow.shown=0): it keeps a {part}, but has not "
             "learned to build on one"
         )
+    if isinstance(task.crowd.plan, Plan) and task.crowd.plan.scaffold.stereo:
+        found.append(
+            f"knows no stereochemistry: that of scaffold={task.config.scaffold!r} is not held"
+        )
     if task.crowd.aim is not None:
         found += outside(task.crowd.aim, spec.condition)
-    jumps = METHODS[task.walk.method].jumps or (guide is not None and GUIDES[guide.method].jumps)
+    jumps = METHODS[task.walk.method].jumps or (guide is not None and guide.guidance.jumps)
     if jumps and not spec.flow_map:
         found.append(
             "has learned no flow map (flow.distill=none): where a state will land is a guess"
@@ -154,15 +158,17 @@ def require_for_texts(config: SampleConfig) -> None:
 
 def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     """Samples, scores and measures. InputError where a fit needs molecules that are not here."""
-    from molflow.guidance.kinds import GUIDES
+    from molflow.guidance.kinds import SurrogateGradient
     from molflow.guidance.scores import Remembered
     from molflow.report.results import kept_scores
     from molflow.report.summary import Result, Run, measure
 
     spec = task.generator.spec
     known, training, obstacle = training_of(spec)
-    if training is None and guide is not None and GUIDES[guide.method].fitted:
-        raise InputError(f"guidance={guide.method}: {obstacle or 'fitted to molecules alone'}")
+    fitted = guide is not None and isinstance(guide.guidance, SurrogateGradient)
+    if training is None and fitted:
+        why = obstacle or "fitted to molecules alone"
+        raise InputError(f"guidance={SurrogateGradient.name}: {why}")
     if guide is None:
         run = Run(task.run(None))
         return Result(run, measure(run, known), training=training, obstacle=obstacle)

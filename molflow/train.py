@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
+from molflow.config.key import WRITE, expanded, keys
 from molflow.console import announced, atomic_write, run_program
 from molflow.datasets.names import OF_TOKENS
 from molflow.early import require_training
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, LOSS, RECORD
+from molflow.files import CHECKPOINT, LOSS, RECORD, is_place
 
 if TYPE_CHECKING:
     from molflow.build import Context, Dataset
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
     from molflow.modality import Known
     from molflow.model.checkpoint import ModelSpec
     from molflow.training.callbacks import Trial
-    from molflow.training.module import FlowModule
+    from molflow.training.module import FlowModule, Stream
 
 OWN_FOLDER = ("out", "resume", "take_over")
-PATHS = ("dataset.path", "checkpoint")
 HELD_OUT = 2048
+FEWEST_HELD_OUT = 256
 LAST_STEPS = 50
 FEW_STEPS = (1, 2, 4)
 
@@ -50,25 +52,43 @@ def main(arguments: list[str]) -> None:
 def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     """The configuration, and all arguments behind it: those of a resumed run come first."""
     arguments = [anchored(argument) for argument in arguments]
-    config = load_config("train", arguments)
-    if config.resume is None:
+    own = {key_of(a): a.partition("=")[2] for a in arguments if key_of(a) in OWN_FOLDER}
+    if not own.get("resume"):
+        config = load_config("train", arguments)
+        config, arguments = with_parent(config, arguments)
         return config, arguments
-    if config.out != config.resume:
-        raise InputError(f"out={config.out}: resume={config.resume} goes on in its own folder")
-    kept = [a for a in read_record(config.resume)["arguments"] if key_of(a) not in OWN_FOLDER]
-    combined = [*kept, *(a for a in arguments if key_of(a) not in OWN_FOLDER)]
+    resume = own["resume"]
+    if own.get("out", resume) not in ("", resume):
+        raise InputError(f"out={own['out']}: resume={resume} goes on in its own folder")
+    kept = [a for a in read_record(resume)["arguments"] if key_of(a) not in OWN_FOLDER]
+    combined = [*kept, *(a for a in arguments if key_of(a) not in ("out", "resume"))]
     resumed = load_config("train", combined)
-    place = {"out": config.resume, "resume": config.resume, "take_over": config.take_over}
-    return replace(resumed, **place), combined
+    return replace(resumed, out=resume, resume=resume), combined
 
 
 def require_new(config: TrainConfig) -> None:
     """InputError where a run would begin in the folder of another."""
     if config.resume is None and (Path(config.out) / CHECKPOINT).exists():
         raise InputError(
-            f"out={config.out}: holds a run already; resume={config.out} continues it, "
-            "or choose another folder"
+            f"out={config.out}: holds a run already; {quote(f'resume={config.out}')} continues "
+            "it, or choose another folder"
         )
+
+
+def with_parent(config: TrainConfig, arguments: list[str]) -> tuple[TrainConfig, list[str]]:
+    """The same, with what the model that the run starts from says where the user does not."""
+    from molflow.training.fine_tuning import inherited, origin_of
+
+    parent = origin_of(config)
+    if parent is None:
+        return config, arguments
+    there, usual = inherited(arguments, parent)
+    if is_main_process():
+        print(f"as in {config.checkpoint}, where you say nothing: {' '.join(there) or 'no key'}")
+        if usual:
+            print(f"as suits few molecules: {' '.join(usual)}")
+    arguments = [*there, *usual, *arguments]
+    return load_config("train", arguments), arguments
 
 
 def key_of(argument: str) -> str:
@@ -81,10 +101,15 @@ def anchored(argument: str) -> str:
 
     A name that is no path here (a file that is missing, a released model) stays as it is.
     """
-    key, _, value = argument.partition("=")
-    path = Path(value).expanduser()
-    meant = value and (key == "dataset.cache" or (key in PATHS and path.exists()))
-    return f"{key}={path.absolute()}" if meant else argument
+    name, _, value = argument.partition("=")
+    known = keys(TrainConfig).get(name)
+    if known is None or not known.path or not value:
+        return argument
+    path = Path(expanded(value, name))
+    if name in OWN_FOLDER:
+        return f"{name}={path}"
+    meant = path.exists() and (name != "checkpoint" or is_place(str(path)))
+    return f"{name}={path.absolute()}" if meant or known.path == WRITE else argument
 
 
 def read_record(folder: str) -> dict[str, Any]:
@@ -104,8 +129,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     with announced("loading torch and Lightning"):
         import pytorch_lightning as pl
 
-    from molflow.build import build_context, build_dataset, build_spec, build_stream, known_of
-    from molflow.model.conditions import parse_names
+    from molflow.build import known_of
     from molflow.model.network import build_network
     from molflow.model.parents import load_parent
     from molflow.training.setup import build_module
@@ -115,62 +139,98 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         make_trainer,
         processes,
         wants_compilation,
+        workers_of,
     )
 
     devices = processes(config.trainer)
-    names = parse_names(config.model.condition)
-    dataset = build_dataset(config.dataset)
-    context = build_context(names, dataset)
-    stream = build_stream(
-        dataset,
-        config.trainer.batch_size // devices,
-        config.seed,
-        config.flow.shown,
-        context.values,
-    )
-    spec = build_spec(config, dataset, context.standards)
+    prepared = prepare(config, config.trainer.batch_size // devices)
+    spec, dataset = prepared.spec, prepared.stream.dataset
     pl.seed_everything(config.seed, verbose=False)
     net = build_network(spec)
     if config.checkpoint is not None and config.resume is None:
         load_parent(config.checkpoint, net, spec)
-    module = build_module(config, net, stream)
+    module = build_module(config, net, prepared.batches, workers_of(config.trainer))
     checkpoint = None
     if config.resume is not None:
         require_same_data(config.resume, dataset)
         resumed = checkpoint_to_resume(Path(config.resume), spec, module)
-        if module.optimisation.progress(resumed.step, resumed.minutes) >= 1:
-            say_finished(config.resume, resumed.step, resumed.minutes)
+        stopped = resumed.stale >= (config.trainer.patience or math.inf)
+        if stopped or module.optimisation.progress(resumed.step, resumed.minutes) >= 1:
+            say_finished(config.resume, resumed.step, resumed.minutes, stopped)
             return
         checkpoint = resumed.path
     known = known_of(dataset) if is_main_process() else frozenset()
-    trial = make_trial(config, spec, dataset, stream, known)
+    trial = make_trial(config, spec, dataset, prepared.stream, known)
     if wants_compilation(config.trainer, config.flow.distill):
         module.compile_networks()
     trainer = make_trainer(config, trial, devices)
     if is_main_process():
         write_record(config, arguments, dataset)
-        introduce(config, stream, context, sum(p.numel() for p in net.parameters()), devices)
+        introduce(config, prepared, sum(p.numel() for p in net.parameters()), devices)
     fit(trainer, module, checkpoint)
     if trainer.is_global_zero:
         conclude(config, module, trial)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What a run learns from, and the model that it makes.
+
+    stream: of the data. batches: the same, or with molecules of the parent among them. context:
+    what is told of the data. spec: of the model. notes: lines on what comes from the parent.
+    """
+
+    stream: GraphStream | TokenStream
+    batches: Stream
+    context: Context
+    spec: ModelSpec
+    notes: list[str]
+
+
+def prepare(config: TrainConfig, batch_size: int) -> Prepared:
+    """Everything but the network, for batches of ``batch_size`` in each process."""
+    from molflow.build import build_context, build_dataset, build_spec, build_stream
+    from molflow.model.conditions import parse_names
+    from molflow.model.parents import require_kind
+    from molflow.training.fine_tuning import adopted, descended, describe, origin_of
+    from molflow.training.replay import Mixed, build_replay, count_of
+
+    names = parse_names(config.model.condition)
+    origin, dataset = origin_of(config), build_dataset(config.dataset)
+    replay, replayed = None, count_of(config.trainer.replay, batch_size)
+    if origin is not None:
+        require_kind(f"checkpoint={config.checkpoint}: ", origin, build_spec(config, dataset))
+        dataset = adopted(dataset, origin)
+        if replayed:
+            replay = build_replay(config, dataset.vocabulary, origin, replayed)
+    context = build_context(names, dataset, () if origin is None else origin.condition)
+    stream = build_stream(
+        dataset, batch_size - replayed, config.seed, config.flow.shown, context.values
+    )
+    batches = stream if replay is None else Mixed(stream, replay.stream, config.seed)
+    spec = descended(build_spec(config, dataset, context.standards), origin, config, replay)
+    notes = describe(config, dataset, origin, replay)
+    return Prepared(stream, batches, context, spec, notes)
+
+
 def require_same_data(folder: str, dataset: Dataset) -> None:
-    """InputError where the molecules are not those that the run in ``folder`` began with."""
-    before = read_record(folder).get("data")
-    if before != fingerprint(dataset):
+    """InputError where the examples are not those that the run in ``folder`` began with.
+
+    The record of an older run names its prepared data alone, and is not compared.
+    """
+    from importlib.metadata import version
+
+    from molflow.datasets.content import content_of
+
+    record = read_record(folder)
+    before, now = record.get("data"), content_of(dataset)
+    if isinstance(before, dict) and before.get("sha256") != now:
+        rdkits = record.get("versions", {}).get("rdkit"), version("rdkit")
+        by = "" if rdkits[0] == rdkits[1] else f" (RDKit {rdkits[0]} then, {rdkits[1]} now)"
         raise InputError(
-            f"resume={folder}: began on {before}, but {dataset.name} is {fingerprint(dataset)} now"
+            f"resume={folder}: began on other data: {before.get('name')} was "
+            f"{str(before.get('sha256'))[:12]}, {dataset.name} is {now[:12]} now{by}"
         )
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """The name of the prepared data, which tells their content and how they were prepared."""
-    if dataset.report is not None:
-        return dataset.report.parent.name
-    from hashlib import sha256
-
-    return f"{dataset.name}-{sha256(dataset.packed.ids.tobytes()).hexdigest()[:16]}"
 
 
 def make_trial(
@@ -181,9 +241,14 @@ def make_trial(
     known: Known,
 ) -> Trial:
     """The trial on the first held-out examples and against what is known of the training set."""
+    import numpy as np
+
     from molflow.training.callbacks import Trial
 
     held_out, size = dataset.splits["valid"][:HELD_OUT], config.trainer.batch_size
+    if len(held_out) < FEWEST_HELD_OUT:
+        # Few examples come again with other noise, so that their loss says more than of a draw.
+        held_out = np.resize(held_out, FEWEST_HELD_OUT if len(held_out) else 0)
     batches = [stream.states(held_out[k : k + size]) for k in range(0, len(held_out), size)]
     settings = config.trainer
     whole = math.inf if settings.max_minutes is None else 60 * settings.max_minutes
@@ -198,11 +263,12 @@ def make_trial(
     )
 
 
-def say_finished(folder: str, step: int, minutes: float) -> None:
-    """What to do with a run that has nothing left to do."""
+def say_finished(folder: str, step: int, minutes: float, stopped: bool) -> None:
+    """What to do with a run that has nothing left to do, by its length or by early stopping."""
     print(f"{folder}: finished already, {step:,} steps in {minutes:.1f} minutes")
-    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000")
-    print("a larger trainer.steps and trainer.max_minutes would let it go on")
+    print(f"sample:   python -m molflow.sample {quote(f'checkpoint={folder}')} n=1000")
+    longer = "trainer.patience" if stopped else "trainer.steps and trainer.max_minutes"
+    print(f"a larger {longer} would let it go on")
 
 
 def is_main_process() -> bool:
@@ -214,11 +280,13 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
     """run.json: arguments, configuration, what was left out of the data, versions."""
     from importlib.metadata import version
 
+    from molflow.datasets.content import content_of
+
     packages = ("molflow", "torch", "rdkit", "pytorch-lightning")
     content = {
         "arguments": arguments,
         "config": to_plain(config),
-        "data": fingerprint(dataset),
+        "data": {"name": dataset.name, "sha256": content_of(dataset)},
         "dropped": dict(dataset.dropped),
         "versions": {name: version(name) for name in packages},
     }
@@ -228,23 +296,30 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
 
 def introduce(
     config: TrainConfig,
-    stream: GraphStream | TokenStream,
-    context: Context,
+    prepared: Prepared,
     parameters: int,
     devices: int,
 ) -> None:
     """What is about to be trained, on what."""
+    from molflow.build import in_pieces
     from molflow.datasets.streams import padding
     from molflow.modality import modality_of
     from molflow.training.trainer import wants_bf16, wants_compilation
 
+    stream, context = prepared.stream, prepared.context
     dataset = stream.dataset
     counts = ", ".join(f"{len(indices):,} {name}" for name, indices in dataset.splits.items())
     print(f"data:    {dataset.name}: {counts}")
     if dataset.dropped:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
         print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
-    print(f"made of: {modality_of(dataset.vocabulary).describe(dataset.max_size)}")
+    if pieces := in_pieces(dataset):
+        total = len(dataset.splits["train"])
+        print(f"pieces:  {pieces:,} of {total:,} training molecules are in several, such as salts;")
+        print("         a model learns to make such molecules, which are not strictly valid")
+    print(f"made of: {modality_of(dataset.vocabulary).describe(prepared.spec.max_size)}")
+    for note in prepared.notes:
+        print(note)
     filled = " and ".join(f"{share:.0%} of the {name}" for name, share in padding(stream).items())
     shared = f", shared by {devices} processes" if devices > 1 else ""
     print(f"batches: {config.trainer.batch_size}{shared}; {filled} are padding")
@@ -274,7 +349,7 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
         draw_run(read_logs(folder), path)
     print(f"after {module.global_step:,} steps in {module.minutes():.1f} minutes:")
     if module.progress < 1:
-        print(f"saved, continue: python -m molflow.train resume={folder}")
+        print(f"saved, continue: python -m molflow.train {quote(f'resume={folder}')}")
         raise KeyboardInterrupt
     counts = (*FEW_STEPS, LAST_STEPS) if trial.spec.flow_map else (LAST_STEPS,)
     if config.trainer.trial_molecules:
@@ -289,7 +364,8 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
         )
         last_trial(samples, trial.training, folder)
     print(f"loss:     {folder / LOSS}")
-    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={counts[0]}")
+    named = quote(f"checkpoint={folder}")
+    print(f"sample:   python -m molflow.sample {named} n=1000 steps={counts[0]}")
 
 
 if __name__ == "__main__":

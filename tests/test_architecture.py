@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,29 @@ import molflow
 
 ROOT = Path(molflow.__file__).parent
 
-LAYERS: list[set[str]] = [
+FLOORS: list[set[str]] = [
+    {"errors", "files", "cores", "processes"},
+    {"console"},
+    {"claims"},
     {"flow"},
     {"nn"},
     {"graph", "sequence"},
     {"chem"},
     {"metrics", "datasets"},
+    {"config", "modality"},
+    {"model"},
+    {"sampling"},
+    {"guidance"},
+    {"samples", "build"},
+    {"generator", "pictures"},
+    {"evaluation", "health", "training", "optimization"},
+    {"report"},
+    {"train", "sample", "check", "evaluate", "optimize", "__init__"},
 ]
-PROGRAMS = {"train", "sample", "check", "evaluate", "__init__"}
-ANYWHERE = {"errors", "console", "processes"}
-WITHOUT_CONSOLE = {"flow", "nn", "graph", "sequence"}
+"""From the ground up: rooms of one floor do not import each other, and none imports one above."""
+PURE = {"flow", "nn", "graph", "sequence"}
+"""The mathematics, which imports nothing of molflow but itself."""
+OF_TRAINING = {"training", "train"}
 PICKLERS = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 
 
@@ -45,22 +59,20 @@ def imported(tree: ast.Module) -> Iterator[str]:
                 yield node.module or ""
 
 
-def layer(unit: str) -> int:
-    """The place in LAYERS; above them config, build, module and their like, then the programs."""
-    if unit in PROGRAMS:
-        return len(LAYERS) + 1
-    return next((index for index, units in enumerate(LAYERS) if unit in units), len(LAYERS))
+def floor(unit: str) -> int:
+    """The place of a room in FLOORS."""
+    found = [index for index, units in enumerate(FLOORS) if unit in units]
+    assert found, f"{unit} stands on no floor: give it one in FLOORS"
+    return found[0]
 
 
 def allowed(unit: str, other: str) -> bool:
     """Whether a module of `unit` may import from `other`."""
-    if other in ANYWHERE:
-        return unit not in WITHOUT_CONSOLE
-    if unit in ANYWHERE:
-        return False
-    if unit == other or layer(unit) == layer(other) == len(LAYERS):
+    if unit == other:
         return True
-    return layer(other) < layer(unit)
+    if unit in PURE and other not in PURE:
+        return False
+    return floor(other) < floor(unit)
 
 
 def wrong_directions(root: Path) -> list[str]:
@@ -71,6 +83,42 @@ def wrong_directions(root: Path) -> list[str]:
         if name.startswith("molflow.") and name != "molflow.__version__"
         if not allowed(unit, name.split(".")[1])
     ]
+
+
+def circle(root: Path) -> list[str]:
+    """Modules that import one another, the first being the last again; none if all imports end."""
+    files = {
+        ".".join(("molflow", *path.relative_to(root).with_suffix("").parts)): path
+        for path in root.rglob("*.py")
+        if path.parent != root or path.name != "__init__.py"
+    }
+    names = {name.removesuffix(".__init__"): path for name, path in files.items()}
+
+    def module_of(name: str) -> str:
+        """The module that a full name is, or is in."""
+        while name not in names and "." in name:
+            name = name.rpartition(".")[0]
+        return name
+
+    arrows = {
+        name: {module_of(one) for one in described(ast.parse(path.read_text()))}
+        & set(names) - {name}
+        for name, path in names.items()
+    }
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def described(tree: ast.Module) -> Iterator[str]:
+    """Full names of all that a module imports, with the names that it takes from a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def foreign_imports(root: Path, units: set[str], permitted: set[str]) -> list[str]:
@@ -124,6 +172,22 @@ def test_imports_point_one_way():
     assert wrong_directions(ROOT) == []
 
 
+def test_no_modules_import_one_another_in_a_circle():
+    assert circle(ROOT) == []
+
+
+def test_lightning_is_for_training_alone():
+    lightning = {"pytorch_lightning", "lightning_fabric"}
+    found = [
+        f"{file} imports {name}"
+        for file, unit, tree in modules(ROOT)
+        if unit not in OF_TRAINING
+        for name in imported(tree)
+        if name.split(".")[0] in lightning
+    ]
+    assert found == []
+
+
 def test_the_mathematics_imports_torch_and_the_standard_library_alone():
     assert foreign_imports(ROOT, {"flow"}, {"torch"}) == []
 
@@ -151,7 +215,20 @@ def test_configuration_files_name_no_code():
         ("flow/a.py", "from molflow.errors import InputError", "imports molflow.errors"),
         ("graph/a.py", "from molflow import sequence", "imports molflow.sequence"),
         ("sequence/a.py", "import molflow.graph.graph", "imports molflow.graph.graph"),
+        ("flow/a.py", "import molflow.console", "imports molflow.console"),
         ("metrics/a.py", "def f():\n    import molflow.config", "imports molflow.config"),
+        ("metrics/a.py", "import molflow.datasets.store", "imports molflow.datasets.store"),
+        ("model/a.py", "from molflow.build import Dataset", "imports molflow.build"),
+        ("sampling/a.py", "from molflow.build import dataset_of", "imports molflow.build"),
+        ("sampling/a.py", "import molflow.training.module", "imports molflow.training.module"),
+        ("sampling/a.py", "from molflow import guidance", "imports molflow.guidance"),
+        ("guidance/a.py", "from molflow.build import dataset_of", "imports molflow.build"),
+        (
+            "guidance/a.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import molflow.generator",
+            "imports molflow.generator",
+        ),
+        ("generator.py", "import molflow.training.module", "imports molflow.training.module"),
         ("build.py", "from molflow.train import main", "imports molflow.train"),
         ("errors.py", "import molflow.flow.state", "imports molflow.flow.state"),
     ],
@@ -160,6 +237,27 @@ def test_an_import_against_the_direction_is_found(tmp_path, file, line, message)
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(line)
     assert wrong_directions(tmp_path) == [f"{file} {message}"]
+
+
+def test_a_circle_is_found(tmp_path):
+    (tmp_path / "guidance").mkdir()
+    for file, line in (
+        ("__init__.py", ""),
+        ("generator.py", "from molflow.guidance.guided import guided_walk"),
+        ("guidance/__init__.py", ""),
+        ("guidance/guided.py", "def f():\n    from molflow.guidance import surrogate"),
+        ("guidance/surrogate.py", "import molflow.generator"),
+    ):
+        (tmp_path / file).write_text(line)
+    rooms = "molflow.guidance.guided", "molflow.guidance.surrogate", "molflow.generator"
+    assert set(circle(tmp_path)) == set(rooms)
+
+
+def test_a_room_without_a_floor_is_found(tmp_path):
+    (tmp_path / "attic").mkdir()
+    (tmp_path / "attic" / "a.py").write_text("import molflow.errors")
+    with pytest.raises(AssertionError, match="attic stands on no floor"):
+        wrong_directions(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -207,3 +305,16 @@ def test_a_model_is_loaded_without_what_trains_measures_or_draws(released):
     code = f"import sys, molflow; molflow.load('{released}'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (TRAINING | MEASURING) & set(done.stdout.split()) == set()
+
+
+def test_a_network_of_distances_is_compared_without_a_compiler():
+    code = (
+        "import sys, torch\n"
+        "from molflow.graph.transformer import GraphTransformer\n"
+        "from molflow.model.checkpoint import _Unfilled\n"
+        "with torch.device('meta'), _Unfilled():\n"
+        "    GraphTransformer((4, 3), 5, 32, 16, 2, 4, distances=True)\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -24,11 +24,14 @@ from molflow.flow.state import State
 from molflow.generator import Generator
 from molflow.guidance import surrogate
 from molflow.guidance.guides import Guide
+from molflow.guidance.kinds import BestOf
 from molflow.guidance.surrogate import Surrogate
 from molflow.model.checkpoint import save_model
 from molflow.sample import SampleTask, carry_out, main
 from molflow.samples import Samples
 from molflow.sampling.walk import Walk
+
+pytestmark = pytest.mark.usefixtures("composed_once")
 
 OBJECTIVE = "logp:-0.5±0.5,tpsa:<30*2"
 PARTICLES = "guidance.particles=4"
@@ -239,7 +242,7 @@ def test_before_and_after_equal_the_numbers_worked_out_by_hand(tiny_spec):
     config = load_config("sample", ["checkpoint=none", "n=4"])
     stub = SimpleNamespace(follow=follow, spec=spec)
     task = SampleTask(config, stub, walk, None)
-    result = carry_out(task, Guide("best_of", Atoms(), 1, 1, 0.0))
+    result = carry_out(task, Guide(BestOf(1), Atoms()))
     assert result.before["mean_score"] == 1.5
     assert result.before["top_score"] == 2
     assert result.before["strict_valid"] == 0.75

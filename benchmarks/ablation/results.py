@@ -92,11 +92,11 @@ def number(value: float | None) -> float:
 
 def measure_run(run: Run, setup: Setup) -> Entry:
     """The entry of a trained run: what it was, where, and the numbers of all its cells."""
-    from benchmarks.common.measuring import Cell, Course, facts, known, perform, prepare
+    from benchmarks.common.measuring import Cell, WalkOptions, facts, known, perform, prepare
     from molflow.generator import load
 
     generators = {share: load(path) for share, path in setup.models(run).items()}
-    protocol = prepare(generators[1.0], setup.n, Course(noise=1.0), setup.force)
+    protocol = prepare(generators[1.0], setup.n, WalkOptions(noise=1.0), setup.force)
     grid = [(share, k) for share in generators for k in (METHODS if share == 1 else EARLY)]
     cells = []
     for share, steps in progress(grid, f"measuring {run.name}", len(grid), "cells"):

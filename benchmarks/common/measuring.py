@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.common.outputs import plain
-from molflow.build import Dataset, dataset_of
+from molflow.build import Dataset, dataset_of, known_of
 from molflow.chem.molecule import Checked
 from molflow.config import NOISE
 from molflow.console import atomic_write
@@ -48,7 +48,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Course:
+class WalkOptions:
     """How all walks of a benchmark go, beside their methods and steps: ``noise``, ``noise_scale``
     and ``times`` as of molflow.sample, times "" for the usual."""
 
@@ -74,8 +74,8 @@ class Protocol:
     """What all cells have in common.
 
     training: the SMILES of the data's training split. validation, test: of ChemNet, for FCD. n:
-    molecules a cell. course: of the walks. force: FCD of fewer than 1,000 molecules too. device: of
-    ChemNet.
+    molecules a cell. options: of the walks. force: FCD of fewer than 1,000 molecules too. device:
+    of ChemNet.
     """
 
     data: Dataset
@@ -83,7 +83,7 @@ class Protocol:
     validation: Statistics
     test: Statistics
     n: int
-    course: Course
+    options: WalkOptions
     force: bool
     device: str
 
@@ -110,7 +110,7 @@ class Protocol:
         return numbers | {"attempts": len(things)}
 
 
-def prepare(generator: Generator, n: int, course: Course, force: bool) -> Protocol:
+def prepare(generator: Generator, n: int, options: WalkOptions, force: bool) -> Protocol:
     """The training set of the model and its references; InputError where it is not here."""
     if not generator.spec.modality.molecular:
         raise InputError("this model writes texts, no molecules: benchmarks.text measures those")
@@ -123,9 +123,7 @@ def prepare(generator: Generator, n: int, course: Course, force: bool) -> Protoc
         reference_statistics(data.smiles(split), cache_folder() / "statistics", device)
         for split in ("valid", "test")
     )
-    return Protocol(
-        data, frozenset(data.smiles("train")), validation, test, n, course, force, device
-    )
+    return Protocol(data, known_of(data), validation, test, n, options, force, device)
 
 
 def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
@@ -135,7 +133,7 @@ def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
         return protocol.measure_attempts(things, protocol.modality.check(things))
     n = protocol.n
     generator.sample(min(n, WARM_UP), 1, cell.method)
-    walk = protocol.course.walk(generator, cell.method, cell.steps)
+    walk = protocol.options.walk(generator, cell.method, cell.steps)
     made = generator.follow(walk, generator.crowd(range(n), cell.seed))
     return {
         **protocol.measure_attempts(made.things, made.checked),
@@ -167,7 +165,7 @@ def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any
         "molflow": version("molflow"),
     }
     if cell.method not in ANCHORS:
-        about |= facts_of_walk(generator, protocol.course.walk(generator, cell.method, cell.steps))
+        about |= facts_of_walk(generator, protocol.options.walk(generator, cell.method, cell.steps))
         about["device"] = str(generator.device)
     return about
 

@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> None:
 
 def benchmark(config: GenerationConfig) -> None:
     """Measures every cell that is not known yet, prints the tables, writes JSON and PNG."""
-    from benchmarks.common.measuring import Course, facts, known, perform, prepare
+    from benchmarks.common.measuring import WalkOptions, facts, known, perform, prepare
     from benchmarks.generation.curves import draw, show
     from molflow.generator import load
     from molflow.sampling.walk import read_noise_scale
@@ -75,9 +75,9 @@ def benchmark(config: GenerationConfig) -> None:
     generator = load(config.checkpoint)
     config = named(config)
     target = place("generation", config.name, config.out)
-    course = Course(config.noise, read_noise_scale(config.noise_scale), config.times)
-    course.require(generator, ((cell.method, cell.steps) for cell in cells))
-    protocol = prepare(generator, config.n, course, config.force)
+    options = WalkOptions(config.noise, read_noise_scale(config.noise_scale), config.times)
+    options.require(generator, ((cell.method, cell.steps) for cell in cells))
+    protocol = prepare(generator, config.n, options, config.force)
     numbers = []
     for cell in progress(cells, "benchmark", len(cells), "cells"):
         work = partial(perform, cell, protocol, generator)

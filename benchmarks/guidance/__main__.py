@@ -25,7 +25,7 @@ from molflow.errors import InputError
 
 if TYPE_CHECKING:
     from benchmarks.guidance.kept import Protocol
-    from benchmarks.guidance.plan import Cell
+    from benchmarks.guidance.plan import GuidedCell
     from molflow.generator import Generator
 
 AUTO = "auto"
@@ -87,7 +87,7 @@ def run(config: GuidanceConfig) -> None:
     write(target, result, partial(draw, result["rows"], protocol.objectives, config.n))
 
 
-def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[Cell]]:
+def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[GuidedCell]]:
     """The model, the objectives and all cells; InputError where they cannot be."""
     from benchmarks.guidance.kept import Protocol
     from benchmarks.guidance.plan import BEST_OF, UNGUIDED, cells, require_ways
@@ -135,13 +135,13 @@ def show_plan(config: GuidanceConfig) -> None:
     show_cells(cells, protocol, generator)
 
 
-def show_cells(cells: Sequence[Cell], protocol: Protocol, generator: Generator) -> None:
+def show_cells(cells: Sequence[GuidedCell], protocol: Protocol, generator: Generator) -> None:
     """For every task its objective, the cells that are missing, and the minutes that they take."""
     from benchmarks.guidance.kept import facts, is_known, walk_facts
     from benchmarks.guidance.plan import BEST_OF, UNGUIDED, seconds, walking_seconds
 
     rows: list[tuple[str, str, int, int, float]] = []
-    walks: dict[tuple[str, int, int], Cell] = {}
+    walks: dict[tuple[str, int, int], GuidedCell] = {}
     for task, objective in protocol.objectives.items():
         of_task = [cell for cell in cells if cell.task == task]
         missing = [c for c in of_task if not is_known(facts(c, protocol, generator))]

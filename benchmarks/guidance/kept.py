@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.common.measuring import content, facts_of_walk
 from benchmarks.common.outputs import plain
-from benchmarks.guidance.plan import UNGUIDED, Cell
+from benchmarks.guidance.plan import UNGUIDED, GuidedCell
 from molflow.console import atomic_write
 from molflow.datasets.store import cache_folder
-from molflow.guidance.kinds import GUIDES
+from molflow.guidance.kinds import Search
 from molflow.guidance.steer import guide
 from molflow.sampling.walk import Route
 
@@ -43,7 +43,7 @@ class Protocol:
     batch: int = 512
 
 
-def guide_of(cell: Cell, protocol: Protocol) -> Guide | None:
+def guide_of(cell: GuidedCell, protocol: Protocol) -> Guide | None:
     """The guide of a cell; None for unguided."""
     if cell.method == UNGUIDED:
         return None
@@ -53,29 +53,28 @@ def guide_of(cell: Cell, protocol: Protocol) -> Guide | None:
         particles=cell.settings.particles,
         draws=cell.settings.draws or None,
         strength=cell.strength,
-        generations=cell.settings.generations if GUIDES[cell.method].generations else None,
+        generations=cell.settings.generations if cell.method == Search.name else None,
     )
 
 
-def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
+def facts(cell: GuidedCell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
     """All that the numbers of a cell depend on, and no more: neither batch nor device."""
-    way = guide_of(cell, protocol)
-    names = ("method", "strength", "entropy_floor", "invalid", "restart")
-    settings = None if way is None else [getattr(way, name) for name in names]
+    guide = guide_of(cell, protocol)
+    way = None if guide is None else [cell.method, asdict(guide.guidance), guide.invalid]
     return {
         **common(cell, protocol, generator),
         "objective": protocol.objectives[cell.task],
         "settings": asdict(cell.settings),
-        "guide": settings,
+        "guide": way,
     }
 
 
-def walk_facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
+def walk_facts(cell: GuidedCell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
     """All that the walks of unguided and best_of depend on."""
     return {**common(cell, protocol, generator), "walks": protocol.walks}
 
 
-def common(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
+def common(cell: GuidedCell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
     """What the molecules of a cell depend on beside its guide."""
     return {
         "format": FORMAT,

@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.guidance.kept import Protocol, guide_of, known, walk_facts
 from benchmarks.guidance.measuring import Numbers, measure_rewards, scores
-from benchmarks.guidance.plan import BEST_OF, UNGUIDED, Cell
+from benchmarks.guidance.plan import BEST_OF, UNGUIDED, GuidedCell
 from molflow.chem.molecule import check
 from molflow.chem.objective import Objective, parse_objective
 from molflow.console import progress
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from molflow.sampling.walk import Walk
 
 
-def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
+def perform(cell: GuidedCell, protocol: Protocol, generator: Generator) -> Numbers:
     """The numbers of one cell."""
     objective = parse_objective(protocol.objectives[cell.task])
     if cell.method in (UNGUIDED, BEST_OF):
@@ -54,7 +54,9 @@ def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:
     }
 
 
-def select(cell: Cell, protocol: Protocol, generator: Generator, objective: Objective) -> Numbers:
+def select(
+    cell: GuidedCell, protocol: Protocol, generator: Generator, objective: Objective
+) -> Numbers:
     """Those of unguided and of best_of, from walks that all tasks share; see `walked`.
 
     The best of the first so many walks of a molecule is what ``molflow.guide("best_of", ...)``

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from molflow.errors import InputError
-from molflow.guidance.kinds import GUIDES
+from molflow.guidance.kinds import GUIDES, BestDraw, ScoreGradient
 from molflow.sampling.methods import METHODS
 
 UNGUIDED, BEST_OF = "unguided", "best_of"
@@ -33,7 +33,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Cell:
+class GuidedCell:
     """One measurement: a task, a way to walk toward it, and what that may spend.
 
     way: "unguided", or a name of ``kinds.GUIDES``, perhaps with its strength: "gradient:0.5". walk:
@@ -86,12 +86,13 @@ def settings(method: str, budget: int, steps: int) -> tuple[Settings, ...]:
             split = [Settings(budget // g, generations=g) for g in GENERATIONS]
             return tuple(one for one in split if one.particles > 0)
         case "draws":
-            made = [Settings(m, budget // m - 1) for m in WALKS]
+            made, fewest = [Settings(m, budget // m - 1) for m in WALKS], BestDraw.fewest
         case "gradient":
             made = [Settings(m, (budget // m - 1) // steps) for m in WALKS]
+            fewest = ScoreGradient.fewest
         case _:
             raise InputError(f"methods={method!r}: this benchmark knows no budget of it")
-    return tuple(one for one in made if one.draws >= GUIDES[method].draws)
+    return tuple(one for one in made if one.draws >= fewest)
 
 
 def looks(method: str, made: Settings, steps: int) -> int:
@@ -108,7 +109,7 @@ def looks(method: str, made: Settings, steps: int) -> int:
     return made.particles * per_walk[method]
 
 
-def evaluations(cell: Cell) -> int:
+def evaluations(cell: GuidedCell) -> int:
     """Network evaluations a molecule, the most that there can be; backward passes included."""
     of_walk = METHODS[cell.walk].evaluations(cell.steps)
     gradients = 4 * cell.steps if cell.method in ("gradient", "surrogate") else 0
@@ -116,14 +117,14 @@ def evaluations(cell: Cell) -> int:
     return cell.settings.particles * (generations * of_walk + gradients)
 
 
-def seconds(cell: Cell, n: int) -> float:
+def seconds(cell: GuidedCell, n: int) -> float:
     """Expected for a cell of ``n`` molecules, without the walks that unguided and best_of share."""
     shared = cell.method in (UNGUIDED, BEST_OF)
     network = 0 if shared else evaluations(cell) * EVALUATION_SECONDS
     return n * (network + looks(cell.method, cell.settings, cell.steps) * LOOK_SECONDS)
 
 
-def walking_seconds(cell: Cell, n: int, walks: int) -> float:
+def walking_seconds(cell: GuidedCell, n: int, walks: int) -> float:
     """Expected for the walks that unguided and best_of share with those of all tasks."""
     return n * walks * METHODS[cell.walk].evaluations(cell.steps) * EVALUATION_SECONDS
 
@@ -150,7 +151,7 @@ def cells(
     walks: Sequence[str],
     grid: tuple[Sequence[int], Sequence[int]],
     seeds: int,
-) -> list[Cell]:
+) -> list[GuidedCell]:
     """Every task: unguided, then all that the ways may do; seeds innermost.
 
     walks: of all but the methods that renew noise, which walk by one that does. grid: budgets and
@@ -169,4 +170,9 @@ def cells(
             for k in steps
             for made in settings(method, budget, k)
         ]
-    return [Cell(task, *shape, seed) for task in tasks for shape in shapes for seed in range(seeds)]
+    return [
+        GuidedCell(task, *shape, seed)
+        for task in tasks
+        for shape in shapes
+        for seed in range(seeds)
+    ]

@@ -21,7 +21,7 @@ from benchmarks.guidance.tasks import REFERENCE
 from molflow.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmarks.guidance.plan import Cell
+    from benchmarks.guidance.plan import GuidedCell
     from molflow.generator import Generator
 
 FORMAT = 1
@@ -44,7 +44,7 @@ def record(
     settings: Mapping[str, Any],
     objectives: Mapping[str, str],
     generator: Generator,
-    cells: Sequence[Cell],
+    cells: Sequence[GuidedCell],
     numbers: Sequence[Mapping[str, float]],
 ) -> dict[str, Any]:
     """All that is needed to know what the numbers mean and to make them again.

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from benchmarks.guidance.plan import BEST_OF, UNGUIDED, Cell
+from benchmarks.guidance.plan import BEST_OF, UNGUIDED, GuidedCell
 
 ERRORS = 2
 """Standard errors of each mean that an order needs."""
@@ -24,7 +24,9 @@ SHAPE = ("task", "way", "walk", "steps", "budget", "settings")
 Row = Mapping[str, Any]
 
 
-def rows(cells: Sequence[Cell], numbers: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+def rows(
+    cells: Sequence[GuidedCell], numbers: Sequence[Mapping[str, float]]
+) -> list[dict[str, Any]]:
     """A row for all seeds of a cell: means, and the standard error of the mean reward."""
     groups: dict[tuple[Any, ...], list[Mapping[str, float]]] = {}
     for cell, found in zip(cells, numbers, strict=True):

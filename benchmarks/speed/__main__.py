@@ -43,6 +43,15 @@ from molflow.graph.state import clean_state, to_graphs
 from molflow.training.setup import build_module
 from molflow.training.trainer import wants_bf16
 
+NETWORKS = {
+    "default": [],
+    "narrow pairs": ["model.pair_width=32", "model.pair_expand=2"],
+    "zinc250k": ["experiment=zinc250k", "model.condition="],
+}
+"""Networks for drug-like molecules, by their arguments of molflow.train."""
+DRUG_LIKE = (21, 38)
+"""The most frequent and the largest number of atoms to which batches of ZINC250k are padded."""
+
 
 @dataclass(frozen=True)
 class SpeedConfig:
@@ -131,6 +140,36 @@ def training(config: TrainConfig, batch: int, repeat: int) -> list[dict[str, obj
     return rows
 
 
+def drug_like(batch: int, repeat: int) -> list[dict[str, object]]:
+    """Molecules a second of a training step of the flow, in the arithmetic of training, for the
+    networks of ``NETWORKS`` at the most frequent and the largest width of ZINC250k."""
+    rows, best = [], peaks(repeat)
+    for name, arguments in NETWORKS.items():
+        config = load_config("train", arguments)
+        precision = "bf16" if wants_bf16(config.trainer) else "fp32"
+        for atoms in DRUG_LIKE:
+            x_1 = molecules(batch, atoms)
+            net, _ = network(config, atoms)
+            module = build_module(config, net, Fixed(x_1))
+            step = training_step(module, x_1, precision == "bf16")
+            with FlopCounterMode(display=False) as counter:
+                step()
+            module.compile_networks()
+            step()
+            took = seconds(step, repeat)
+            rows.append(
+                {
+                    "network": name,
+                    "atoms": atoms,
+                    "parameters": sum(p.numel() for p in net.parameters()),
+                    "precision": precision,
+                    "molecules_per_second": batch / took,
+                    "share_of_peak": counter.get_total_flops() / took / 1e9 / best[precision],
+                }
+            )
+    return rows
+
+
 def decoding(count: int, repeat: int) -> dict[str, float]:
     """Seconds from ``count`` tensors to checked molecules with canonical SMILES, on QM9 itself."""
     from molflow.datasets import qm9
@@ -170,6 +209,7 @@ def default() -> TrainConfig:
 PARTS: dict[str, Callable[[SpeedConfig], Any]] = {
     "peak_gflops": lambda c: peaks(c.repeat),
     "training": lambda c: training(default(), c.batch_size, c.repeat),
+    "drug_like": lambda c: drug_like(c.batch_size, c.repeat),
     "objectives": lambda c: objectives(c.batch_size, SIZES[0], c.repeat),
     "sampling_steps": lambda c: sampling_steps(default(), c.repeat),
     "sampling_sizes": lambda c: sampling_sizes(default(), c.repeat),

@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> None:
 
 def benchmark(config: TextConfig) -> None:
     """Measures every row that is not known yet, prints the tables, writes JSON and PNG."""
-    from benchmarks.common.measuring import Course, provenance
+    from benchmarks.common.measuring import WalkOptions, provenance
     from benchmarks.text.curves import draw, show
     from benchmarks.text.rows import FORMAT, Bench, measure_rows, text_of
     from molflow.generator import load
@@ -71,9 +71,9 @@ def benchmark(config: TextConfig) -> None:
     config = named(config)
     planned, target = plan_rows(config), place("text", config.name, config.out)
     generator = load(config.checkpoint)
-    course = Course(config.noise, read_noise_scale(config.noise_scale), config.times)
-    course.require(generator, ((row.method, row.steps) for row in planned))
-    bench = Bench(generator, text_of(generator, config.n), config.n, config.seed, course)
+    options = WalkOptions(config.noise, read_noise_scale(config.noise_scale), config.times)
+    options.require(generator, ((row.method, row.steps) for row in planned))
+    bench = Bench(generator, text_of(generator, config.n), config.n, config.seed, options)
     rows = compared(measure_rows(planned, bench))
     result = {
         "format": FORMAT,

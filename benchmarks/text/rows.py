@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common.measuring import Course, facts_of_walk, known
+from benchmarks.common.measuring import WalkOptions, facts_of_walk, known
 from molflow.build import dataset_of
 from molflow.console import progress
 from molflow.datasets.text import TextDataset
@@ -46,7 +46,7 @@ class Bench:
     data: TextDataset
     n: int
     seed: int
-    course: Course
+    options: WalkOptions
 
     def texts(self, row: Row, n: int) -> list[str]:
         """n texts of one row; of windows and of a model the first of those of a larger n."""
@@ -54,7 +54,7 @@ class Bench:
             return self.windows(row.method, n)
         if row.method in SAMPLERS:
             return self.ngrams(SAMPLERS[row.method], n)
-        walk = self.course.walk(self.generator, row.method, row.steps)
+        walk = self.options.walk(self.generator, row.method, row.steps)
         return self.generator.follow(walk, self.generator.crowd(range(n), self.seed)).texts
 
     def windows(self, name: str, n: int) -> list[str]:
@@ -106,7 +106,7 @@ def measure_rows(rows: list[Row], bench: Bench) -> list[dict[str, Any]]:
     for row in progress(rows, "benchmark", len(rows), "rows"):
         fact = about | {"row": [row.method, row.steps]}
         if row.steps:
-            walk = bench.course.walk(bench.generator, row.method, row.steps)
+            walk = bench.options.walk(bench.generator, row.method, row.steps)
             fact |= facts_of_walk(bench.generator, walk)
         numbers = known(fact, partial(_numbers, row, bench, reference))
         evaluations = METHODS[row.method].evaluations(row.steps) if row.steps else 0

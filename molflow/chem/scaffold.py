@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import build, check, to_graph
-from molflow.chem.smiles import LONGEST, Unusable, canonical_order
+from molflow.chem.smiles import LONGEST, Unusable, canonical_order, has_stereo, identified, parse
 from molflow.chem.vocabulary import Vocabulary, atom_name
 from molflow.errors import InputError
 from molflow.graph.graph import Graph, Ints, pair_count, pair_endpoints
@@ -41,7 +41,7 @@ class Scaffold:
     are held, the others link fragments. grows (k,): atoms where bonds to new atoms may start. marks
     (k,): the number of dummy atoms at each. fragments (k,): the fragment of every atom, counted
     from 0. mol: the sanitised molecule of graph, hydrogens at the marks; None where k = 0. text: as
-    the user wrote it.
+    the user wrote it. stereo: whether that tells stereochemistry, which a graph does not hold.
     """
 
     text: str
@@ -51,6 +51,7 @@ class Scaffold:
     marks: Ints
     fragments: Ints
     mol: Chem.Mol | None
+    stereo: bool = False
 
     def __len__(self) -> int:
         return len(self.graph)
@@ -72,7 +73,7 @@ def no_scaffold() -> Scaffold:
 
 
 def read_scaffold(text: str, vocabulary: Vocabulary, max_atoms: int) -> Scaffold:
-    """The scaffold of a SMILES text; stereochemistry and atom maps are not kept.
+    """The scaffold of a SMILES text, as `smiles.identified` leaves it: no stereo, no isotopes.
 
     InputError where it does not parse, has more than max_atoms atoms, holds what the vocabulary
     does not, is no molecule without its charges (where the vocabulary has none), or has a mark that
@@ -97,7 +98,8 @@ def read_scaffold(text: str, vocabulary: Vocabulary, max_atoms: int) -> Scaffold
         fragments[list(members)] = number
     low, high = pair_endpoints(atoms)
     fixed = (fragments[low] == fragments[high]) | ~(grows[low] & grows[high])
-    return Scaffold(text, graph, fixed, grows, marks, fragments, checked.mol)
+    stereo = has_stereo(parse(text))
+    return Scaffold(text, graph, fixed, grows, marks, fragments, checked.mol, stereo)
 
 
 def _graph(text: str, mol: Chem.Mol, atoms: int, vocabulary: Vocabulary) -> Graph:
@@ -140,11 +142,10 @@ def _capped(text: str) -> tuple[Chem.Mol, int]:
 def _with_carbons(text: str) -> Chem.Mol:
     if len(text) > LONGEST:
         raise _error(text, f"text of more than {LONGEST:,} characters")
-    with rdBase.BlockLogs():
-        read = Chem.MolFromSmiles(text)
+    read = parse(text)
     if read is None:
         raise _error(text, "does not parse as SMILES")
-    mol = Chem.RWMol(read)
+    mol = Chem.RWMol(identified(read))
     marks = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
     if len(marks) == mol.GetNumAtoms():
         raise _error(text, "no atoms")
@@ -154,8 +155,6 @@ def _with_carbons(text: str) -> Chem.Mol:
         carbon = Chem.Atom(6)
         carbon.SetBoolProp(CAP, True)
         mol.ReplaceAtom(i, carbon)
-    for atom in mol.GetAtoms():
-        atom.SetAtomMapNum(0)
     with rdBase.BlockLogs():
         Chem.SanitizeMol(mol)
     return mol.GetMol()

@@ -1,1 +1,1 @@
-"""The mathematics of categorical flows. Imports torch and nothing else; knows no modality."""
+"""Do the mathematics of categorical flows, with torch and nothing else, for any modality."""

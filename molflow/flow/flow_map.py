@@ -1,9 +1,9 @@
-"""Transport along the flow: one formula for the flow map and for an Euler step.
+"""Transport along the flow is one formula for the flow map and for an Euler step.
 
 The posterior mu_{s,t}(x_s) is a point of every simplex. The categorical flow map jumps from time s
-to time t by moving x_s toward it; on the diagonal s = t it is the posterior mean of x_1 given x_t,
-and the velocity of the flow is v_t(x) = (mu_{t,t}(x) - x) / (1 - t)
-(Eijkelboom et al. 2024, eq. 11; Categorical Flow Maps, 2026).
+to time t by moving x_s toward it. On the diagonal s = t it is the posterior mean of x_1 given x_t.
+The velocity of the flow is v_t(x) = (mu_{t,t}(x) - x) / (1 - t) (Eijkelboom et al. 2024, eq. 11;
+Categorical Flow Maps, 2026).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def posterior(net: Network) -> Posterior:
 
 
 class Counted:
-    """A posterior that counts how often it is asked: network evaluations."""
+    """This posterior counts in ``asked`` how often it is evaluated."""
 
     def __init__(self, mu: Posterior) -> None:
         self.mu = mu
@@ -39,10 +39,10 @@ class Counted:
         return self.mu(x_s, s, t)
 
 
-def share(s: Tensor, t: Tensor) -> Tensor:
+def step_fraction(s: Tensor, t: Tensor) -> Tensor:
     """(t - s) / (1 - s), the part of the way to the end that a step goes; s <= t, in [0, 1].
 
-    At most 1, and 1 at s = 1 by definition: nothing is clamped, nothing overshoots.
+    It is at most 1, and 1 at s = 1 by definition: nothing is clamped, nothing overshoots.
     """
     at_end = s >= 1
     return torch.where(at_end, torch.ones_like(s), (t - s) / torch.where(at_end, 1.0, 1 - s))
@@ -50,14 +50,14 @@ def share(s: Tensor, t: Tensor) -> Tensor:
 
 def transport(x_s: State, mu: State, s: Tensor, t: Tensor) -> State:
     """x_s + (t - s) / (1 - s) (mu - x_s), on the free variables; s <= t, both (B,), in [0, 1]."""
-    return x_s + share(s, t) * (mu - x_s).on_free()
+    return x_s + step_fraction(s, t) * (mu - x_s).on_free()
 
 
 def flow_map(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
-    """X_{s,t}(x_s): transport toward mu_{s,t}. One network evaluation."""
+    """X_{s,t}(x_s): transport toward mu_{s,t}. It costs one network evaluation."""
     return transport(x_s, mu(x_s, s, t), s, t)
 
 
 def euler_step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
-    """x_s + (t - s) v_s(x_s): transport toward mu_{s,s}. One network evaluation."""
+    """x_s + (t - s) v_s(x_s): transport toward mu_{s,s}. It costs one network evaluation."""
     return transport(x_s, mu(x_s, s, s), s, t)

@@ -1,14 +1,14 @@
-"""Guidance by looking ahead: a score of finished objects steers the states on their way.
+"""Guidance looks ahead: a score of finished objects steers the states on their way.
 
 From x_t one evaluation of a flow map gives mu_{t,1}(x_t), where the state will land (Categorical
-Flow Maps, 2026; Sabour et al. 2025, "Test-time scaling of diffusions with flow maps", for the
-look-ahead as what to reward). Scores of clean objects (``Reward``) have no gradient, but mu is a
-distribution over them, and the gradient in x of its expected reward is estimated from a few
-rewarded draws (Williams 1992; the other draws as baseline: Kool et al. 2019, "Buy 4 REINFORCE
-samples, get a baseline for free!"). Needs a mu on the simplex.
+Flow Maps, 2026). The look-ahead is the thing to reward (Sabour et al. 2025, "Test-time scaling of
+diffusions with flow maps"). Scores of clean objects (``Reward``) have no gradient, but mu is a
+distribution over such objects. A few rewarded draws estimate the gradient in x of its expected
+reward (Williams 1992). The other draws serve as baseline (Kool et al. 2019, "Buy 4 REINFORCE
+samples, get a baseline for free!"). All this needs a mu on the simplex.
 
-Costs count a forward pass through the network as one evaluation and a backward pass, here to the
-state alone, as another.
+Costs count a forward pass through the network as one evaluation. A backward pass, here to the state
+alone, is another.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ Value = Callable[[State], Tensor]
 
 @dataclass(frozen=True)
 class LookAhead:
-    """What endpoints are drawn from.
+    """Endpoints are drawn from this posterior.
 
-    mu: mu_{t,1} or mu_{t,t}; given variables at their clean values, 0 on padding.
-    entropy: (B,) of mu_{t,1}, a mean over all free variables, in nats; 0 without any.
-    jumped: (B,) bool, where mu is mu_{t,1}.
+    Attributes:
+        mu: mu_{t,1} or mu_{t,t}; given variables at their clean values, 0 on padding.
+        entropy: (B,) of mu_{t,1}, a mean over all free variables, in nats; 0 without any.
+        jumped: (B,) bool, where mu is mu_{t,1}.
     """
 
     mu: State
@@ -45,16 +46,18 @@ class LookAhead:
 
     @property
     def evaluations(self) -> int:
-        """Forward passes through the network: 1 if mu is mu_{t,1} everywhere, otherwise 2."""
+        """Count the forward passes: 1 if mu is mu_{t,1} everywhere, otherwise 2."""
         return 1 if bool(self.jumped.all()) else 2
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """An estimate of grad_x E[r(x_1)], x_1 ~ ahead.mu; or grad_x v(ahead.mu) of a surrogate v.
+    """This estimates grad_x E[r(x_1)], x_1 ~ ahead.mu; or it is grad_x v(ahead.mu), a surrogate's.
 
-    slope: the gradient at x, 0 off the free variables. ahead: what was drawn from, detached.
-    rewards: (K, B) of the draws; or v, (1, B).
+    Attributes:
+        slope: the gradient at x, 0 off the free variables.
+        ahead: the posterior that was drawn from, detached.
+        rewards: (K, B) of the draws; or v, (1, B).
     """
 
     slope: State
@@ -63,7 +66,7 @@ class Gradient:
 
     @property
     def evaluations(self) -> int:
-        """Backward passes included: 2 if mu is mu_{t,1} everywhere, otherwise 4."""
+        """Count the passes, backward ones too: 2 if mu is mu_{t,1} everywhere, otherwise 4."""
         return 2 * self.ahead.evaluations
 
 
@@ -71,26 +74,25 @@ Ascent = Callable[[Posterior, State, Tensor], Gradient]
 """(mu, x_t, t) -> where to move x_t for a larger reward at the end."""
 
 Record = Callable[[Tensor, Gradient], None]
-"""Told the times (B,) and the gradient of every guided step, for reports."""
+"""It is told the times (B,) and the gradient of every guided step, for reports."""
 
 
 def look_ahead(mu: Posterior, x: State, t: Tensor, floor: float) -> LookAhead:
     """mu_{t,1}(x) where its entropy is at least ``floor`` (nats per free variable), else mu_{t,t}.
 
     The exact mu_{t,1} is a vertex: one finished object, from which nothing can be drawn and whose
-    gradient is zero. mu_{t,t} is the broad posterior; at t = 0 the exact one is the same for every
-    x, so that it has no gradient either, and that of a network is its error. floor 0: always
-    mu_{t,1}. Cost: one evaluation, or two if any example is below the floor (a mu may be bound to
-    its batch, so the second is of all examples too); no reward.
+    gradient is zero. mu_{t,t} is the broad posterior. At t = 0 the exact one is the same for every
+    x, so it has no gradient either; a network's gradient there is its error.
+
+    A floor of 0 always gives mu_{t,1}. The cost is one evaluation, or two if any example is below
+    the floor. A mu may be bound to its batch, so the second is of all examples too. It costs no
+    reward.
     """
     ahead = mu(x, t, torch.ones_like(t)).where_free(x)
     entropy = _entropy(ahead)
     jumped = entropy >= floor
     if not jumped.all():
-        broad, chosen = mu(x, t, t).where_free(x).values, jumped[:, None, None]
-        ahead = ahead.with_values(
-            {name: torch.where(chosen, v, broad[name]) for name, v in ahead.values.items()}
-        )
+        ahead = ahead.where(jumped, mu(x, t, t).where_free(x))
     return LookAhead(ahead, entropy, jumped)
 
 
@@ -99,11 +101,12 @@ def score_gradient(
 ) -> Gradient:
     """grad_x sum_k (r_k - b_k) log mu(x_1^k | x) / K, b_k the mean reward of the other draws.
 
-    mu: the look-ahead from x at t (``look_ahead``, with its ``floor``); log mu(x_1 | x) is a sum
-    over the free variables. Its mean over the draws is grad_x E[r(x_1)] exactly, and it is exactly
-    zero where all draws have one reward. uniforms: K >= 2 times field -> (B, D, K), independent
-    uniform numbers on (0, 1). Works under ``torch.no_grad``, not under ``torch.inference_mode``.
-    Cost: as ``Gradient.evaluations`` says; K rewards. Kool et al. 2019.
+    mu is the ``look_ahead`` from x at t, with its ``floor``. log mu(x_1 | x) is a sum over the free
+    variables. The mean over the draws is grad_x E[r(x_1)] exactly (Kool et al. 2019). It is exactly
+    zero where all draws have one reward. The draws take ``uniforms``, K >= 2 times field -> (B, D,
+    K), independent uniform numbers on (0, 1). The function works under ``torch.no_grad``, not under
+    ``torch.inference_mode``. It costs as many evaluations as ``Gradient.evaluations`` says, and K
+    rewards.
     """
     with torch.enable_grad():
         start = x.map(lambda v: v.detach().requires_grad_())
@@ -119,9 +122,10 @@ def score_gradient(
 def value_gradient(mu: Posterior, x: State, t: Tensor, value: Value, floor: float) -> Gradient:
     """grad_x v(mu(x)) through the look-ahead mu from x at t (``look_ahead``, with its ``floor``).
 
-    It climbs v, not the rewards that v was fitted to: judge what comes out by those. Its
-    ``rewards`` are v(mu), (1, B). Works under ``torch.no_grad``, not under
-    ``torch.inference_mode``. Cost: as ``Gradient.evaluations`` says, v forth and back; no reward.
+    It climbs v and not the rewards that v was fitted to, so judge its results by those. Its
+    ``rewards`` are v(mu), (1, B). The function works under ``torch.no_grad``, not under
+    ``torch.inference_mode``. It costs as many evaluations as ``Gradient.evaluations`` says, v forth
+    and back, and no reward.
     """
     with torch.enable_grad():
         start = x.map(lambda v: v.detach().requires_grad_())
@@ -135,12 +139,21 @@ def value_gradient(mu: Posterior, x: State, t: Tensor, value: Value, floor: floa
 def uphill(step: Step, ascent: Ascent, strength: float, record: Record | None = None) -> Step:
     """``step`` from x' = x_s + strength |Delta| g / |g|, g = ``ascent`` at x_s, in place of x_s.
 
-    Delta is what transport toward the look-ahead moves from s to t, so that a step is bent by
-    ``strength`` times its own length whatever the scale of the reward; norms are over the free
-    variables of an example. Where g is zero or not finite nothing is added. The state is moved
-    before the step and never after it: whatever comes out was made by the step itself, clean
-    states at t = 1 included, and one step from noise is guided too, through x_0.
-    strength 0: ``step`` itself. Cost: that of the step and of ``ascent``. Nested, it climbs twice.
+    Delta is the move from s to t by transport toward the look-ahead. So ``strength`` bends a step
+    by that many of its own lengths, whatever the scale of the reward. Norms are over the free
+    variables of an example. Where g is zero or not finite nothing is added.
+
+    The state is moved before the step and never after it. Every result was made by the step itself,
+    clean states at t = 1 included. One step from noise is guided too, through x_0.
+
+    Args:
+        step: the step to bend. A guided one is allowed: it then climbs twice.
+        ascent: gives the direction.
+        strength: the size of the bend in lengths of the step; 0 gives ``step`` itself.
+        record: is told every gradient.
+
+    Returns:
+        A step that costs as much as ``step`` and ``ascent``.
     """
     if strength == 0:
         return step
@@ -163,12 +176,20 @@ def guided(
     floor: float,
     record: Record | None = None,
 ) -> Step:
-    """``step`` bent ``uphill`` by the ``score_gradient`` of true rewards; nothing is trained.
+    """Bend ``step`` ``uphill`` by the ``score_gradient`` of true rewards; nothing is trained.
 
-    uniforms, floor: as there; uniforms are fresh for every step. strength: the size of the bend in
-    lengths of the step; 0 is the unguided step, to the bit and at its cost.
-    Cost: the evaluations of the step and 2 more, or 4 more if the look-ahead of any example has an
-    entropy below ``floor`` (``Gradient.evaluations``, through ``record``); K rewards.
+    Args:
+        step: the step to bend.
+        reward: of clean objects.
+        strength: the size of the bend in lengths of the step; 0 is the unguided step, to the bit
+            and at its cost.
+        uniforms: as of ``score_gradient``, fresh for every step.
+        floor: as of ``look_ahead``.
+        record: is told every gradient, and so the cost.
+
+    Returns:
+        A step of 2 more evaluations and K rewards; 4 more if the look-ahead of any example has an
+        entropy below ``floor``.
     """
 
     def ascent(mu: Posterior, x: State, t: Tensor) -> Gradient:
@@ -186,10 +207,19 @@ def best_draw(
 ) -> Step:
     """``step`` toward the best of K draws from its mu, or toward mu itself if none is better.
 
-    Best by r(draw), against r(argmax mu): a step that reaches t = 1 by mu_{s,1} ends with a reward
-    no worse than unguided. uniforms, temperature: as of ``draw``; above 1 it flattens mu. record:
-    told the rewards (B,) of what the step goes toward, which are those of where it ends if t = 1.
-    Best-of-K inside one evaluation. Cost: the evaluations of the step; for each K + 1 rewards.
+    The best has the largest r(draw), held against r(argmax mu). So a step that reaches t = 1
+    by mu_{s,1} ends with a reward no worse than unguided. This is best-of-K inside one evaluation.
+
+    Args:
+        step: the step to bend.
+        reward: r.
+        uniforms: K times the numbers of ``draw``.
+        temperature: as of ``draw``; above 1 it flattens mu.
+        record: is told the rewards (B,) of the points that the step goes toward; at t = 1 it ends
+            there.
+
+    Returns:
+        A step of as many evaluations; each of them costs K + 1 rewards.
     """
 
     def best(mu: State) -> State:
@@ -230,12 +260,8 @@ def _advantages(rewards: Tensor) -> Tensor:
 def _log_probability(mu: State, x_1: State) -> Tensor:
     """(B,): log mu(x_1), a sum over the free variables; x_1 one-hot."""
     free = mu.free
-    return torch.stack(
-        [
-            (value * x_1.values[name]).sum(-1).where(free[name], 1.0).log().sum(-1)
-            for name, value in mu.values.items()
-        ]
-    ).sum(0)
+    likely = {name: value.where(free[name], 1.0) for name, value in mu.dot(x_1).items()}
+    return torch.stack([value.log().sum(-1) for value in likely.values()]).sum(0)
 
 
 def _entropy(mu: State) -> Tensor:

@@ -1,15 +1,14 @@
-"""The health of a flow map: what is zero at the exact map, measured over a grid of times s < t.
+"""The health of a flow map is measured by errors that are zero at the exact map, over times s < t.
 
 X_st is exact when it carries a state as the flow itself does. Two measures tell, and both are
-needed. Two short jumps must equal a long one, X_ut(X_su(x)) = X_st(x) (the semigroup property);
-it needs no reference, but a map toward one constant point has it too. And X_st must end where a
-fine Euler walk along the velocity v_t(x) = (mu_tt(x) - x)/(1-t) ends; that walk sees the diagonal
-of the network alone, and its own error is estimated by a walk of half as many steps. Beside each
-stands what plain Euler steps would give: a map that is no better has learned nothing off the
-diagonal.
+needed. Two short jumps must equal a long one, X_ut(X_su(x)) = X_st(x) (the semigroup property). It
+needs no reference, but a map toward one constant point has it too. And X_st must end where a fine
+Euler walk along the velocity v_t(x) = (mu_tt(x) - x)/(1-t) ends. That walk sees the diagonal of the
+network alone, and a walk of half as many steps estimates its error. Beside each measure stands that
+of plain Euler steps: a map that is no better has learned nothing off the diagonal.
 
 The slope d/dt X_st at t = s is the velocity whatever the network is, because ``transport`` makes it
-so. ``slope_error`` confirms that to rounding; what a network can get wrong near the diagonal shows
+so. ``slope_error`` confirms that to rounding. Errors that a network can make near the diagonal show
 in the shortest jumps of the grid.
 """
 
@@ -27,24 +26,32 @@ from molflow.flow.flow_map import Network, Posterior, euler_step, flow_map, tran
 from molflow.flow.samplers import trajectory
 from molflow.flow.state import Fields, State, mean_over_free
 
-Cell = tuple[float, float, dict[str, Fields]]
-"""(s, t, measure -> field -> (B,)): what was measured of every example between s and t."""
+Measured = tuple[float, float, dict[str, Fields]]
+"""(s, t, measure -> field -> (B,)): all measures of every example between s and t."""
 
 Key = tuple[str, str, float, float]
-"""(measure, field, s, t): what a mean over the examples is of."""
+"""(measure, field, s, t): a mean over the examples has this key."""
 
 
 def survey(
     mu: Posterior, starts: Sequence[State], times: Sequence[float], substeps: int
-) -> Iterator[Cell]:
-    """Every pair s <= t of ``times``, which increase up to 1, measured at x_s.
+) -> Iterator[Measured]:
+    """Measure every pair s <= t of ``times`` at x_s.
 
-    starts: x_s for every time but the last. substeps: Euler steps of the walk in an interval of
-    ``times``, at least 2. On the diagonal the only measure is "entropy", of mu_st, in nats. Off it:
-    "semigroup" with u midway, "flow" the distance of X_st from the walk, each with "_euler", the
-    same of Euler steps, and "flow_floor", the walk's own error (see ``distance`` for the norm). At
-    t = 1 "changed" is the share of variables to which X_s1 and the walk give another likeliest
-    class; its field "any" is the share of examples with such a variable.
+    On the diagonal the only measure is "entropy", of mu_st, in nats. Off it there are others, in
+    the norm of ``distance``:
+
+    - "semigroup", with u midway, and "semigroup_euler", the same of Euler steps.
+    - "flow", the distance of X_st from the walk, and "flow_euler", the same of Euler steps.
+    - "flow_floor", the walk's own error.
+    - At t = 1 "changed", the share of variables to which X_s1 and the walk give another likeliest
+      class. Its field "any" is the share of examples with such a variable.
+
+    Args:
+        mu: the posterior.
+        starts: x_s for every time but the last.
+        times: increasing, up to 1.
+        substeps: Euler steps of the walk in an interval of ``times``, at least 2.
     """
     for k, (s, x_s) in enumerate(zip(times[:-1], starts, strict=True)):
         here = x_s.everywhere(s)
@@ -60,7 +67,7 @@ def survey(
 def _compare(
     mu: Posterior, mu_ss: State, x_s: State, s: Tensor, t: Tensor, end: State
 ) -> dict[str, Fields]:
-    """One jump from s to t against two and against the end of the walk; so for Euler steps."""
+    """Compare one jump from s to t with two and with the end of the walk; so for Euler steps."""
     u = (s + t) / 2
     mu_st = mu(x_s, s, t)
     jump, euler = transport(x_s, mu_st, s, t), transport(x_s, mu_ss, s, t)
@@ -79,7 +86,14 @@ def _compare(
 def walk(
     mu: Posterior, x_s: State, times: Sequence[float], substeps: int
 ) -> Iterator[tuple[float, State]]:
-    """(t, x_t) at ``times``, from x_s at the first: ``substeps`` Euler steps in each interval."""
+    """Walk from x_s by ``substeps`` Euler steps in each interval, and give (t, x_t) at ``times``.
+
+    Args:
+        mu: the posterior.
+        x_s: the state at the first time.
+        times: increasing.
+        substeps: of an interval.
+    """
     finer = [s + (t - s) * j / substeps for s, t in pairwise(times) for j in range(substeps)]
     return islice(trajectory(euler_step, mu, x_s, [*finer, times[-1]]), 0, None, substeps)
 
@@ -87,7 +101,7 @@ def walk(
 def distance(x: State, y: State) -> Fields:
     """The Euclidean norm of x - y over the classes, a mean over the free variables: field -> (B,).
 
-    Two different classes are sqrt(2) apart. nan for an example without a free variable.
+    Two different classes are sqrt(2) apart. An example without a free variable has nan.
     """
     return _mean({name: value.norm(dim=-1) for name, value in (x - y).values.items()}, x)
 
@@ -95,8 +109,8 @@ def distance(x: State, y: State) -> Fields:
 def entropy(mu: State) -> Fields:
     """-sum_k mu_k log mu_k in nats, a mean over the free variables: field -> (B,).
 
-    -inf where mu has a negative number, as the output of a regression may; nan for an example
-    without a free variable.
+    It is -inf where mu has a negative number, as the output of a regression may. An example without
+    a free variable has nan.
     """
     nats = {name: torch.special.entr(value).sum(-1) for name, value in mu.values.items()}
     free = mu.free
@@ -106,7 +120,7 @@ def entropy(mu: State) -> Fields:
 def changed(x: State, y: State) -> Fields:
     """The share of free variables whose likeliest class differs: field -> (B,).
 
-    "any" -> (B,) is 1 where one variable of any field does.
+    "any" -> (B,) is 1 where the class of one variable of any field differs.
     """
     classes, free = y.argmax(), x.free
     differ = {name: (value != classes[name]) & free[name] for name, value in x.argmax().items()}
@@ -116,7 +130,7 @@ def changed(x: State, y: State) -> Fields:
 
 
 def slope_error(mu: Posterior, x_s: State, s: Tensor) -> float:
-    """The largest |d/dt X_st(x_s) - v_s(x_s)| at t = s < 1 over all free numbers, by a jvp."""
+    """max |d/dt X_st(x_s) - v_s(x_s)| at t = s < 1 over all free numbers, by a jvp."""
     slope = jvp(lambda t: flow_map(mu, x_s, s, t).values, (s,), (torch.ones_like(s),))[1]
     velocity = (1 / (1 - s)) * (mu(x_s, s, s) - x_s)
     return _largest(x_s.with_values(slope) - velocity, x_s)
@@ -124,9 +138,15 @@ def slope_error(mu: Posterior, x_s: State, s: Tensor) -> float:
 
 @torch.no_grad()
 def padding_error(net: Network, x: State, s: Tensor, t: Tensor) -> float:
-    """The largest difference between the logits of each example in the batch, padded, and alone.
+    """Give the largest difference between the logits of an example in the padded batch and alone.
 
     Padding is appended to the variables of every field, as in all states of the package.
+
+    Args:
+        net: the network.
+        x: B states of several sizes.
+        s: (B,).
+        t: (B,).
     """
     together = net(x, s, t)
     errors = []
@@ -141,15 +161,15 @@ def padding_error(net: Network, x: State, s: Tensor, t: Tensor) -> float:
 def equivariance_error(
     net: Network, x: State, s: Tensor, t: Tensor, moved: Callable[[State], State]
 ) -> float:
-    """The largest |net(moved(x)) - moved(net(x))|: 0 where the network commutes with ``moved``."""
+    """max |net(moved(x)) - moved(net(x))|: 0 where the network commutes with ``moved``."""
     after = moved(net(x, s, t))
     return _largest(net(moved(x), s, t) - after, after)
 
 
-def averaged(cells: Iterable[Cell]) -> dict[Key, float]:
-    """The mean of every measure over the examples of all batches that have the field's variables.
+def averaged(cells: Iterable[Measured]) -> dict[Key, float]:
+    """Average every measure over the examples of all batches that have the field's variables.
 
-    nan where no example has, or where one is infinite.
+    The mean is nan where no example has any, or where one value is infinite.
     """
     found: dict[Key, list[Tensor]] = {}
     for s, t, measured in cells:
@@ -167,14 +187,14 @@ def _mean(field: Fields, x: State) -> Fields:
 
 
 def _largest(difference: State, x: State) -> float:
-    """The largest absolute value on the variables of x that are free; nan stays nan."""
+    """Give the largest absolute value on the variables of x that are free; nan stays nan."""
     free = x.free
     numbers = [value[free[name]].flatten() for name, value in difference.values.items()]
     return float(torch.cat(numbers).detach().abs().max())
 
 
 def _without_padding(x: State) -> State:
-    """One example cut to its own variables."""
+    """Cut one example to its own variables."""
     counts = {name: int(exists.sum()) for name, exists in x.exists.items()}
 
     def cut(fields: Fields) -> Fields:

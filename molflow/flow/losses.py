@@ -1,7 +1,7 @@
-"""What the network is trained on: one function for each objective, field -> (B,).
+"""The network is trained on these objectives: one function each, field -> (B,).
 
-Every loss is a mean over the free variables of an example, so that given and padded ones cost
-nothing and molecules of all sizes count the same. Weighing the fields is the caller's.
+Every loss is a mean over the free variables of an example. So given and padded ones cost nothing,
+and molecules of all sizes count the same. The caller weighs the fields.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ from molflow.flow.state import Fields, State, mean_over_free
 def vfm_loss(logits: State, x_1: State, smoothing: float = 0.0) -> Fields:
     """CE(x_1, mu_tt(x_t)), the variational flow matching loss (Eijkelboom et al. 2024, eq. 13).
 
-    x_1 one-hot. Least at the exact posterior, where it equals its entropy. ``smoothing`` mixes
-    x_1 with the uniform law; it biases the posterior the flow needs and is off by default.
+    It is least at the exact posterior, where it equals its entropy.
+
+    Args:
+        logits: of the network at (x_t, t, t).
+        x_1: one-hot.
+        smoothing: the share of the uniform law that is mixed into x_1. It biases the posterior that
+            the flow needs, and is off by default.
     """
     nats = {
         name: cross_entropy(
@@ -34,16 +39,14 @@ def vfm_loss(logits: State, x_1: State, smoothing: float = 0.0) -> Fields:
 def mse_loss(prediction: State, x_1: State) -> Fields:
     """|x_1 - D_t(x_t)|^2, the denoiser loss of plain flow matching: D is unconstrained in R^K.
 
-    It differs from the flow matching loss of the velocity by the weight (1-t)^2 alone, and has the
-    same minimiser as ``vfm_loss``: the posterior mean. The baseline that cross-entropy replaces.
+    It differs from the flow matching loss of the velocity by the weight (1-t)^2 alone. It has the
+    same minimiser as ``vfm_loss``, the posterior mean. It is the baseline that cross-entropy
+    replaces.
     """
-    squares = {
-        name: (precise(values) - x_1.values[name]).square().sum(-1)
-        for name, values in prediction.values.items()
-    }
-    return mean_over_free(squares, x_1)
+    residual = prediction.map(precise) - x_1
+    return mean_over_free(residual.dot(residual), x_1)
 
 
 def precise(values: Tensor) -> Tensor:
-    """In fp32 at least: what a network gives in bf16 is summed in single precision."""
+    """Convert to fp32 at least: the output of a network in bf16 is summed in single precision."""
     return values.to(torch.promote_types(values.dtype, torch.float32))

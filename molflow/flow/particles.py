@@ -1,10 +1,12 @@
-"""Particles: sequential Monte Carlo toward rewarded samples (Feynman-Kac steering).
+"""Particles: sequential Monte Carlo draws rewarded samples (Feynman-Kac steering).
 
-Groups of M particles walk together. After each jump to an endpoint the reward of where a particle
-would land reweights it, and a group that has come to depend on few particles is resampled before
-noise is added again, so that copies part (Singhal et al. 2025, "A general framework for
+Groups of M particles walk together. After each jump to an endpoint, the reward of the place where a
+particle would land reweights it. A group that has come to depend on few particles is resampled.
+Noise is added after that, so that copies part (Singhal et al. 2025, "A general framework for
 inference-time scaling and steering of diffusion models"; Del Moral 2004). Groups never see one
-another. Legend: B = G M examples, G groups of M particles each, contiguous; K steps.
+another.
+
+Legend: B = G M examples, G groups of M particles each, contiguous; K steps.
 """
 
 from __future__ import annotations
@@ -25,10 +27,13 @@ from molflow.flow.state import State
 
 @dataclass(frozen=True)
 class Selection:
-    """How particles are weighted and resampled.
+    """A selection weights and resamples particles.
 
-    reward: r. strength: lambda, the inverse temperature. group: M.
-    uniforms: (K - 1, G), uniform on [0, 1), one for every step but the last and every group.
+    Attributes:
+        reward: r.
+        strength: lambda, the inverse temperature.
+        group: M.
+        uniforms: (K - 1, G), uniform on [0, 1), one for every step but the last and every group.
     """
 
     reward: Reward
@@ -39,10 +44,12 @@ class Selection:
 
 @dataclass(frozen=True)
 class Trace:
-    """What happened at the K steps, each (K, G).
+    """A trace records the K steps; each value is (K, G).
 
-    ess: effective sample size in (1, M), before any resampling. resampled: bool, False in the last
-    row. ancestors: how many particles of the start still have descendants, after it.
+    Attributes:
+        ess: effective sample size in (1, M), before any resampling.
+        resampled: bool, False in the last row.
+        ancestors: how many particles of the start still have descendants, after it.
     """
 
     ess: Tensor
@@ -52,11 +59,15 @@ class Trace:
 
 @dataclass(frozen=True)
 class Population:
-    """Where the particles ended.
+    """A population holds the particles at their end.
 
-    x: the states at t = 1. rewards: (B,) r of their argmax. log_weights: (B,), not normalised:
-    the mean weight of a group has the mean E[exp(lambda r)] under the unguided sampler.
-    evaluations: of the network, per particle; rewards per particle are K.
+    Attributes:
+        x: the states at t = 1.
+        rewards: (B,) r of their argmax.
+        log_weights: (B,), not normalised: the mean weight of a group has the mean E[exp(lambda r)]
+            under the unguided sampler.
+        trace: the record of the steps.
+        evaluations: of the network, per particle; rewards per particle are K.
     """
 
     x: State
@@ -73,17 +84,27 @@ def particles(
     times: Sequence[float],
     selection: Selection,
 ) -> Population:
-    """Weighted samples of (law of ``samplers.sample`` with the same arguments) * exp(lambda r).
+    """Draw weighted samples of (law of ``samplers.sample``, same arguments) * exp(lambda r).
 
-    Step k from t_{k-1} to t_k weights by exp(lambda [t_k r_k - t_{k-1} r_{k-1}]), t_K = 1, where
-    r_k is the reward of the argmax of mu_{s,1}(x_s), s = t_{k-1}: where the particle would land.
-    For the last step it is that of x_1 itself, so the product telescopes to exp(lambda r(x_1)).
-    A group with ESS < M/2 is resampled systematically before it moves on, and its weights become
-    their mean; never at the end, where weights are left to the caller. Particles of a group share
-    their masks; ``steps`` are bound to noise of their own for every particle (``renoised``), for
-    without noise copies stay copies. ``guided`` steps are allowed: then their law is tilted.
-    Cost per particle: K rewards; K evaluations where the step itself jumps by mu_{s,1}, as
-    ``renoised`` with amount 1, otherwise 2 K - 1 for steps of one. Singhal et al. 2025.
+    Step k from t_{k-1} to t_k weights by exp(lambda [t_k r_k - t_{k-1} r_{k-1}]), t_K = 1. r_k is
+    the reward of the argmax of mu_{s,1}(x_s), s = t_{k-1}, where the particle would land. For the
+    last step it is that of x_1 itself, so the product telescopes to exp(lambda r(x_1)). A group
+    with ESS < M/2 is resampled systematically before it moves on, and its weights become their
+    mean. At the end nothing is resampled: the weights are left to the caller (Singhal et al. 2025).
+
+    Args:
+        steps: one for the whole way, or one for each interval. They are bound to noise of their own
+            for every particle (``renoised``), because without noise copies stay copies. ``guided``
+            steps are allowed: then their law is tilted.
+        mu: the posterior.
+        x_0: B states; the particles of a group share their masks.
+        times: increasing, from 0 to 1.
+        selection: reward, strength, groups and random numbers.
+
+    Returns:
+        The population, for K rewards per particle. Where the step itself jumps by mu_{s,1}, as
+        ``renoised`` with amount 1, it takes K evaluations. Otherwise it takes 2 K - 1 for steps
+        of one.
     """
     moves = [steps] * (len(times) - 1) if callable(steps) else steps
     counted, shape = Counted(mu), (-1, selection.group)
@@ -112,9 +133,11 @@ def particles(
 
 
 def best_of(rewards: Tensor, group: int) -> Tensor:
-    """(G,): the index among all B of the best of each group, the first of equals.
+    """Give the index among all B of the best of each group, the first of equals: (G,).
 
-    rewards: (B,), B = G * ``group``.
+    Args:
+        rewards: (B,), B = G * ``group``.
+        group: M.
     """
     grouped = rewards.view(-1, group)
     best = (grouped == grouped.amax(1, keepdim=True)).long().argmax(1)
@@ -129,8 +152,11 @@ def effective_size(log_weights: Tensor) -> Tensor:
 def systematic(log_weights: Tensor, uniform: Tensor) -> Tensor:
     """(G, M) long: particle j is chosen floor(M w_j) or one more times, M w_j in the mean.
 
-    The positions (u + i) / M, i < M, in the cumulated weights (Kitagawa 1996).
-    log_weights: (G, M), not normalised. uniform: (G,), on [0, 1).
+    The positions are (u + i) / M, i < M, in the cumulated weights (Kitagawa 1996).
+
+    Args:
+        log_weights: (G, M), not normalised.
+        uniform: u, (G,), on [0, 1).
     """
     m = log_weights.shape[1]
     sums = log_weights.softmax(1).cumsum(1)
@@ -142,7 +168,7 @@ def systematic(log_weights: Tensor, uniform: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Known:
-    """mu, with mu_{s,1}(x) already known for one state: no second evaluation."""
+    """This is mu with mu_{s,1}(x) already known for one state: no second evaluation."""
 
     mu: Posterior
     x: State
@@ -156,7 +182,7 @@ class _Known:
 
 
 def _resampled(log_weights: Tensor, uniform: Tensor, poor: Tensor) -> Tensor:
-    """(B,): who takes each place; systematic in the groups that are ``poor``, itself elsewhere."""
+    """Tell who takes each place, (B,): systematic in ``poor`` groups, itself elsewhere."""
     groups, m = log_weights.shape
     own = torch.arange(m, device=log_weights.device).expand(groups, m)
     chosen = systematic(log_weights, uniform.to(log_weights)).where(poor[:, None], own)
@@ -164,12 +190,12 @@ def _resampled(log_weights: Tensor, uniform: Tensor, poor: Tensor) -> Tensor:
 
 
 def _levelled(log_weights: Tensor, poor: Tensor) -> Tensor:
-    """(G, M): the logarithm of the group's mean weight where ``poor``, unchanged elsewhere."""
+    """Level weights (G, M): the logarithm of their group's mean where ``poor``, else unchanged."""
     mean = log_weights.logsumexp(1, keepdim=True) - math.log(log_weights.shape[1])
     return log_weights.where(~poor[:, None], mean)
 
 
 def _distinct(roots: Tensor) -> Tensor:
-    """(G, M) -> (G,): how many different numbers each row holds."""
+    """Count the different numbers of each row: (G, M) -> (G,)."""
     ordered = roots.sort(1).values
     return 1 + (ordered.diff(dim=1) != 0).sum(1)

@@ -1,8 +1,8 @@
-"""Posteriors that give no probability to classes that are ruled out.
+"""A restricted posterior gives no probability to classes that are ruled out.
 
-The posterior of the data given that a variable is in a set of classes is the posterior cut to that
-set and scaled to sum to 1. The endpoint of every sampler is a point of the restricted simplices, so
-a class that is ruled out is never the likeliest: exact by construction, at any number of steps.
+Let a variable be known to be in a set of classes. The posterior of the data is then the posterior
+cut to that set and scaled to sum to 1. The endpoint of every sampler is a point of the restricted
+simplices. So a class that is ruled out is never the likeliest: exactly, at any number of steps.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from molflow.flow.state import Fields, State
 def restrict(mu: State, allowed: Fields) -> State:
     """mu on the allowed classes, p_k a_k / sum_j p_j a_j, on the free variables.
 
-    allowed: field -> (K,) or (B, D, K) bool, on the device of mu, at least one class for every free
-    variable; a field that is not named is unrestricted. Where the allowed classes together have
-    probability 0 in the type of mu, they are uniform. Given variables and padding are not touched.
+    Where the allowed classes together have probability 0 in the type of mu, they are uniform. Given
+    variables and padding are not touched.
+
+    Args:
+        mu: a point of every simplex.
+        allowed: field -> (K,) or (B, D, K) bool, on the device of mu, at least one class for every
+            free variable; a field that is not named is unrestricted.
     """
     values = {
         name: _cut(value, allowed[name]) if name in allowed else value
@@ -38,9 +42,13 @@ def _cut(p: Tensor, allowed: Tensor) -> Tensor:
 
 
 def restricted(mu: Posterior, allowed: Fields) -> Posterior:
-    """The posterior whose values are those of mu, restricted: see ``restrict``.
+    """Give the posterior whose values are those of mu, restricted by ``restrict``.
 
     It goes around everything that changes the posterior (guidance, sharpening), so that nothing
     brings a class back.
+
+    Args:
+        mu: the posterior.
+        allowed: as of ``restrict``.
     """
     return lambda x_s, s, t: restrict(mu(x_s, s, t), allowed)

@@ -1,8 +1,8 @@
-"""Samplers: steps applied along a grid of times.
+"""Samplers apply steps along a grid of times.
 
 A step is a function (mu, x_s, s, t) -> x_t: ``flow_map`` and ``euler_step`` are two, ``heun_step``
-a third. What a step needs beyond that (noise, an amount) is bound before it is walked, so that
-every step stays a deterministic function:
+a third. Whatever else a step needs (noise, an amount) is bound before it is walked. So every step
+stays a deterministic function:
 
 >>> steps = [renoised(x_0s[k], amount=1.0) for k in range(4)]        # doctest: +SKIP
 >>> sample(steps, mu, x_0, time_steps(4))                            # doctest: +SKIP
@@ -27,9 +27,13 @@ Step = Callable[[Posterior, State, Tensor, Tensor], State]
 def trajectory(
     step: Step | Sequence[Step], mu: Posterior, x_0: State, times: Sequence[float]
 ) -> Iterator[tuple[float, State]]:
-    """(t, x_t) at every one of ``times``, which increase; ``x_0`` is the state at the first.
+    """Give (t, x_t) at every one of ``times``.
 
-    step: one for the whole way, or one for each interval. ``times.time_steps`` is the uniform grid.
+    Args:
+        step: one for the whole way, or one for each interval.
+        mu: the posterior.
+        x_0: the state at the first time.
+        times: increasing; ``times.time_steps`` is the uniform grid.
     """
     steps = [step] * (len(times) - 1) if callable(step) else step
     x = x_0
@@ -40,15 +44,15 @@ def trajectory(
 
 
 def sample(step: Step | Sequence[Step], mu: Posterior, x_0: State, times: Sequence[float]) -> State:
-    """The end of ``trajectory``."""
+    """Walk the ``trajectory`` of the same arguments and return its end."""
     return deque(trajectory(step, mu, x_0, times), maxlen=1)[0][1]
 
 
 def heun_step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
     """x_s + (t-s)/2 (v_s(x_s) + v_t(x')), x' the end of an Euler step (Karras et al. 2022, alg. 1).
 
-    Written as x' + (t-s)/(1-t)/2 (mu_tt(x') - mu_ss(x_s)). Two evaluations; a step that reaches
-    t = 1, where there is no velocity, is the Euler step.
+    It is written as x' + (t-s)/(1-t)/2 (mu_tt(x') - mu_ss(x_s)). It costs two evaluations. A step
+    that reaches t = 1, where there is no velocity, is the Euler step.
     """
     mu_ss = mu(x_s, s, s)
     x_t = euler_step(lambda *_: mu_ss, x_s, s, t)
@@ -60,15 +64,22 @@ def heun_step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
 
 
 def renoised(noise: State, amount: float, jump: Step = flow_map) -> Step:
-    """A jump to a later time u = t + amount (1-t), and back to t with new noise.
+    """Jump to a later time u = t + amount (1-t), and go back to t with new noise.
 
-    noise: another draw of x_0. jump: how to go from s to u. amount 0: the jump from s to t alone;
-    amount 1: all the way to x_1 = X_s1, then x_t = (1-t) noise + t x_1. Between, x_t = (t/u) X_su
-    + c noise with c^2 = (1-t)^2 - (t/u)^2 (1-u)^2, the noise that is missing at t: with an exact
-    flow map x_t keeps its law for every amount. With ``euler_step`` it does in the limit of small
-    steps and amounts alone: what it jumps to is too close to a mean. One evaluation. The
-    gamma-sampling of Kim et al. 2024, "Consistency Trajectory Models", on the straight path; for a
-    Gaussian x_0 of mean 0.
+    x_t = (t/u) X_su + c noise with c^2 = (1-t)^2 - (t/u)^2 (1-u)^2, the noise that is missing at t.
+    With an exact flow map x_t keeps its law for every amount. With ``euler_step`` it does so only
+    in the limit of small steps and amounts, because that jump ends too close to a mean. This is the
+    gamma-sampling of Kim et al. 2024, "Consistency Trajectory Models", on the straight path. It is
+    for a Gaussian x_0 of mean 0.
+
+    Args:
+        noise: another draw of x_0.
+        amount: 0 is the jump from s to t alone. 1 goes all the way to x_1 = X_s1, then x_t = (1-t)
+            noise + t x_1.
+        jump: the way from s to u.
+
+    Returns:
+        A step of one evaluation.
     """
 
     def step(mu: Posterior, x_s: State, s: Tensor, t: Tensor) -> State:
@@ -81,18 +92,28 @@ def renoised(noise: State, amount: float, jump: Step = flow_map) -> Step:
 
 
 def drawn(step: Step, uniform: Fields, temperature: float) -> Step:
-    """``step`` toward classes drawn from the posterior (``draw``) in place of the posterior."""
+    """Bend ``step`` toward classes drawn from the posterior in place of the posterior.
+
+    Args:
+        step: the step.
+        uniform: the numbers of ``draw``.
+        temperature: as of ``draw``.
+    """
     return lambda mu, x_s, s, t: step(
         lambda *where: draw(mu(*where), uniform, temperature), x_s, s, t
     )
 
 
 def draw(mu: State, uniform: Fields, temperature: float = 1.0) -> State:
-    """One class for every free variable of mu, one-hot; given variables and padding stay.
+    """Draw one class for every free variable of mu, one-hot; given variables and padding stay.
 
-    With the Gumbel numbers -log(-log u) the class argmax(log mu + temperature * gumbel) has a law
-    proportional to mu^(1 / temperature): 0 is the argmax, 1 a draw from mu.
-    uniform: field -> (B, D, K), uniform on (0, 1), independent of the state.
+    With the Gumbel numbers -log(-log u) the class is argmax(log mu + temperature * gumbel). Its law
+    is proportional to mu^(1 / temperature).
+
+    Args:
+        mu: a point of every simplex.
+        uniform: u, field -> (B, D, K), uniform on (0, 1), independent of the state.
+        temperature: 0 is the argmax, 1 a draw from mu.
     """
     noisy = {
         name: value.log() + temperature * _gumbel(uniform[name])
@@ -102,7 +123,7 @@ def draw(mu: State, uniform: Fields, temperature: float = 1.0) -> State:
 
 
 def decoded(x: State) -> State:
-    """The likeliest class of every free variable, one-hot; given variables and padding stay."""
+    """Give every free variable its likeliest class, one-hot; given variables and padding stay."""
     return x.map(lambda v: one_hot(v.argmax(-1), v.shape[-1]).to(v.dtype)).where_free(x)
 
 

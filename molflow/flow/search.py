@@ -1,10 +1,10 @@
-"""Search: what scored best is noised again, and finished anew.
+"""Search noises the best object again and finishes it anew.
 
-To noise an object to a time t and to walk back from there is to ask the model for its neighbours:
-nearer ones the later t is (Meng et al. 2022, "SDEdit", edits a picture in this way). Here it is the
-mutation of a (1 + M) evolution strategy with M children (Rechenberg 1973; Beyer and Schwefel 2002):
-the best object so far is the parent, it is replaced by a better child alone, and a child is an
-object of the model, whatever the score. As t tends to 0 children forget their parent: best-of-N.
+To noise an object to a time t and walk back asks the model for its neighbours. They are nearer the
+later t is (Meng et al. 2022, "SDEdit", edits a picture in this way). Here it is the mutation of a
+(1 + M) evolution strategy with M children (Rechenberg 1973; Beyer and Schwefel 2002). The best
+object so far is the parent, and only a better child replaces it. A child is an object of the model,
+whatever the score. As t tends to 0 children forget their parent: best-of-N.
 
 Groups never see one another. Legend: B = G M examples, G groups of M walks each, contiguous.
 """
@@ -27,8 +27,13 @@ from molflow.flow.state import State
 
 @dataclass(frozen=True)
 class Course:
-    """A way to clean states. noise: x_0 of B examples. times: increasing, to 1, from where the walk
-    begins: 0 without a parent. steps: one for each interval."""
+    """A course is one way to clean states.
+
+    Attributes:
+        noise: x_0 of B examples.
+        steps: one for each interval.
+        times: increasing, to 1, from where the walk begins: 0 without a parent.
+    """
 
     noise: State
     steps: Sequence[Step]
@@ -37,10 +42,13 @@ class Course:
 
 @dataclass(frozen=True)
 class Found:
-    """The best of every group.
+    """This is the best of every group.
 
-    x: G clean states. rewards: (G,). history: (generations, G), the best reward after each.
-    evaluations: of the network, per walk of a group; M times as many per group.
+    Attributes:
+        x: G clean states.
+        rewards: (G,).
+        history: (generations, G), the best reward after each.
+        evaluations: of the network, per walk of a group; M times as many per group.
     """
 
     x: State
@@ -50,13 +58,22 @@ class Found:
 
 
 def search(mu: Posterior, courses: Iterable[Course], reward: Reward, group: int) -> Found:
-    """The best ends of all generations, one for each course; the first begins from its noise.
+    """Find the best ends of all generations, one for each course.
 
-    Every later one begins, with times[0] = t, from x_t = (1 - t) noise + t x_1, x_1 the best of the
-    group so far, for all its walks: give every course noise of its own, clean where variables are
-    given. Of equal rewards the earliest stays, of one generation the first, so that one course is
-    best-of-M and more of them never end lower. Examples of a group share their masks.
-    Cost: the evaluations of all courses; for each of them one reward a walk.
+    The first generation begins from its noise. Every later one begins, with times[0] = t, from x_t
+    = (1 - t) noise + t x_1. There x_1 is the best of the group so far, for all its walks. Of equal
+    rewards the earliest stays, of one generation the first. So one course is best-of-M, and more
+    courses never end lower.
+
+    Args:
+        mu: the posterior.
+        courses: each with noise of its own, clean where variables are given; examples of a group
+            share their masks.
+        reward: of clean objects.
+        group: M.
+
+    Returns:
+        The best of every group, for the evaluations of all courses; each costs one reward a walk.
     """
     counted, best, history = Counted(mu), None, []
     for course in courses:
@@ -73,16 +90,14 @@ def search(mu: Posterior, courses: Iterable[Course], reward: Reward, group: int)
 
 
 def _noised(parents: State, course: Course, group: int) -> State:
-    """(B,): every parent, noised for each of its walks to the time where the course begins."""
+    """Noise every parent, for each of its walks, to the time where the course begins: (B,)."""
     rows = torch.arange(len(parents), device=parents.device).repeat_interleave(group)
     time = course.noise.everywhere(course.times[0])
     return interpolate(course.noise, parents[rows], time)
 
 
 def _better(old: tuple[State, Tensor], new: tuple[State, Tensor]) -> tuple[State, Tensor]:
-    """(G,): the new one where it has the larger reward."""
+    """Choose the new one where it has the larger reward: (G,)."""
     (x, rewards), (y, others) = old, new
     wins = others > rewards
-    chosen = wins[:, None, None].to(x.device)
-    values = {name: torch.where(chosen, y.values[name], v) for name, v in x.values.items()}
-    return x.with_values(values), torch.where(wins, others, rewards)
+    return y.where(wins.to(y.device), x), torch.where(wins, others, rewards)

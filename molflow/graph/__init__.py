@@ -1,1 +1,1 @@
-"""Labelled graphs as a modality: atoms and unordered pairs as the variables of a state."""
+"""Labelled graphs are a modality: atoms and unordered pairs are the variables of a state."""

@@ -1,7 +1,8 @@
-"""Labelled graphs as integers: a class for every node and for every unordered pair of nodes.
+"""Labelled graphs are integers: a class for every node and for every unordered pair of nodes.
 
-No chemistry and no tensors here. The pair {i < j} has index p = j(j-1)/2 + i, so the pairs among
-the first n atoms are the first n(n-1)/2 pairs whatever the padding: padding a graph appends.
+There is no chemistry here and there are no tensors. The pair {i < j} has index p = j(j-1)/2 + i. So
+the pairs among the first n atoms are the first n(n-1)/2 pairs whatever the padding: padding a graph
+appends.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def pair_endpoints(n: int) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True)
 class Graph:
-    """A labelled graph: classes of atoms (n,) and pairs (n(n-1)/2,); pair class 0 = no edge."""
+    """A labelled graph has classes of atoms (n,) and of pairs (n(n-1)/2,); class 0: no edge."""
 
     atoms: Ints
     pairs: Ints

@@ -1,9 +1,9 @@
-"""Parts of graphs, shown clean in training so that sampling can keep what a user gives.
+"""Training shows parts of graphs clean, so that sampling can keep the parts that a user gives.
 
-What is shown, in a share of the examples, is what constraints give in sampling: one or two
-connected fragments with the pairs among their atoms, each perhaps with atoms that are closed, which
-have no bond outside and show that too; and atoms that are known by themselves. Batches are padded
-classes, atoms (B, N) and pairs (B, P), as numpy arrays; nothing here loops over molecules.
+A share of the examples shows the parts that constraints give in sampling: one or two connected
+fragments with the pairs among their atoms. A fragment may have closed atoms, which have no bond
+outside and show that too. Atoms may also be known by themselves. Batches are padded classes, atoms
+(B, N) and pairs (B, P), as numpy arrays. Nothing here loops over molecules.
 """
 
 from __future__ import annotations
@@ -20,33 +20,41 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 ONE_FRAGMENT, TWO_FRAGMENTS = 0.6, 0.25
-"""Shares of the examples that show something; the rest shows atoms by themselves alone."""
+"""Of the examples that show something these shares show fragments; the rest shows lone atoms."""
 SOME_CLOSED, ALL_CLOSED = 0.25, 0.25
-"""Shares of the examples with fragments in which a random share of the atoms that can be is closed,
-and all of them; the rest may grow everywhere."""
+"""Of the examples with fragments one share closes a random share of the atoms that can be closed.
+
+Another share closes all of them; the rest may grow everywhere.
+"""
 LONE = 0.25
-"""Share of the examples with fragments that show atoms by themselves too."""
+"""This share of the examples with fragments shows atoms by themselves too."""
 SHUFFLED = 0.5
-"""Share of the examples with the shown atoms in random order: that of a scaffold by itself is not
-the one that it has in the whole molecule."""
+"""This share of the examples has the shown atoms in random order.
+
+The order of a scaffold by itself is not the one that it has in the whole molecule.
+"""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a batch of graphs shows: fragments (B, N), 0 outside of them, or the number of the
-    atom's own; closed (B, N), fragment atoms shown to have no bond outside; lone (B, N), atoms
-    shown without their pairs."""
+    """These parts of a batch of graphs are shown.
+
+    Attributes:
+        fragments: (B, N), 0 outside of them, or the number of the atom's own.
+        closed: (B, N), fragment atoms shown to have no bond outside.
+        lone: (B, N), atoms shown without their pairs.
+    """
 
     fragments: Ints
     closed: Bools
     lone: Bools
 
     def given_atoms(self) -> Bools:
-        """(B, N): whose class is shown."""
+        """Tell the atoms whose class is shown: (B, N)."""
         return (self.fragments > 0) | self.lone
 
     def given_pairs(self) -> Bools:
-        """(B, P): inside a fragment, or with a closed atom; padding is no matter here."""
+        """Tell the pairs in a fragment or with a closed atom, (B, P), padding as it comes."""
         low, high = pair_endpoints(self.fragments.shape[1])
         one, other = self.fragments[:, low], self.fragments[:, high]
         return ((one == other) & (one > 0)) | self.closed[:, low] | self.closed[:, high]
@@ -67,11 +75,16 @@ def to_pairs(square: Ints) -> Ints:
 
 
 def connected_parts(bonded: Bools, among: Bools, wanted: Ints, priority: Floats) -> Bools:
-    """(B, N): ``wanted`` (B,) of the atoms ``among`` (B, N) that hang together, or fewer.
+    """Choose ``wanted`` of the atoms ``among`` that hang together, or fewer: (B, N).
 
-    bonded: (B, N, N). Growth starts at the atom of highest priority, (B, N) distinct numbers, and
-    takes the atom of highest priority beside the part each time, until it is large enough or what
-    can be reached ends. wanted 0 is no part.
+    Growth starts at the atom of highest priority. Each time it takes the atom of highest priority
+    beside the part. It ends when the part is large enough or nothing more can be reached.
+
+    Args:
+        bonded: (B, N, N).
+        among: (B, N).
+        wanted: (B,); 0 is no part.
+        priority: (B, N) distinct numbers.
     """
     shown = np.zeros_like(among)
     for count in range(among.shape[1]):
@@ -83,12 +96,19 @@ def connected_parts(bonded: Bools, among: Bools, wanted: Ints, priority: Floats)
     return shown
 
 
-def draw_parts(pairs: Ints, sizes: Ints, share: float, random: np.random.Generator) -> Parts:
-    """What a ``share`` of the graphs shows, of one atom to all but one; the others nothing."""
+def draw_parts(pairs: Ints, sizes: Ints, fraction: float, random: np.random.Generator) -> Parts:
+    """Draw the parts that a ``fraction`` of the graphs shows; the others show nothing.
+
+    Args:
+        pairs: (B, P).
+        sizes: (B,).
+        fraction: of the graphs; each shows one atom to all but one.
+        random: the source of the draws.
+    """
     b, n = len(sizes), int((1 + (1 + 8 * pairs.shape[1]) ** 0.5) // 2)
     exists, bonded = np.arange(n) < sizes[:, None], to_square(pairs, n) > 0
     kind, wanted = random.random(b), random.integers(1, np.maximum(sizes, 2))
-    wanted *= (random.random(b) < share) & (sizes > 1)
+    wanted *= (random.random(b) < fraction) & (sizes > 1)
     two = (kind >= ONE_FRAGMENT) & (kind < ONE_FRAGMENT + TWO_FRAGMENTS) & (wanted > 1)
     none = kind >= ONE_FRAGMENT + TWO_FRAGMENTS
     second = np.where(two, random.integers(1, np.maximum(wanted, 2)), 0)
@@ -103,7 +123,7 @@ def draw_parts(pairs: Ints, sizes: Ints, share: float, random: np.random.Generat
 
 
 def _closed(bonded: Bools, fragments: Ints, random: np.random.Generator) -> Bools:
-    """Of the fragment atoms without a bond outside: none, all, or a random share."""
+    """Close none, all, or a random share of the fragment atoms without a bond outside."""
     outside = (bonded & (fragments[:, :, None] != fragments[:, None, :])).any(2)
     kind, rate = random.random(len(fragments)), random.random(len(fragments))
     rate = np.where(kind < SOME_CLOSED, rate, np.where(kind < SOME_CLOSED + ALL_CLOSED, 1.0, 0.0))
@@ -111,8 +131,15 @@ def _closed(bonded: Bools, fragments: Ints, random: np.random.Generator) -> Bool
 
 
 def fragments_first(parts: Parts, sizes: Ints, random: np.random.Generator) -> Ints:
-    """(B, N): which atom comes in each place: fragments first, one behind the other, then the
-    others in their old order, then padding. Fragment atoms keep their order, or have a random one.
+    """Tell which atom comes in each place: (B, N).
+
+    Fragments come first, one behind the other, then the others in their old order, then padding.
+    Fragment atoms keep their order, or have a random one.
+
+    Args:
+        parts: the parts shown.
+        sizes: (B,).
+        random: the source of the orders.
     """
     b, n = parts.fragments.shape
     exists, shown = np.arange(n) < sizes[:, None], parts.fragments > 0
@@ -123,14 +150,20 @@ def fragments_first(parts: Parts, sizes: Ints, random: np.random.Generator) -> I
 
 
 def renumbered(atoms: Ints, pairs: Ints, order: Ints) -> tuple[Ints, Ints]:
-    """The same graphs with atom order[b, i] in place i."""
+    """Put atom order[b, i] in place i.
+
+    Args:
+        atoms: (B, N).
+        pairs: (B, P).
+        order: (B, N).
+    """
     square = np.take_along_axis(to_square(pairs, order.shape[1]), order[:, :, None], 1)
     square = np.take_along_axis(square, order[:, None, :], 2)
     return np.take_along_axis(atoms, order, 1), to_pairs(square)
 
 
 def renumbered_parts(parts: Parts, order: Ints) -> Parts:
-    """What the renumbered graphs show."""
+    """Renumber the shown parts along with their graphs, by ``order`` (B, N)."""
     return Parts(
         np.take_along_axis(parts.fragments, order, 1),
         np.take_along_axis(parts.closed, order, 1),

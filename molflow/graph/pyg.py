@@ -1,4 +1,4 @@
-"""Graphs as torch_geometric's Data and back, for code that speaks that language.
+"""Graphs become torch_geometric's Data and come back, for code that speaks that language.
 
 torch_geometric is imported when first needed: nothing else in molflow stands on it.
 """
@@ -17,11 +17,18 @@ if TYPE_CHECKING:
 
 
 def to_pyg(graph: Graph, atom_classes: int | None = None) -> Data:
-    """The graph as Data with each edge in both directions, sorted by source, then target.
+    """Convert a graph to Data with each edge in both directions, sorted by source, then target.
 
-    x (n,) int64 atom classes, or with atom_classes = A one-hot (n, A) float32. edge_index
-    (2, 2 E) int64. edge_attr (2 E,) int64 pair classes, none of them 0. ValueError if an atom
-    class is not below A.
+    Args:
+        graph: n atoms, E edges.
+        atom_classes: A for a one-hot x; None for classes.
+
+    Returns:
+        x (n,) int64 atom classes, or one-hot (n, A) float32. edge_index (2, 2 E) int64. edge_attr
+        (2 E,) int64 pair classes, none of them 0.
+
+    Raises:
+        ValueError: an atom class is not below A.
     """
     from torch_geometric.data import Data
 
@@ -43,11 +50,16 @@ def to_pyg(graph: Graph, atom_classes: int | None = None) -> Data:
 
 
 def from_pyg(data: Data) -> Graph:
-    """The graph of one Data: the inverse of `to_pyg`.
+    """Convert one Data to its graph: the inverse of `to_pyg`.
 
-    x: classes (n,) or (n, 1), integer, or rows (n, A) whose largest entry is the class; edge_attr
-    likewise, one per edge, in one direction or both. ValueError for anything else: a missing
-    field, a loop, an edge to no atom, an edge whose two directions differ.
+    x holds classes (n,) or (n, 1), integer, or rows (n, A) of probabilities, such as one-hot ones,
+    whose largest entry is the class. edge_attr does so likewise, one per edge, in one direction or
+    both.
+
+    Raises:
+        ValueError: for anything else: rows of other features (`torch_geometric.utils.from_smiles`
+            and its QM9), a missing field, a loop, an edge to no atom, an edge whose two
+            directions differ.
     """
     atoms = _classes(data.x, "x")
     pairs = np.zeros(pair_count(len(atoms)), dtype=np.int64)
@@ -70,10 +82,17 @@ def from_pyg(data: Data) -> Graph:
 
 
 def _classes(values: torch.Tensor | None, name: str) -> np.ndarray:
-    """(n,) int64 classes from class indices (n,) or (n, 1), or from rows of scores (n, K)."""
+    """Read (n,) int64 classes from class indices (n,) or (n, 1), or from probabilities (n, K)."""
     if values is None:
         raise ValueError(f"{name} is missing")
     if values.dim() == 2 and values.shape[1] > 1:
+        rows = values.double()
+        if (rows < 0).any() or not torch.allclose(rows.sum(1), torch.ones(len(rows)).to(rows)):
+            raise ValueError(
+                f"{name} of shape {tuple(values.shape)} has rows of features, not of a class: "
+                "one-hot rows or integer classes are needed; of a molecule "
+                "molflow.chem.molecule.to_graph makes them"
+            )
         values = values.argmax(dim=1)
     elif values.dim() == 2 and not values.is_floating_point():
         values = values[:, 0]

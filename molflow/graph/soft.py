@@ -1,7 +1,8 @@
-"""A small network that reads numbers off a soft graph: points of simplices, not labels.
+"""A small network reads numbers off a soft graph: points of simplices, not labels.
 
-Graph convolution with one matrix per class of edge (Schlichtkrull et al. 2018, "Modeling relational
-data with graph convolutional networks"), in which the probability of an edge's class is its weight.
+It is a graph convolution with one matrix per class of edge (Schlichtkrull et al. 2018, "Modeling
+relational data with graph convolutional networks"). The probability of an edge's class is its
+weight.
 """
 
 from __future__ import annotations
@@ -17,10 +18,17 @@ from molflow.graph.transformer import PairIndex
 class SoftGraphNet(nn.Module):
     """State -> (B, outputs): mean + spread * MLP(sum and mean over the atoms of h_L), where
 
-    h_{l+1} = norm(h_l + silu(U h_l + sum_e V_e sum_j p(bond_ij = e) h_l,j)), h_0 = W atoms.
+        h_{l+1} = norm(h_l + silu(U h_l + sum_e V_e sum_j p(bond_ij = e) h_l,j)), h_0 = W atoms.
 
-    mean, spread: (outputs,), of what is read; set before training. Padding changes nothing, nor
-    does the order of the atoms.
+    mean and spread, (outputs,), are those of the numbers that are read; set them before training.
+    Neither padding nor the order of the atoms changes anything.
+
+    Args:
+        classes: (A, E), the classes of an atom and of a pair.
+        max_atoms: the largest graph.
+        outputs: numbers to read.
+        width: channels of h.
+        depth: L.
     """
 
     def __init__(
@@ -47,7 +55,7 @@ class SoftGraphNet(nn.Module):
         self.register_buffer("spread", torch.ones(outputs))
 
     def forward(self, x: State) -> Tensor:
-        """x: fields "atoms" (B, N, A) and "pairs" (B, P, E), soft or one-hot."""
+        """Read fields "atoms" (B, N, A) and "pairs" (B, P, E), soft or one-hot."""
         x = x.to(self.mean.dtype)
         exists = x.exists["atoms"][..., None]
         edges = self.index.open(x.values["pairs"], exists.shape[1]).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""Graphs as states: one variable an atom, one variable an unordered pair."""
+"""Graphs are states: each atom is a variable, and so is each unordered pair."""
 
 from __future__ import annotations
 
@@ -31,9 +31,14 @@ def clean_state(
     classes: tuple[int, int],
     dtype: torch.dtype = torch.float32,
 ) -> State:
-    """x_1, one-hot, from padded classes: atoms (B, N), pairs (B, P), sizes (B,), all int64.
+    """Make x_1, one-hot, from padded classes.
 
-    classes: how many an atom and a pair have, (A, E).
+    Args:
+        atoms: (B, N) int64.
+        pairs: (B, P) int64.
+        sizes: (B,) int64.
+        classes: (A, E), the classes of an atom and of a pair.
+        dtype: of the values.
     """
     exists = graph_masks(sizes, atoms.shape[1])
     values = {
@@ -44,7 +49,13 @@ def clean_state(
 
 
 def blank_state(sizes: Tensor, max_atoms: int, classes: tuple[int, int]) -> State:
-    """A state of the right shape with every value 0: where sampling puts its noise."""
+    """Make a state of the right shape with every value 0, where sampling puts its noise.
+
+    Args:
+        sizes: (B,) int64.
+        max_atoms: N.
+        classes: (A, E), the classes of an atom and of a pair.
+    """
     exists = graph_masks(sizes, max_atoms)
     values = {
         "atoms": torch.zeros(len(sizes), max_atoms, classes[0], device=sizes.device),
@@ -54,7 +65,7 @@ def blank_state(sizes: Tensor, max_atoms: int, classes: tuple[int, int]) -> Stat
 
 
 def to_graphs(x: State) -> list[Graph]:
-    """The likeliest class of every variable, padding cut away."""
+    """Take the likeliest class of every variable and cut padding away."""
     likeliest = {name: value.to(torch.int16).cpu().numpy() for name, value in x.argmax().items()}
     sizes = x.exists["atoms"].sum(1).cpu().numpy().astype(np.int64)
     return [

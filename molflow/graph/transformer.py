@@ -1,6 +1,6 @@
-"""The graph transformer: attention over all atoms, biased and gated by the pairs between them.
+"""In the graph transformer atoms attend to all atoms, biased and gated by the pairs between them.
 
-A bond is one variable of an unordered pair, so pairs live as (B, P, C) with P = N(N-1)/2 and are
+A bond is one variable of an unordered pair. So pairs live as (B, P, C) with P = N(N-1)/2 and are
 opened into a square only where attention reads them. Everything is symmetric in a pair's two atoms:
 the network commutes with permutations of the atoms unless it is given positions.
 
@@ -22,9 +22,9 @@ from molflow.nn.layers import (
     Mlp,
     at_distances,
     attention_logits,
+    distance_tables,
     key_mask,
     merge_heads,
-    neighbours,
     position_table,
     split_heads,
     zero_linear,
@@ -32,7 +32,7 @@ from molflow.nn.layers import (
 
 
 class PairIndex(nn.Module):
-    """The two atoms of every pair, and the way between pairs and squares."""
+    """This index knows the two atoms of every pair, and the way between pairs and squares."""
 
     def __init__(self, max_atoms: int) -> None:
         super().__init__()
@@ -48,8 +48,8 @@ class PairIndex(nn.Module):
     def open(self, pairs: Tensor, atoms: int) -> Tensor:
         """(B, P, C) -> symmetric (B, N, N, C) with a diagonal of 0.
 
-        Written to one triangle and added to its transpose: the backward pass is two reads, where
-        that of a gather would be a scatter with collisions.
+        It is written to one triangle and added to its transpose. So the backward pass is two reads,
+        where that of a gather would be a scatter with collisions.
         """
         low, high = self._ends(pairs.shape[1])
         square = pairs.new_zeros(pairs.shape[0], atoms, atoms, pairs.shape[2])
@@ -72,7 +72,7 @@ class PairIndex(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention of atoms through pairs, an MLP on atoms, an update of pairs from their atoms."""
+    """A block attends through pairs, has an MLP on atoms and updates pairs from atoms."""
 
     def __init__(self, width: int, pair_width: int, heads: int, pair_expand: int) -> None:
         super().__init__()
@@ -95,8 +95,16 @@ class Block(nn.Module):
     def forward(
         self, h: Tensor, e: Tensor, c: Tensor, keys: Tensor, index: PairIndex
     ) -> tuple[Tensor, Tensor]:
-        """h (B, N, C), e (B, P, C'), c (B, C); keys (B, 1, 1, N) or (B, H, N, N): what is added to
-        the logits of attention, -inf on padding."""
+        """Update atoms and pairs.
+
+        Args:
+            h: (B, N, C).
+            e: (B, P, C').
+            c: (B, C).
+            keys: (B, 1, 1, N) or (B, H, N, N), a summand of the logits of attention, -inf on
+                padding.
+            index: of the pairs.
+        """
         pairs = self.norm_pairs(e, c)
         update, logits = self._attend(self.norm_attention(h, c), pairs, keys, index)
         h = h + self.gate_attention(update, c)
@@ -131,17 +139,24 @@ class Block(nn.Module):
 class GraphTransformer(nn.Module):
     """(x_s, s, t) -> logits for every atom and every pair: the network of the flow map.
 
-    classes: (A, E), how many an atom and a pair have. max_atoms: the largest graph.
-    width, pair_width: channels of atoms and pairs. positions: learned embeddings of the index of
-    atom and pair, for graphs whose atoms come in a canonical order; without them the network is
-    equivariant under permutations of the atoms. contexts: how many numbers the context of a state
-    holds; 0 for a network that looks at none. pair_expand: the hidden layer of the MLP of pairs,
-    in widths of a pair. distances: with positions, a learned logit of attention for every distance
-    j - i, each head of which starts at a neighbour of its own: in canonical order most bonds are
-    between neighbours, of which pure noise says nothing.
-
-    The condition is (s, t), the number of atoms and the context; of each variable the network sees
+    The condition is (s, t), the number of atoms and the context. Of each variable the network sees
     its point of R^K and whether it is given. The logits of padded variables are meaningless.
+
+    Args:
+        classes: (A, E), the classes of an atom and of a pair.
+        max_atoms: the largest graph.
+        width: channels of atoms.
+        pair_width: channels of pairs.
+        depth: blocks.
+        heads: of attention.
+        positions: learned embeddings of the index of atom and pair, for graphs whose atoms come in
+            a canonical order. Without them the network is equivariant under permutations of the
+            atoms.
+        contexts: how many numbers the context of a state holds; 0 for a network that looks at none.
+        pair_expand: the hidden layer of the MLP of pairs, in widths of a pair.
+        distances: with positions, a learned logit of attention for every distance j - i. Each head
+            starts at a neighbour of its own: in canonical order most bonds join neighbours, and
+            pure noise says nothing of them.
     """
 
     def __init__(
@@ -166,8 +181,7 @@ class GraphTransformer(nn.Module):
         if positions:
             self.atom_position = position_table(max_atoms, width)
             self.pair_position = position_table(pair_count(max_atoms), pair_width)
-        near = [neighbours(heads, max_atoms)] * depth if distances else []
-        self.distances = nn.Parameter(torch.stack(near)) if near else None
+        self.distances = distance_tables(depth, heads, max_atoms) if distances else None
         self.blocks = nn.ModuleList(
             Block(width, pair_width, heads, pair_expand) for _ in range(depth)
         )
@@ -177,7 +191,7 @@ class GraphTransformer(nn.Module):
         self.pairs_out = zero_linear(pair_width, classes[1])
 
     def forward(self, x: State, s: Tensor, t: Tensor) -> State:
-        """Logits with the shapes of x; s <= t are (B,)."""
+        """Give logits with the shapes of x; s <= t are (B,)."""
         exists = x.exists["atoms"]
         c = self.condition(s, t, exists.sum(-1), x.context)
         h, e = self.atoms_in(_with_given(x, "atoms")), self.pairs_in(_with_given(x, "pairs"))

@@ -1,1 +1,1 @@
-"""What is said about generated molecules: pure functions whose docstrings are their definitions."""
+"""Generated molecules are measured by pure functions whose docstrings are their definitions."""

@@ -1,9 +1,9 @@
-"""ChemNet: the network in whose last layer the Fréchet ChemNet distance compares molecules.
+"""In ChemNet's last layer the Fréchet ChemNet distance compares molecules.
 
-Preuer et al., J. Chem. Inf. Model. 58, 1736 (2018). A network trained to predict bioassays from
-SMILES reads tokens through two convolutions, an LSTM from the end and an LSTM from the start; the
-512 numbers of the latter's last state describe a molecule.
-Only the weights are taken from the optional package `fcd`, read as tensors: none of its code runs.
+Preuer et al., J. Chem. Inf. Model. 58, 1736 (2018). The network was trained to predict bioassays
+from SMILES. It reads tokens through two convolutions, an LSTM from the end and an LSTM from the
+start. The 512 numbers of the latter's last state describe a molecule. Only the weights are taken
+from the optional package `fcd`, read as tensors: none of its code runs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TOKEN = re.compile("Cl|Br|Si|.", re.DOTALL)
 
 
 class ChemNet(nn.Module):
-    """(B, 35, L) tokens as of `encode` to (B, 512) activations."""
+    """(B, 35, L) tokens as of `encode` -> (B, 512) activations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,6 +45,7 @@ class ChemNet(nn.Module):
         self.from_start = nn.LSTM(128, WIDTH, batch_first=True)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, 35, L) -> (B, 512)."""
         for convolution in (self.first, self.second):
             x = selu(convolution(_padded(x)))
         x = x.transpose(1, 2)
@@ -53,15 +54,26 @@ class ChemNet(nn.Module):
 
 
 def _padded(x: Tensor) -> Tensor:
-    """Zeros on both sides of (B, C, L), the odd one behind, so that a kernel of 4 at stride 2
-    leaves ceil(L / 2) positions."""
+    """Pad (B, C, L) with zeros on both sides, the odd one behind.
+
+    So a kernel of 4 at stride 2 leaves ceil(L / 2) positions.
+    """
     missing = 2 + x.shape[-1] % 2
     return pad(x, (missing // 2, missing - missing // 2))
 
 
 def encode(smiles: Sequence[str], length: int = LENGTH) -> Tensor:
-    """(B, 35, length): every token of a SMILES and the end token "." as 1/35 in its channel, then
-    zeros. What has no channel of its own is "X". ValueError where a SMILES does not fit."""
+    """Encode SMILES as (B, 35, length): every token is 1/35 in its channel.
+
+    The end token "." follows, then zeros. A token without a channel of its own is "X".
+
+    Args:
+        smiles: B texts.
+        length: of the rows.
+
+    Raises:
+        ValueError: a SMILES does not fit.
+    """
     x = torch.zeros(len(smiles), len(TOKENS), length)
     for row, one in zip(x, smiles, strict=True):
         codes = [CODES.get(token, CODES["X"]) for token in TOKEN.findall(one)] + [CODES["."]]
@@ -74,11 +86,18 @@ def encode(smiles: Sequence[str], length: int = LENGTH) -> Tensor:
 def activations(
     smiles: Sequence[str], batch_size: int = 256, device: str | torch.device = "cpu"
 ) -> Activations:
-    """(n, 512) float32: what ChemNet makes of every SMILES, in order; 1.5 ms each on a CPU.
+    """Compute the activations of every SMILES in order: (n, 512) float32, 1.5 ms each on a CPU.
 
-    Padding is read like a token, so the length of the padded SMILES matters: it is 350 as in the
-    published numbers, and one more than the longest SMILES where that is longer. InputError where
-    the weights are not installed.
+    Padding is read like a token, so the length of the padded SMILES matters. It is 350 as in the
+    published numbers, and one more than the longest SMILES where that is longer.
+
+    Args:
+        smiles: n texts.
+        batch_size: SMILES at a time.
+        device: of the network.
+
+    Raises:
+        InputError: the weights are not installed.
     """
     net = chemnet().to(device)
     length = max(LENGTH, 1 + max(map(len, smiles), default=0))
@@ -94,7 +113,7 @@ def activations(
 
 
 def weights_file() -> Path:
-    """Where the weights lie in the installed package `fcd`; InputError where it is not."""
+    """Find the weights in the installed package `fcd`; InputError where it is not."""
     spec = find_spec("fcd")
     path = Path(spec.origin).with_name(WEIGHTS) if spec and spec.origin else None
     if path is None or not path.is_file():
@@ -104,14 +123,14 @@ def weights_file() -> Path:
 
 @cache
 def fingerprint() -> str:
-    """The sha256 of the file of weights."""
+    """Hash the file of weights: its sha256."""
     with weights_file().open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
 
 
 @cache
 def chemnet() -> ChemNet:
-    """The trained network, ready for inference. InputError where its weights are of no use."""
+    """Load the trained network, ready for inference. InputError where its weights are of no use."""
     net = ChemNet()
     path = weights_file()
     try:

@@ -1,8 +1,7 @@
-"""All that RDKit says of a molecule, asked once for each distinct molecule, in two processes.
+"""RDKit is asked everything once for each distinct molecule, in two processes.
 
 Metrics compare populations: molecules as often as they occur, each with its features. The features
-of a reference are kept on disk under a name that says which molecules, which feature and which
-RDKit.
+of a reference are kept on disk. Their name says which molecules, which feature and which RDKit.
 """
 
 from __future__ import annotations
@@ -34,15 +33,17 @@ Floats = NDArray[np.float64]
 Column = NDArray[Any] | list[str]
 
 FORMAT = 1
-"""Changes whenever a feature's definition does."""
+"""It changes whenever a feature's definition does."""
 CHUNK = 250
 
 
 @dataclass(frozen=True)
 class Feature:
-    """What is asked of a molecule. compute: a number, an array or a text.
+    """A feature is one question about a molecule.
 
-    missing: the answer where RDKit fails, and of what it cannot read again.
+    Attributes:
+        compute: gives a number, an array or a text.
+        missing: the answer where RDKit fails, and for a molecule that it cannot read again.
     """
 
     compute: Callable[[Chem.Mol], Any]
@@ -50,6 +51,7 @@ class Feature:
 
     @property
     def is_text(self) -> bool:
+        """Tell whether the answers are texts."""
         return isinstance(self.missing, str)
 
 
@@ -58,7 +60,7 @@ def _property(name: str) -> Feature:
 
 
 def _print(make: Callable[[list[Chem.Mol]], list[ExplicitBitVect]], bits: int) -> Feature:
-    """A fingerprint, eight bits a number."""
+    """Pack a fingerprint, eight bits a number."""
 
     def compute(mol: Chem.Mol) -> NDArray[np.uint8]:
         return np.frombuffer(BitVectToBinaryText(make([mol])[0]), np.uint8)
@@ -82,14 +84,16 @@ FEATURES: dict[str, Feature] = {
         np.full(len(guacamol.DESCRIPTORS), nan),
     ),
 }
-"""Name -> what is asked. Fragments and scaffolds are SMILES, several with spaces between them."""
+"""Features by name. Fragments and scaffolds are SMILES, several with spaces between them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """Distinct molecules with their features.
+    """These are distinct molecules with their features.
 
-    rows: canonical SMILES -> row. columns: feature -> an array with a row each, or texts.
+    Attributes:
+        rows: canonical SMILES -> row.
+        columns: feature -> an array with a row each, or texts.
     """
 
     rows: Mapping[str, int]
@@ -99,10 +103,15 @@ class Described:
 def describe(
     smiles: Iterable[str], wanted: Collection[str], cache: Path | None = None
 ) -> Described:
-    """Every feature of ``wanted`` (names of FEATURES) of the distinct molecules of ``smiles``.
+    """Compute every feature of ``wanted`` of the distinct molecules of ``smiles``.
 
-    cache: a folder that keeps the columns; damaged ones are made anew. ValueError for a feature
-    that is not known.
+    Args:
+        smiles: of molecules.
+        wanted: names of FEATURES.
+        cache: a folder that keeps the columns; damaged ones are made anew.
+
+    Raises:
+        ValueError: a feature is not known.
     """
     unknown = set(wanted) - set(FEATURES)
     if unknown:
@@ -136,7 +145,7 @@ def _compute(distinct: list[str], names: tuple[str, ...]) -> dict[str, Column]:
 
 @dataclass(frozen=True)
 class _Describing:
-    """A function of a chunk, by the names of features, as another process needs it."""
+    """This is a function of a chunk by the names of features, as another process needs it."""
 
     names: tuple[str, ...]
 
@@ -169,7 +178,7 @@ def _paths(cache: Path, distinct: list[str], wanted: Collection[str]) -> dict[st
 
 
 def _content(molecules: Sequence[Any]) -> str:
-    """The same for the same molecules and the same RDKit alone."""
+    """Hash the molecules: the same for the same molecules and the same RDKit alone."""
     facts = [FORMAT, version("rdkit"), molecules]
     return sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
@@ -183,7 +192,7 @@ def _save(path: Path, column: Column) -> None:
 
 
 def _load(path: Path) -> Column | None:
-    """What `_save` wrote, None where it is not there or damaged."""
+    """Read a column that `_save` wrote, None where it is not there or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             values = file["values"]
@@ -195,33 +204,33 @@ def _load(path: Path) -> Column | None:
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Molecules by canonical SMILES, each as often as it occurs, over what is known of them."""
+    """A population has molecules, each as often as it occurs, with their features."""
 
     smiles: Sequence[str]
     described: Described
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:
-        """(n,): the row of each molecule."""
+        """Find the row of each molecule: (n,)."""
         return np.array([self.described.rows[one] for one in self.smiles], np.int64)
 
     @property
     def distinct(self) -> Population:
-        """Each once, in the order in which they first occur."""
+        """Keep each once, in the order in which they first occur."""
         return Population(list(dict.fromkeys(self.smiles)), self.described)
 
     def first(self, n: int) -> Population:
-        """The first ``n``, or all where there are fewer."""
+        """Keep the first ``n``, or all where there are fewer."""
         return Population(self.smiles[:n], self.described)
 
     def array(self, feature: str) -> Floats:
-        """(n, ...): of each molecule."""
+        """Give the feature of each molecule: (n, ...)."""
         column = self.described.columns[feature]
         assert isinstance(column, np.ndarray)
         return column[self.rows]
 
     def prints(self, feature: str) -> list[ExplicitBitVect]:
-        """The fingerprint of each molecule."""
+        """Give the fingerprint of each molecule."""
         packed, read = self.described.columns[feature], dict[int, ExplicitBitVect]()
         assert isinstance(packed, np.ndarray)
         for row in dict.fromkeys(self.rows.tolist()):
@@ -229,7 +238,7 @@ class Population:
         return [read[row] for row in self.rows.tolist()]
 
     def counts(self, feature: str) -> Counter[str]:
-        """How often each word of a text feature occurs."""
+        """Count how often each word of a text feature occurs."""
         texts, times = self.described.columns[feature], Counter(self.rows.tolist())
         assert isinstance(texts, list)
         found: Counter[str] = Counter()
@@ -240,8 +249,12 @@ class Population:
 
 
 def mean_nspdk(smiles: Iterable[str], cache: Path | None = None) -> Floats:
-    """(65537,): `nspdk.mean_features` of molecules, repetitions counting; nan of none. cache: see
-    ``describe``."""
+    """Average `nspdk.mean_features` over molecules, repetitions counting: (65537,); nan of none.
+
+    Args:
+        smiles: of the molecules.
+        cache: as of ``describe``.
+    """
     counted = sorted(Counter(smiles).items())
     path = cache / f"nspdk-{_content(counted)}.npz" if cache is not None and counted else None
     kept = None if path is None else _load(path)
@@ -258,7 +271,7 @@ def mean_nspdk(smiles: Iterable[str], cache: Path | None = None) -> Floats:
 
 
 def _nspdk_sum(counted: list[tuple[str, int]]) -> tuple[Floats, int]:
-    """The sum of the features of a chunk, and of how many molecules it is."""
+    """Sum the features of a chunk, and count its molecules."""
     with rdBase.BlockLogs():
         read = [(Chem.MolFromSmiles(smiles), count) for smiles, count in counted]
     known = [(mol, count) for mol, count in read if mol is not None]

@@ -1,15 +1,16 @@
-"""How far the distribution of made molecules is from that of real ones.
+"""Distances between distributions tell how far made molecules are from real ones.
 
 FCD, the Fréchet ChemNet distance (Preuer et al. 2018), is the squared Wasserstein distance of two
-Gaussians that have the mean and the covariance of ChemNet's activations on the two sets. It falls
+Gaussians. They have the mean and the covariance of ChemNet's activations on the two sets. It falls
 with the number of molecules n even where both sets follow one law, so a value never stands without
-its n, and beside it belongs the floor: real molecules, as many, against the same reference.
-Published values come in two variants, and `fcd` measures both:
+its n. Beside it belongs the floor: real molecules, as many, against the same reference. Published
+values come in two variants, and `fcd` measures both:
 
-fcd_unique_validation  distinct valid molecules against the validation set (Categorical Flow Maps)
-fcd_all_test           all valid molecules against the test set (most others)
+- fcd_unique_validation: distinct valid molecules against the validation set (Categorical Flow
+  Maps).
+- fcd_all_test: all valid molecules against the test set (most others).
 
-`extrapolated_fcd` removes the part that falls with the number of made molecules; the number of
+`extrapolated_fcd` removes the part that falls with the number of made molecules. The number of
 reference molecules still shows.
 """
 
@@ -35,14 +36,20 @@ Floats = NDArray[np.float64]
 FORMAT = 1
 FEWEST = 1000
 BLOCK = 10_000
-"""Descriptions at a time, in twice the digits: 40 MB of ChemNet's."""
+"""Descriptions are taken so many at a time, in twice the digits: 40 MB of ChemNet's."""
 SUBSETS, SMALLEST = 15, 10
 FCD_KEYS = ("fcd_unique_validation", "fcd_all_test")
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """mean (D,) and covariance (D, D), with n - 1 as divisor, of n descriptions."""
+    """These are the mean and the covariance of n descriptions.
+
+    Attributes:
+        mean: (D,).
+        covariance: (D, D), with n - 1 as divisor.
+        n: the number of descriptions.
+    """
 
     mean: Floats
     covariance: Floats
@@ -50,9 +57,14 @@ class Statistics:
 
     @classmethod
     def of(cls, rows: NDArray[np.floating], counts: Sequence[int] | None = None) -> Statistics:
-        """Of descriptions (m, D), each taken ``counts`` times (by default once).
+        """Compute the statistics of descriptions.
 
-        ValueError for fewer than two.
+        Args:
+            rows: (m, D).
+            counts: how often each is taken, once by default.
+
+        Raises:
+            ValueError: there are fewer than two.
         """
         times = np.ones(len(rows), np.int64) if counts is None else np.asarray(counts, np.int64)
         n = int(times.sum())
@@ -75,7 +87,7 @@ class Statistics:
 
     @classmethod
     def load(cls, path: Path) -> Statistics:
-        """Read what `save` wrote. FileNotFoundError without it; ValueError if it is damaged."""
+        """Read a file of `save`. FileNotFoundError without it; ValueError if it is damaged."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 return cls(file["mean"], file["covariance"], int(file["n"]))
@@ -89,9 +101,9 @@ class Statistics:
 def frechet_distance(a: Statistics, b: Statistics) -> float:
     """|m_a - m_b|^2 + tr C_a + tr C_b - 2 tr (C_a C_b)^(1/2).
 
-    The last trace is the sum of the singular values of C_a^(1/2) C_b^(1/2). Unlike the eigenvalues
-    of C_a^(1/2) C_b C_a^(1/2), of which one would take roots, they are exact to the last digits
-    where the covariances are singular. Never negative.
+    The last trace is the sum of the singular values of C_a^(1/2) C_b^(1/2). They are exact to the
+    last digits where the covariances are singular. The eigenvalues of C_a^(1/2) C_b C_a^(1/2), of
+    which one would take roots, are not. The distance is never negative.
     """
     common = np.linalg.svd(_root(a.covariance) @ _root(b.covariance), compute_uv=False).sum()
     shift = np.square(a.mean - b.mean).sum()
@@ -99,7 +111,7 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
 
 def _root(covariance: Floats) -> Floats:
-    """The symmetric square root of a symmetric matrix without negative eigenvalues."""
+    """Take the symmetric square root of a symmetric matrix without negative eigenvalues."""
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
 
@@ -107,9 +119,13 @@ def _root(covariance: Floats) -> Floats:
 def reference_statistics(
     smiles: Sequence[str], cache: Path | None = None, device: str = "cpu"
 ) -> Statistics:
-    """What ChemNet makes of a reference set: canonical SMILES without stereo, repetitions count.
+    """Compute the statistics of ChemNet's activations on a reference set.
 
-    Kept in the folder ``cache`` under a name that says which molecules and which weights.
+    Args:
+        smiles: canonical, without stereo; repetitions count.
+        cache: a folder that keeps the statistics; their name says which molecules and which
+            weights.
+        device: of the network.
     """
     path = cache / f"chemnet-{_content(smiles)}.npz" if cache else None
     try:
@@ -126,7 +142,7 @@ def reference_statistics(
 
 
 def _content(smiles: Sequence[str]) -> str:
-    """The same for any order of the same molecules."""
+    """Hash the molecules: the same for any order of the same ones."""
     facts = [FORMAT, chemnet.fingerprint(), sorted(smiles)]
     return sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
@@ -138,12 +154,21 @@ def fcd(
     force: bool = False,
     device: str = "cpu",
 ) -> dict[str, float]:
-    """Both variants of FCD under FCD_KEYS, and behind each, under <key>_n, its number of molecules.
+    """Measure both variants of FCD under FCD_KEYS, and under <key>_n the molecules of each.
 
-    smiles: the valid attempts as canonical SMILES without stereo, each as often as it was made; of
-    a disconnected molecule the largest fragment. validation, test: of `reference_statistics`.
-    InputError for fewer than 1,000 molecules in any of the sets, where the bias of FCD is larger
-    than what one looks for, unless ``force`` asks for it; nan for fewer than two.
+    A value is nan for fewer than two molecules.
+
+    Args:
+        smiles: the valid attempts as canonical SMILES without stereo, each as often as it was made;
+            of a disconnected molecule the largest fragment.
+        validation: of `reference_statistics`.
+        test: of `reference_statistics`.
+        force: measures even few molecules.
+        device: of the network.
+
+    Raises:
+        InputError: a set has fewer than 1,000 molecules and ``force`` is not set. There the bias of
+            FCD is larger than the differences one looks for.
     """
     counted = Counter(smiles)
     sizes = {"distinct valid": len(counted), "validation": validation.n, "test": test.n}
@@ -166,7 +191,7 @@ def _against(
 
 
 def subset_sizes(n: int) -> list[int]:
-    """15 even sizes from a tenth of n to n, as Chong and Forsyth extrapolate from."""
+    """Give 15 even sizes from a tenth of n to n, as Chong and Forsyth extrapolate from."""
     return [int(size) for size in np.linspace(n // SMALLEST, n, SUBSETS)]
 
 
@@ -178,13 +203,22 @@ def extrapolated_fcd(
 ) -> float:
     """a of the least-squares line FCD(n) = a + b / n through the FCD of random subsets.
 
-    FCD with infinitely many made molecules (FID_infinity of Chong and Forsyth, CVPR 2020). May be
-    below 0 by chance. Of 8,000 molecules of ZINC250k against 8,000 others the FCD is 0.37 and the
-    limit 0.20, from subsets of 800 on as from 4,000 on: what is left is the reference's own share.
+    This is the FCD with infinitely many made molecules (FID_infinity of Chong and Forsyth, CVPR
+    2020). It may be below 0 by chance. Of 8,000 molecules of ZINC250k against 8,000 others the FCD
+    is 0.37 and the limit 0.20, from subsets of 800 on as from 4,000 on. The rest is the reference's
+    own share. A subset takes about 0.4 s.
 
-    rows (n, D): activations, a row each time a molecule was made. sizes: of the subsets, each drawn
-    without replacement by ``generator``; by default `subset_sizes`. About 0.4 s a subset. nan where
-    a size is below 2 or all are the same; ValueError where one is above n.
+    Args:
+        rows: (n, D) activations, a row each time a molecule was made.
+        reference: the statistics to compare with.
+        generator: draws every subset without replacement.
+        sizes: of the subsets; by default `subset_sizes`.
+
+    Returns:
+        The limit; nan where a size is below 2 or all are the same.
+
+    Raises:
+        ValueError: a size is above n.
     """
     sizes = subset_sizes(len(rows)) if sizes is None else sizes
     if min(sizes) < 2 or len(set(sizes)) < 2:

@@ -1,9 +1,14 @@
-"""The filters of MOSES (Polykovskiy et al. 2020): molecules that a medicinal chemist might buy.
+"""The filters of MOSES (Polykovskiy et al. 2020) pass molecules that a medicinal chemist might buy.
 
-A molecule passes that has no ring of 8 atoms or more, no charged atom, no element but C, N, S, O,
-F, Cl, Br and H, and none of the patterns of the two lists that MOSES carries: its medicinal
-chemistry filters (MCF) and PAINS (Baell and Holloway, J. Med. Chem. 53, 2719 (2010)). Patterns are
-looked for with all hydrogens as atoms, which some of them name.
+A molecule passes that has none of these:
+
+- a ring of 8 atoms or more
+- a charged atom
+- an element other than C, N, S, O, F, Cl, Br and H
+- a pattern of the medicinal chemistry filters of MOSES (MCF)
+- a pattern of PAINS (Baell and Holloway, J. Med. Chem. 53, 2719 (2010)), as MOSES carries it
+
+Patterns are looked for with all hydrogens as atoms, which some of them name.
 """
 
 from __future__ import annotations
@@ -20,15 +25,16 @@ LARGEST_RING = 7
 
 
 def passes_filters(mol: Chem.Mol) -> bool:
-    """Whether a sanitised molecule passes all filters; one without atoms does not."""
+    """Tell whether a sanitised molecule passes all filters; one without atoms does not."""
     return why_filtered(mol) is None
 
 
 def why_filtered(mol: Chem.Mol) -> str | None:
-    """The first filter that holds a sanitised molecule back, or None.
+    """Name the first filter that holds a sanitised molecule back, or None.
 
-    One of "ring of 8 atoms", "charge on N", "element P", "pattern MCF1" (its name in the lists),
-    "no atoms", "not read back" (its SMILES without stereo is no molecule again).
+    It is one of "ring of 8 atoms", "charge on N", "element P", "pattern MCF1" (its name in the
+    lists), "no atoms", "not read back". The last says that its SMILES without stereo is no molecule
+    again.
     """
     if mol.GetNumAtoms() == 0:
         return "no atoms"
@@ -51,7 +57,7 @@ def why_filtered(mol: Chem.Mol) -> str | None:
 
 @cache
 def patterns() -> tuple[tuple[str, Chem.Mol], ...]:
-    """Names and SMARTS of MCF, then of PAINS, as molecules to look for."""
+    """Read names and SMARTS of MCF, then of PAINS, as molecules to look for."""
     with (LISTS / "mcf.csv").open(newline="") as file:
         named = [(row["names"], row["smarts"]) for row in csv.DictReader(file)]
     with (LISTS / "wehi_pains.csv").open(newline="") as file:

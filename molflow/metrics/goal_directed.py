@@ -1,8 +1,8 @@
-"""How well a goal-directed run did: the numbers of PMO and of GuacaMol.
+"""The numbers of PMO and of GuacaMol say how well a goal-directed run did.
 
-A run is its calls of the oracle, in their order: distinct molecules with their scores. PMO (Gao et
-al., NeurIPS 2022) measures how soon good molecules are found, GuacaMol (Brown et al., J. Chem. Inf.
-Model. 2019, 59, 1096) how good the best are in the end.
+A run is its calls of the oracle, in their order: distinct molecules with their scores. PMO measures
+how soon good molecules are found (Gao et al., NeurIPS 2022). GuacaMol measures how good the best
+are in the end (Brown et al., J. Chem. Inf. Model. 2019, 59, 1096).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Call = tuple[str, float]
 """A molecule as SMILES, and its score."""
 
 EVERY = 100
-"""Calls between two looks at the best so far."""
+"""The best so far are looked at after every so many calls."""
 
 
 def top_mean(scores: Sequence[float], k: int) -> float:
@@ -30,16 +30,16 @@ def top_mean(scores: Sequence[float], k: int) -> float:
 
 
 def _largest(scores: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """The k largest, or all where there are fewer, in any order."""
+    """Take the k largest, or all where there are fewer, in any order."""
     return np.partition(scores, len(scores) - k)[-k:] if k < len(scores) else scores
 
 
 def auc_top(scores: Sequence[float], budget: int, k: int = 10, every: int = EVERY) -> float:
     """PMO's area under the curve of the mean of the k best so far, over calls, in [0, 1].
 
-    The curve is read after every `every` calls and after the last; it runs straight between, from 0
-    at 0 calls, and stays at its last value from there to the budget. The area is divided by the
-    budget.
+    The curve is read after every `every` calls and after the last, and runs straight between. It
+    begins with 0 at 0 calls, and stays at its last value up to the budget. The area is divided by
+    the budget.
 
     Args:
         scores: in the order of the calls, each in [0, 1]; those beyond the budget do not count.
@@ -62,7 +62,7 @@ def auc_top(scores: Sequence[float], budget: int, k: int = 10, every: int = EVER
 def guacamol_score(scores: Sequence[float], tops: Sequence[int]) -> float:
     """GuacaMol's score of a task: the mean, over the k of tops, of (sum of the k largest) / k.
 
-    Molecules that are missing to k so count 0.
+    So molecules that are missing to k count 0.
 
     Args:
         scores: of distinct molecules, see `without_stereo`.
@@ -73,7 +73,7 @@ def guacamol_score(scores: Sequence[float], tops: Sequence[int]) -> float:
 
 
 def without_stereo(calls: Iterable[Call]) -> list[float]:
-    """The scores of what differs in more than stereochemistry, each molecule's first.
+    """Keep the first score of molecules that differ in more than stereochemistry.
 
     Strings that are no molecule are left out, as GuacaMol leaves them out.
     """
@@ -88,7 +88,7 @@ def without_stereo(calls: Iterable[Call]) -> list[float]:
 
 
 def final_score(task: Task, calls: Sequence[Call], budget: int) -> float:
-    """The number that the task's suite reports of a run.
+    """Compute the number that the task's suite reports of a run.
 
     Args:
         task: of PMO, `auc_top` of its k; of GuacaMol, `guacamol_score` of its tops.

@@ -1,13 +1,13 @@
-"""The distribution metrics of GuacaMol (Brown et al., J. Chem. Inf. Model. 59, 1096 (2019)).
+"""These are the distribution metrics of GuacaMol.
 
-The KL score compares nine descriptors and the internal maximum similarity of distinct generated
-molecules with those of a reference, in the published protocol 10,000 of each, without stereo. The
-divergence runs from the reference to the generated molecules, KL(reference | generated), in nats.
-Densities are estimated as by GuacaMol's program, some of whose ways are rough and kept, for the
-sake of published numbers:
+See Brown et al., J. Chem. Inf. Model. 59, 1096 (2019). The KL score compares nine descriptors and
+the internal maximum similarity of distinct generated molecules with those of a reference. The
+published protocol takes 10,000 of each, without stereo. The divergence runs from the reference to
+the generated molecules, KL(reference | generated), in nats. Densities are estimated as by
+GuacaMol's program. Some of its ways are rough and kept, for the sake of published numbers:
 
-- Of counts, ten bins of equal width cover the range of the reference alone: what lies outside it
-  is not seen.
+- Of counts, ten bins of equal width cover the range of the reference alone: values outside it are
+  not seen.
 - 10^-10 is added to every density and both are then scaled to sum 1.
 """
 
@@ -57,12 +57,12 @@ POINTS, BINS, LEAST = 1000, 10, 1e-10
 
 
 def guacamol_fingerprints(mols: Iterable[Chem.Mol]) -> list[ExplicitBitVect]:
-    """The Morgan fingerprint of radius 2 and 4,096 bits of every molecule, in order."""
+    """Compute the Morgan fingerprint of radius 2 and 4,096 bits of every molecule, in order."""
     return fingerprints(mols, BITS)
 
 
 def descriptors(mol: Chem.Mol) -> tuple[float, ...]:
-    """(9,): DESCRIPTORS as RDKit computes them; 0 in place of what is not finite."""
+    """Compute DESCRIPTORS by RDKit, (9,); 0 in place of a value that is not finite."""
     values = (float(getattr(Descriptors, name)(mol)) for name in DESCRIPTORS)
     return tuple(value if isfinite(value) else 0.0 for value in values)
 
@@ -70,9 +70,9 @@ def descriptors(mol: Chem.Mol) -> tuple[float, ...]:
 def kl_continuous(reference: ArrayLike, generated: ArrayLike) -> float:
     """KL(reference | generated) of two samples of a real number, by their kernel densities.
 
-    Gaussian kernels of Scott's width, n^(-1/5) standard deviations, read at 1,000 even points from
-    the smallest to the largest value of both. nan where a sample has no spread, which leaves the
-    width undefined.
+    The kernels are Gaussian, of Scott's width, n^(-1/5) standard deviations. They are read at 1,000
+    even points from the smallest to the largest value of both. The result is nan where a sample has
+    no spread, which leaves the width undefined.
     """
     from scipy.stats import gaussian_kde
 
@@ -87,8 +87,8 @@ def kl_continuous(reference: ArrayLike, generated: ArrayLike) -> float:
 def kl_discrete(reference: ArrayLike, generated: ArrayLike) -> float:
     """KL(reference | generated) of two samples of a count, by their histograms.
 
-    Ten bins of equal width from the smallest to the largest value of the reference. nan where
-    nothing was generated within that range.
+    Ten bins of equal width run from the smallest to the largest value of the reference. The result
+    is nan where nothing was generated within that range.
     """
     a, b = np.asarray(reference, np.float64), np.asarray(generated, np.float64)
     if not len(a) or np.isnan(a).any():
@@ -115,10 +115,13 @@ def kl_divergences(
     generated_similarities: ArrayLike,
     reference_similarities: ArrayLike,
 ) -> dict[str, float]:
-    """The ten divergences by name: of each of DESCRIPTORS and of "internal_similarity".
+    """Compute the ten divergences by name: of each of DESCRIPTORS and of "internal_similarity".
 
-    generated (n, 9), reference (m, 9): `descriptors` of distinct molecules. The similarities (n,)
-    and (m,) are `internal_maximum_similarities` of `guacamol_fingerprints`.
+    Args:
+        generated: (n, 9), `descriptors` of distinct molecules.
+        reference: (m, 9), the same of the reference.
+        generated_similarities: (n,), `internal_maximum_similarities` of `guacamol_fingerprints`.
+        reference_similarities: (m,), the same of the reference.
     """
     found = {}
     for column, name in enumerate(DESCRIPTORS):
@@ -142,5 +145,5 @@ def kl_score(
 
 
 def fcd_score(fcd: float) -> float:
-    """exp(-0.2 FCD), in [0, 1]: what GuacaMol calls its FCD score; the FCD itself is not this."""
+    """exp(-0.2 FCD), in [0, 1]: GuacaMol calls it its FCD score; the FCD itself is not this."""
     return exp(-0.2 * fcd)

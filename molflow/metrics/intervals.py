@@ -1,4 +1,4 @@
-"""Numbers with the range that chance alone makes likely, at 95 %."""
+"""Numbers come with the range that chance alone makes likely, at 95 %."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from math import nan
 import numpy as np
 
 Z = 1.959964
-"""The normal quantile of 97.5 %."""
+"""The normal quantile of 97.5 % is this."""
 DRAWS = 1000
 SEED = 1
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number; low, high: its interval, nan where none is stated."""
+    """An estimate is a number and its interval.
+
+    Attributes:
+        value: the number.
+        low: the lower end, nan where none is stated.
+        high: the upper end, nan where none is stated.
+    """
 
     value: float
     low: float = nan
@@ -28,7 +34,7 @@ def share(count: int, total: int) -> Estimate:
     """count / total with Wilson's interval (J. Am. Stat. Assoc. 22, 209, 1927); nan of none.
 
     (p + z^2/2n ± z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n). The trials are taken as
-    independent; for shares of distinct molecules this is an approximation, about right where few
+    independent. For shares of distinct molecules this is an approximation, about right where few
     repeat and wide where many do.
     """
     if total == 0:
@@ -41,9 +47,12 @@ def share(count: int, total: int) -> Estimate:
 
 
 def mean(values: Sequence[float]) -> Estimate:
-    """The mean with its bootstrapped percentiles (DRAWS draws of as many values, by a fixed seed);
-    values that are nan are left out; nan of none, and no interval of fewer than two. The order of
-    the values changes nothing."""
+    """Average values, and bootstrap the interval.
+
+    It has the percentiles of DRAWS draws of as many values by a fixed seed. Values that are nan are
+    left out. The mean is nan of none, and has no interval of fewer than two. The order of the
+    values changes nothing.
+    """
     known = np.asarray(values, np.float64)
     known = np.sort(known[~np.isnan(known)])
     n = len(known)

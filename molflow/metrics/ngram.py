@@ -1,16 +1,16 @@
-"""A smoothed n-gram model of symbols: a yardstick for text, and a sampler to stand beside one.
+"""A smoothed n-gram model of symbols is a yardstick for text, and a sampler to stand beside one.
 
-Interpolated Witten-Bell smoothing (Witten and Bell 1991; Chen and Goodman 1998, eq. 2.16):
+It has interpolated Witten-Bell smoothing (Witten and Bell 1991; Chen and Goodman 1998, eq. 2.16):
 
-P(c | h) = (n(hc) + T(h) P(c | h')) / (n(h) + T(h))
+    P(c | h) = (n(hc) + T(h) P(c | h')) / (n(h) + T(h))
 
-n(hc) is how often the symbol c follows the context h in the fitted text, n(h) the sum over c, T(h)
-how many different c follow, and h' is h without its oldest symbol. Below the empty context lies the
-uniform law 1 / K; a context that never occurs says what h' says. So every probability is positive
-and those of all c sum to 1.
+n(hc) is how often the symbol c follows the context h in the fitted text, and n(h) the sum over c.
+T(h) is how many different c follow, and h' is h without its oldest symbol. Below the empty context
+lies the uniform law 1 / K. A context that never occurs passes on to h'. So every probability is
+positive and those of all c sum to 1.
 
-The formula is a mixture: with probability n(h) / (n(h) + T(h)) a symbol that followed h, otherwise
-what h' says. That is how `sample` draws.
+The formula is a mixture. With probability n(h) / (n(h) + T(h)) it gives a symbol that followed h,
+otherwise it passes on to h'. That is how `sample` draws.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ LARGEST_KEY = 2**62
 
 @dataclass(frozen=True)
 class Level:
-    """The n-grams of one n, as numbers in base K whose last digit is the newest symbol.
+    """A level holds the n-grams of one n, as numbers in base K, the newest symbol last.
 
-    keys (U,): those that occur, ascending. cumulative (U + 1,): running sum of how often. contexts
-    (V,): the first n - 1 symbols of each, ascending. first (V + 1,): n-grams first[v] to
-    first[v + 1] continue context v.
+    Attributes:
+        keys: (U,), those that occur, ascending.
+        cumulative: (U + 1,), running sum of how often.
+        contexts: (V,), the first n - 1 symbols of each, ascending.
+        first: (V + 1,), n-grams first[v] to first[v + 1] continue context v.
     """
 
     keys: Ids
@@ -46,7 +48,12 @@ class Level:
 
     @classmethod
     def of(cls, grams: Ids, classes: int) -> Level:
-        """Of all n-grams of a text (m,), repetitions included."""
+        """Count all n-grams of a text (m,), repetitions included.
+
+        Args:
+            grams: the keys.
+            classes: K.
+        """
         keys, counts = np.unique(grams, return_counts=True)
         contexts, first = np.unique(keys // classes, return_index=True)
         cumulative = np.concatenate([[0], np.cumsum(counts)])
@@ -67,29 +74,42 @@ class Level:
 
 
 def _find(ascending: Ids, wanted: Ids) -> tuple[Ids, NDArray[np.bool_]]:
-    """Where each stands among ``ascending`` (not empty), and whether it does."""
+    """Find where each stands among ``ascending`` (not empty), and whether it does."""
     place = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
     return place, ascending[place] == wanted
 
 
 @dataclass(frozen=True)
 class NGram:
-    """P(c | the up to order - 1 symbols before it) over K classes; see the module."""
+    """P(c | the up to order - 1 symbols before it) over K classes; see the module.
+
+    Attributes:
+        classes: K.
+        levels: the n-grams of every n from 1 on.
+    """
 
     classes: int
     levels: tuple[Level, ...]
 
     @property
     def order(self) -> int:
-        """The longest n: a symbol and the order - 1 before it."""
+        """Tell the longest n: a symbol and the order - 1 before it."""
         return len(self.levels)
 
     @classmethod
     def fit(cls, sequences: Sequence[NDArray[np.integer]], order: int, classes: int) -> NGram:
-        """Counted in sequences of classes below ``classes``; no n-gram spans two sequences.
+        """Count n-grams in sequences; none spans two of them.
 
-        Three million symbols at order 6 take seconds. ValueError without a sequence of ``order``
-        symbols, for a class out of range, and where classes^order does not fit an int64.
+        Three million symbols at order 6 take seconds.
+
+        Args:
+            sequences: of classes below ``classes``.
+            order: the longest n.
+            classes: K.
+
+        Raises:
+            ValueError: there is no sequence of ``order`` symbols, a class is out of range, or
+                classes^order does not fit an int64.
         """
         if order < 1 or classes < 1 or classes**order > LARGEST_KEY:
             raise ValueError(
@@ -101,7 +121,7 @@ class NGram:
         return cls(classes, tuple(Level.of(keys[inside], classes) for keys, inside in grams))
 
     def log2_probabilities(self, sequences: Sequence[NDArray[np.integer]]) -> Floats:
-        """(sum of lengths,): log2 P of every symbol, given those before it in its sequence.
+        """log2 P of every symbol, given those before it in its sequence: (sum of lengths,).
 
         The first symbol of a sequence has the empty context, the second one of one symbol, ...
         """
@@ -117,16 +137,22 @@ class NGram:
         return np.log2(p)
 
     def bits_per_character(self, sequences: Sequence[NDArray[np.integer]]) -> float:
-        """Mean of -log2 P over all symbols of all sequences; nan where there is none."""
+        """The mean of -log2 P over all symbols of all sequences; nan where there is none."""
         bits = -self.log2_probabilities(sequences)
         return float(bits.mean()) if len(bits) else nan
 
     def perplexity(self, sequences: Sequence[NDArray[np.integer]]) -> float:
-        """2^(bits per character): K for a uniform law, less for what the model expects."""
+        """2^(bits per character): K for a uniform law, less for text that the model expects."""
         return float(2 ** self.bits_per_character(sequences))
 
     def sample(self, n: int, length: int, generator: np.random.Generator) -> Ids:
-        """(n, length): n sequences drawn from P, symbol after symbol."""
+        """Draw n sequences from P, symbol after symbol: (n, length).
+
+        Args:
+            n: how many.
+            length: symbols of each.
+            generator: of the random numbers.
+        """
         made = np.zeros((n, length), np.int64)
         for position in range(length):
             context = made[:, max(0, position - self.order + 1) : position]
@@ -134,7 +160,7 @@ class NGram:
         return made
 
     def _draw(self, context: Ids, generator: np.random.Generator) -> Ids:
-        """(B,): a symbol after each context (B, up to order - 1)."""
+        """Draw a symbol after each context (B, up to order - 1): (B,)."""
         drawn = generator.integers(self.classes, size=len(context))
         waiting = np.ones(len(context), bool)
         for size in range(context.shape[1], -1, -1):
@@ -155,7 +181,7 @@ class NGram:
 def _grams(
     sequences: Sequence[NDArray[np.integer]], order: int, classes: int
 ) -> Iterator[tuple[Ids, NDArray[np.bool_]]]:
-    """For n = 1 to order: the n-gram (m,) that ends at every symbol, and whether it is whole."""
+    """Give, for n = 1 to order, the n-gram (m,) that ends at every symbol, and if it is whole."""
     flat = np.concatenate([np.zeros(0, np.int64), *sequences]).astype(np.int64)
     if len(flat) and not 0 <= flat.min() <= flat.max() < classes:
         raise ValueError(f"classes {flat.min()} to {flat.max()}, expected 0 to {classes - 1}")

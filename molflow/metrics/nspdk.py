@@ -1,22 +1,23 @@
-"""The NSPDK MMD: how far graphs lie from graphs by pairs of neighbourhoods (Costa and De Grave,
-"Fast neighborhood subgraph pairwise distance kernel", ICML 2010).
+"""The NSPDK MMD tells how far graphs lie from graphs by pairs of neighbourhoods.
 
-A feature is a pair of atoms at distance d <= 4 with what surrounds each up to radius r <= 4, or
-the surroundings of one atom of such a pair alone. Counts are scaled to norm 1 for every (r, d),
-and again for the whole molecule. The kernel of two molecules is the product of their features, so
+Costa and De Grave, "Fast neighborhood subgraph pairwise distance kernel", ICML 2010. A feature is a
+pair of atoms at distance d <= 4 with the surroundings of each up to radius r <= 4. The surroundings
+of one atom of such a pair alone are a feature too. Counts are scaled to norm 1 for every (r, d),
+and again for the whole molecule. The kernel of two molecules is the product of their features. So
 the squared MMD of two sets is the squared distance of their mean features.
 
-The surroundings follow EDeN, the program behind the published numbers: bonds are nodes between
-their atoms, so that distances double; a node shows its label and degree; the nodes at each distance
+The surroundings follow EDeN, the program behind the published numbers. Bonds are nodes between
+their atoms, so that distances double. A node shows its label and degree. The nodes at each distance
 are sorted and hashed, and a chain of these hashes out to the radius stands for the surroundings.
 Features fall on 2^16 numbers, where different ones meet, which is part of the published numbers
-too. Hashes are Python's of integers, which every 64-bit CPython since 3.8 computes alike. Two
-things are settled here that EDeN leaves open, without moving what is measured:
+too. Hashes are Python's of integers, which every 64-bit CPython since 3.8 computes alike.
+
+Two things are settled here that EDeN leaves open, and neither moves the measure:
 
 - The label of an atom is its atomic number. EDeN hashes the symbol, by Python's hash of text that
   differs from run to run.
 - Where features of different (r, d) meet in one molecule, the larger distance stands, then the
-  larger radius; in EDeN it depends on the order of the atoms.
+  larger radius. In EDeN it depends on the order of the atoms.
 """
 
 from __future__ import annotations
@@ -42,10 +43,13 @@ SEED = 0xAAAAAAAA
 
 
 def features(mol: Chem.Mol, kekulised: bool = True, bits: int = BITS) -> dict[int, float]:
-    """Number of the feature, from 1 to 2^bits, -> its value; of norm 1. {} without atoms.
+    """Compute the features, number from 1 to 2^bits -> value, of norm 1; {} without atoms.
 
-    mol: sanitised; its hydrogens and charges are not seen. kekulised: bonds are single, double
-    or triple. Without, as in the program of GDSS and its heirs, an aromatic bond counts as single.
+    Args:
+        mol: sanitised; its hydrogens and charges are not seen.
+        kekulised: bonds are single, double or triple. Without, an aromatic bond counts as single,
+            as in the program of GDSS and its heirs.
+        bits: of the numbers.
     """
     if mol.GetNumAtoms() == 0:
         return {}
@@ -64,8 +68,10 @@ def features(mol: Chem.Mol, kekulised: bool = True, bits: int = BITS) -> dict[in
 
 
 def _surroundings(graph: Chem.Mol, apart: list[list[int]]) -> Hashes:
-    """For every atom the hashes of what lies around it, up to each distance of atoms and bonds
-    (twice that of atoms) from 0 to 8, or to its farthest."""
+    """Hash the surroundings of every atom, up to each distance from 0 to 8, or to its farthest.
+
+    Distances are of atoms and bonds: twice those of atoms.
+    """
     atoms = [_hash((a.GetAtomicNum() + 1, a.GetDegree())) for a in graph.GetAtoms()]
     bonds = [
         (b.GetBeginAtomIdx(), b.GetEndAtomIdx(), _hash((int(b.GetBondTypeAsDouble()) + 1, 2)))
@@ -96,7 +102,7 @@ def _chain(shells: list[int]) -> list[int]:
 def _counts(
     pairs: list[tuple[int, int]], around: Hashes, r: int, d: int, mask: int
 ) -> Counter[int]:
-    """Of the ordered pairs of atoms at distance d, how often each feature of radius r occurs."""
+    """Count each feature of radius r among the ordered pairs of atoms at distance d."""
     both: Counter[tuple[int, int]] = Counter()
     one: Counter[int] = Counter()
     for v, u in pairs:
@@ -117,7 +123,7 @@ def _hash(numbers: tuple[int, ...], mask: int = WIDE) -> int:
 
 
 def _scaled(values: dict[int, float] | Counter[int]) -> dict[int, float]:
-    """The same direction, of norm 1; what is empty stays empty."""
+    """Keep the direction and scale to norm 1; an empty one stays empty."""
     norm = sqrt(sum(value * value for value in values.values()))
     return {number: value / norm for number, value in values.items()}
 
@@ -125,8 +131,15 @@ def _scaled(values: dict[int, float] | Counter[int]) -> dict[int, float]:
 def mean_features(
     mols: Sequence[Chem.Mol], kekulised: bool = True, counts: Sequence[int] | None = None
 ) -> Floats:
-    """(65537,): the mean of ``features`` over the molecules, each taken ``counts`` times (once by
-    default); about 0.5 ms for each of 9 atoms, 1.6 ms of 23. nan of none."""
+    """Average ``features`` over the molecules: (65537,); nan of none.
+
+    It takes about 0.5 ms for each molecule of 9 atoms, 1.6 ms of 23.
+
+    Args:
+        mols: sanitised.
+        kekulised: as of ``features``.
+        counts: how often each molecule is taken, once by default.
+    """
     times = [1] * len(mols) if counts is None else counts
     total = np.zeros(2**BITS + 1)
     pairs = list(zip(mols, times, strict=True))
@@ -138,6 +151,8 @@ def mean_features(
 
 
 def mmd(mean_a: Floats, mean_b: Floats) -> float:
-    """|m_a - m_b|^2 of two ``mean_features``, in [0, 2]: the squared MMD of the linear kernel, as
-    published under the name MMD, with each molecule's product with itself in the means."""
+    """|m_a - m_b|^2 of two ``mean_features``, in [0, 2]: the squared MMD of the linear kernel.
+
+    It is published under the name MMD, with each molecule's product with itself in the means.
+    """
     return float(np.square(mean_a - mean_b).sum())

@@ -1,4 +1,4 @@
-"""Every number of an evaluation: its key and its definition, stated here and nowhere else."""
+"""Every number of an evaluation has its key and its definition stated here and nowhere else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """doc: the definition, its denominator included. share: a number in [0, 1] that counts things.
-    better: the direction that is wanted, "" where there is none."""
+    """A metric is defined here.
+
+    Attributes:
+        doc: the definition, its denominator included.
+        better: the direction that is wanted, "" where there is none.
+        share: whether it is a number in [0, 1] that counts things.
+    """
 
     doc: str
     better: str = ""
@@ -33,7 +38,10 @@ VALIDITY = {
     "unique_redraw": _share(
         "what unique would be, on average, of as many training molecules drawn with replacement"
     ),
-    "novel": _share("distinct that the training set lacks, stereo left out / distinct"),
+    "novel": _share(
+        "distinct largest fragments that are that of no training molecule, stereo left out / "
+        "distinct"
+    ),
     "vu": _share("distinct strictly valid molecules / attempts"),
     "vun": _share("distinct strictly valid molecules that the training set lacks / attempts"),
     "unique@1k": _share("distinct among the first 1,000 plain-valid / as many as there are"),

@@ -1,9 +1,9 @@
-"""How much made text is like real text: its words, its characters, and its variety.
+"""Made text is compared with real text by its words, its characters and its variety.
 
 No number says anything alone. A text of one common word over and over has every word in the
-vocabulary and a low perplexity; noise has a high entropy. So `measure_text` gives all of them, and
-the same numbers of held-out text, of training text and of n-gram samplers belong beside them.
-Nothing is repaired before it is counted; undefined is nan.
+vocabulary and a low perplexity; noise has a high entropy. So `measure_text` gives all of them. The
+same numbers of held-out text, of training text and of n-gram samplers belong beside them. Nothing
+is repaired before it is counted; undefined is nan.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from molflow.metrics.ngram import NGram
 from molflow.sequence.vocabulary import TokenVocabulary
 
 ORDER = 6
-"""Of the n-gram model; on English in 27 symbols and 3 million characters it expects best."""
+"""The n-gram model has this order, the best on 3 million characters of English in 27 symbols."""
 
 FITTED = 10_000_000
-"""Characters of the training text, at most, that the n-gram model is fitted to."""
+"""The n-gram model is fitted to at most so many characters of the training text."""
 
 DISTINCT = (4, 8)
-"""Lengths of the character n-grams that are counted: about a word, and more than one."""
+"""Character n-grams of these lengths are counted: about a word, and more than one."""
 
 WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What texts are measured against: the words and the n-gram model of a training text."""
+    """Texts are measured against this: the words and the n-gram model of a training text."""
 
     words: frozenset[str]
     ngram: NGram
@@ -45,20 +45,29 @@ class Reference:
     def of(
         cls, text: str, ids: NDArray[np.integer], vocabulary: TokenVocabulary, order: int = ORDER
     ) -> Reference:
-        """Of a training text and its classes (len(text),): all its words, and the n-grams of its
-        first FITTED characters. ValueError where it is shorter than ``order``."""
+        """Read all words of a training text, and the n-grams of its first FITTED characters.
+
+        Args:
+            text: the training text.
+            ids: its classes, (len(text),).
+            vocabulary: of the classes.
+            order: of the n-gram model.
+
+        Raises:
+            ValueError: the text is shorter than ``order``.
+        """
         ngram = NGram.fit([ids[:FITTED]], order, vocabulary.classes)
         return cls(known_words(text), ngram, vocabulary)
 
 
 def known_words(text: str) -> frozenset[str]:
-    """The different words of a text, runs of letters, digits and underscores; case matters."""
+    """Collect the different words of a text: runs of letters, digits and underscores, case kept."""
     found = progress(WORD.finditer(text), "reading words", unit="words")
     return frozenset(match.group() for match in found)
 
 
 def _inner(text: str) -> list[str]:
-    """The words of a text but the first and the last: windows cut words."""
+    """Take the words of a text but the first and the last: windows cut words."""
     return WORD.findall(text)[1:-1]
 
 
@@ -66,7 +75,7 @@ def words_in_vocabulary(texts: Iterable[str], vocabulary: Collection[str]) -> fl
     """Words that ``vocabulary`` has / words, over all texts, each as often as it occurs.
 
     A word is a run of letters, digits and underscores. The first and the last word of every text
-    are dropped, whole or not, because a window cuts them. nan where no word is left.
+    are dropped, whole or not, because a window cuts them. The result is nan where no word is left.
     """
     words = [word for text in texts for word in _inner(text)]
     return sum(word in vocabulary for word in words) / len(words) if words else nan
@@ -75,8 +84,8 @@ def words_in_vocabulary(texts: Iterable[str], vocabulary: Collection[str]) -> fl
 def unigram_entropy(texts: Iterable[str]) -> float:
     """Mean over texts of -sum_c p_c log2 p_c, in bits, p_c the share of character c in that text.
 
-    At most log2 of the number of symbols, 0 for one character over and over. An empty text has
-    none and is not in the mean; nan where all are empty.
+    It is at most log2 of the number of symbols, and 0 for one character over and over. An empty
+    text has none and is not in the mean. The result is nan where all are empty.
     """
     entropies = [_entropy(text) for text in texts if text]
     return sum(entropies) / len(entropies) if entropies else nan
@@ -97,15 +106,19 @@ def distinct_ngrams(texts: Iterable[str], n: int) -> float:
 
 
 def measure_text(texts: Sequence[str], reference: Reference) -> dict[str, float]:
-    """All numbers of some texts, which consist of the reference's symbols.
+    """Measure texts, which consist of the reference's symbols, by all numbers.
 
-    texts, words: how many there are, and how many words are judged
-    words_in_vocabulary: the share that the reference's text has, see `words_in_vocabulary`
-    bits_per_character:  mean of -log2 P over all characters under the reference's n-gram model,
-                         each text from its own beginning
-    perplexity:          2^bits_per_character
-    entropy:             see `unigram_entropy`, in bits
-    distinct_4, _8:      see `distinct_ngrams`
+    - texts, words: how many there are, and how many words are judged.
+    - words_in_vocabulary: the share that the reference's text has, see `words_in_vocabulary`.
+    - bits_per_character: mean of -log2 P over all characters under the reference's n-gram model,
+      each text from its own beginning.
+    - perplexity: 2^bits_per_character.
+    - entropy: see `unigram_entropy`, in bits.
+    - distinct_4, distinct_8: see `distinct_ngrams`.
+
+    Args:
+        texts: the texts.
+        reference: of the training text.
     """
     ids = [reference.vocabulary.encode(text) for text in texts]
     bits = reference.ngram.bits_per_character(ids)
@@ -120,7 +133,7 @@ def measure_text(texts: Sequence[str], reference: Reference) -> dict[str, float]
 
 
 def variety(texts: Sequence[str]) -> dict[str, float]:
-    """Those of `measure_text` that need no reference: entropy and distinct n-grams."""
+    """Measure the numbers of `measure_text` without a reference: entropy and distinct n-grams."""
     return {
         "entropy": unigram_entropy(texts),
         **{f"distinct_{n}": distinct_ngrams(texts, n) for n in DISTINCT},

@@ -1,10 +1,10 @@
-"""How many attempts became molecules, how many of these are distinct, how many are new.
+"""Attempts are counted: those that became molecules, the distinct of these, and the new ones.
 
 Four things are called validity in the literature, from RDKit's valence test alone (GDSS, GruM,
 CatFlow) to a whole sanitised connected molecule (EGO). All are measured here, each over all
-attempts; an empty graph is invalid in every sense. Nothing is repaired before counting: full
+attempts. An empty graph is invalid in every sense. Nothing is repaired before counting. Full
 sanitisation is RDKit's default one, whose clean-up reads a pentavalent nitro group as the charged
-one, and only `relaxed_valid` adds charges, by its definition. Undefined is nan.
+one. Only `relaxed_valid` adds charges, by its definition. Undefined is nan.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ NO_CLEANUP = Chem.SANITIZE_ALL ^ Chem.SANITIZE_CLEANUP
 
 
 def is_valence_valid(graph: Graph, vocabulary: Vocabulary) -> bool:
-    """RDKit's SANITIZE_PROPERTIES alone passes: no kekulisation, aromaticity or clean-up."""
+    """Tell whether RDKit's SANITIZE_PROPERTIES alone passes.
+
+    There is no kekulisation, aromaticity or clean-up.
+
+    Args:
+        graph: the attempt.
+        vocabulary: of its classes.
+    """
     if len(graph) == 0:
         return False
     mol = build(graph, vocabulary)
@@ -31,11 +38,15 @@ def is_valence_valid(graph: Graph, vocabulary: Vocabulary) -> bool:
 
 
 def is_relaxed_valid(graph: Graph, vocabulary: Vocabulary) -> bool:
-    """Sanitises after every neutral N, O, S that RDKit refuses with exactly one bond order over
-    its normal valence (3, 2, 2) was given the charge +1.
+    """Tell whether it sanitises after some atoms were given the charge +1.
 
-    The charges stand in for RDKit's own clean-up, so a pentavalent nitro group is plain-valid and
-    not relaxed-valid, as in the published numbers.
+    These are the neutral N, O, S that RDKit refuses with exactly one bond order over their normal
+    valence (3, 2, 2). The charges stand in for RDKit's own clean-up. So a pentavalent nitro group
+    is plain-valid and not relaxed-valid, as in the published numbers.
+
+    Args:
+        graph: the attempt.
+        vocabulary: of its classes.
     """
     if len(graph) == 0:
         return False
@@ -44,8 +55,10 @@ def is_relaxed_valid(graph: Graph, vocabulary: Vocabulary) -> bool:
 
 
 def sanitises_relaxed(mol: Chem.RWMol) -> bool:
-    """`is_relaxed_valid` of an unsanitised molecule, which is changed; hydrogens that stand in
-    brackets count among an atom's bonds. Call under BlockLogs."""
+    """Apply the test of `is_relaxed_valid` to an unsanitised molecule, which is changed.
+
+    Hydrogens that stand in brackets count among an atom's bonds. Call it under BlockLogs.
+    """
     for problem in Chem.DetectChemistryProblems(mol, Chem.SANITIZE_PROPERTIES):
         atom = mol.GetAtomWithIdx(problem.GetAtomIdx())
         bonds = int(sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()))
@@ -61,16 +74,18 @@ def _ratio(count: int, total: int) -> float:
 
 
 def from_checked(checked: Sequence[Checked], training: Collection[str] | None) -> dict[str, float]:
-    """Validity, uniqueness and novelty of attempts that were checked already.
+    """Count validity, uniqueness and novelty of attempts that were checked already.
 
-    strict_valid: sanitised and connected / attempts
-    plain_valid:  sanitised / attempts; of a disconnected molecule the largest fragment counts on
-    unique:       distinct SMILES of largest fragments / plain-valid
-    novel:        those of the distinct that training lacks / distinct
-    vu, vun:      distinct strictly valid molecules (that training lacks) / attempts
+    - strict_valid: sanitised and connected / attempts.
+    - plain_valid: sanitised / attempts; of a disconnected molecule the largest fragment counts on.
+    - unique: distinct SMILES of largest fragments / plain-valid.
+    - novel: those of the distinct that training lacks / distinct.
+    - vu, vun: distinct strictly valid molecules (that training lacks) / attempts.
 
-    training holds canonical SMILES without stereochemistry (a set: it is searched for every
-    molecule); None leaves novel and vun undefined.
+    Args:
+        checked: the attempts.
+        training: canonical SMILES without stereochemistry (a set: it is searched for every
+            molecule); None leaves novel and vun undefined.
     """
     attempts = len(checked)
     plain = [one.largest for one in checked if one.largest is not None]
@@ -96,8 +111,14 @@ def measure(
     vocabulary: Vocabulary,
     training: Collection[str] | None,
 ) -> dict[str, float]:
-    """`from_checked` of the graphs, and with it, as fractions of attempts, relaxed_valid
-    (`is_relaxed_valid`) and valence_valid (`is_valence_valid`)."""
+    """Measure graphs by `from_checked`, relaxed_valid / attempts and valence_valid / attempts.
+
+    Args:
+        graphs: the attempts.
+        checked: of every attempt.
+        vocabulary: of their classes.
+        training: as of `from_checked`.
+    """
     relaxed = sum(is_relaxed_valid(graph, vocabulary) for graph in graphs)
     valence = sum(is_valence_valid(graph, vocabulary) for graph in graphs)
     return from_counts(checked, relaxed, valence, training)
@@ -106,7 +127,14 @@ def measure(
 def from_counts(
     checked: Sequence[Checked], relaxed: int, valence: int, training: Collection[str] | None
 ) -> dict[str, float]:
-    """`from_checked` of attempts, with the shares of those that are relaxed- and valence-valid."""
+    """Measure attempts by `from_checked`, and by the shares of relaxed- and valence-valid ones.
+
+    Args:
+        checked: the attempts.
+        relaxed: how many are relaxed-valid.
+        valence: how many are valence-valid.
+        training: as of `from_checked`.
+    """
     numbers = from_checked(checked, training)
     return {
         "strict_valid": numbers.pop("strict_valid"),

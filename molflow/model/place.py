@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from molflow.config.key import expanded
 from molflow.errors import InputError
-from molflow.files import CONFIG, WEIGHTS
+from molflow.files import CONFIG, WEIGHTS, is_place
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 
 def find_model(checkpoint: str | Path) -> Path:
     """The folder of a model, given as that folder, as the file of weights in it, or by the name of
-    a released model such as "qm9" where no folder of that name is here.
+    a released model such as "qm9" where no model in a folder of that name is here.
 
     InputError says what is missing.
     """
-    folder = Path(checkpoint)
+    place = expanded(str(checkpoint), "checkpoint")
+    folder = Path(place)
     released = PRETRAINED / folder.name
-    if str(folder) == folder.name and not folder.exists() and released.is_dir():
+    if not is_place(place) and released.is_dir():
         return released
     if folder.name == WEIGHTS and not folder.is_dir():
         folder = folder.parent

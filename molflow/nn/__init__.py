@@ -1,1 +1,1 @@
-"""What the networks of all modalities share."""
+"""The networks of all modalities share these layers."""

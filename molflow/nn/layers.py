@@ -1,8 +1,9 @@
-"""Conditioning on time and size, adaptive normalisation, attention written out.
+"""Networks are conditioned on time and size, normalised adaptively, and write attention out.
 
-Everything here supports forward-mode differentiation: the losses of flow maps take the derivative
-of the network along time. Hence RMS normalisation (the double derivative of ``layer_norm`` is wrong
-in torch 2.13) and attention as two products (``scaled_dot_product_attention`` has no forward AD).
+Everything here supports forward-mode differentiation, because the losses of flow maps take the
+derivative of the network along time. Hence RMS normalisation: the double derivative of
+``layer_norm`` is wrong in torch 2.13. Hence attention as two products:
+``scaled_dot_product_attention`` has no forward AD.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from torch.nn import functional as F
 FREQUENCIES = 16
 HIGHEST = 32.0
 NEAR = 3.0
-"""The logit of its neighbour that a head starts with."""
+"""A head starts with this logit of its neighbour."""
 
 
 def fourier_features(time: Tensor) -> Tensor:
     """(B,) in [0, 1] -> (B, 32): cos and sin of pi f t, f spaced in logarithm from 1/2 to 32.
 
-    Frequencies are scaled to times in [0, 1]; those made for 0..1000 would leave most channels
+    Frequencies are scaled to times in [0, 1]. Those made for 0..1000 would leave most channels
     constant, and much higher ones would make the derivative along time noise.
     """
     exponents = torch.linspace(math.log(0.5), math.log(HIGHEST), FREQUENCIES, device=time.device)
@@ -31,11 +32,15 @@ def fourier_features(time: Tensor) -> Tensor:
 
 
 class Condition(nn.Module):
-    """(s, t, size, y) -> (B, C): an MLP on the features of s, t, t - s, the embedded size and what
-    is known of ``contexts`` numbers y.
+    """(s, t, size, y) -> (B, C): an MLP on the features of s, t, t - s, the embedded size and y.
 
-    The layer that reads y starts as 0 and has no bias: what is unknown adds nothing, exactly, so
-    that without y this is the condition of a network that was made without.
+    The layer that reads y starts as 0 and has no bias, so that unknown numbers add exactly nothing.
+    Without y this is the condition of a network that was made without.
+
+    Args:
+        width: C.
+        max_size: the largest size.
+        contexts: how many numbers y has; any of them may be unknown.
     """
 
     def __init__(self, width: int, max_size: int, contexts: int = 0) -> None:
@@ -48,7 +53,14 @@ class Condition(nn.Module):
             nn.init.zeros_(self.context.weight)
 
     def forward(self, s: Tensor, t: Tensor, size: Tensor, context: Tensor | None = None) -> Tensor:
-        """s, t: (B,) in [0, 1]; size: (B,) int64; context: (B, contexts), nan where unknown."""
+        """Embed times and size.
+
+        Args:
+            s: (B,) in [0, 1].
+            t: (B,) in [0, 1].
+            size: (B,) int64.
+            context: y, (B, contexts), nan where unknown.
+        """
         features = torch.cat([fourier_features(time) for time in (s, t, t - s)], -1)
         hidden = self.times(features) + self.size(size)
         if self.context is not None and context is not None:
@@ -66,7 +78,7 @@ def known_and_values(context: Tensor) -> Tensor:
 class AdaptiveNorm(nn.Module):
     """RMS norm with scale and shift read from the condition: x (B, D, C), c -> (B, D, C).
 
-    Zero-initialised: at the start a plain norm.
+    It is zero-initialised: at the start it is a plain norm.
     """
 
     def __init__(self, width: int, condition: int) -> None:
@@ -82,7 +94,7 @@ class AdaptiveNorm(nn.Module):
 class Gate(nn.Module):
     """A branch's output times a gate read from the condition: x (B, D, C), c -> (B, D, C).
 
-    Zero-initialised: at the start every branch is closed and the network passes its input on.
+    It is zero-initialised: at the start every branch is closed and the network passes its input on.
     """
 
     def __init__(self, width: int, condition: int) -> None:
@@ -105,7 +117,7 @@ class Mlp(nn.Sequential):
 
 
 def zero_linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear layer that starts as 0: gates, modulations and heads."""
+    """Make a linear layer that starts as 0, for gates, modulations and heads."""
     linear = nn.Linear(inputs, outputs)
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)
@@ -113,7 +125,7 @@ def zero_linear(inputs: int, outputs: int) -> nn.Linear:
 
 
 def position_table(places: int, channels: int) -> nn.Parameter:
-    """A learned vector (C,) for each place: (places, C), small at first.
+    """Make a learned vector (C,) for each place: (places, C), small at first.
 
     It has no values on the meta device, where shapes alone count: torch would import its compiler
     for them, which takes seconds.
@@ -138,14 +150,21 @@ def attention_logits(q: Tensor, k: Tensor) -> Tensor:
 
 
 def neighbours(heads: int, length: int) -> Tensor:
-    """(H, 2 L - 1): a logit for each distance j - i from 1 - L to L - 1, NEAR where a head is to
-    start: at -1, 1, -2, 2, ..., and 0 elsewhere."""
+    """Make a logit for each distance j - i from 1 - L to L - 1: (H, 2 L - 1).
+
+    It is NEAR where a head is to start (at -1, 1, -2, 2, ...) and 0 elsewhere.
+    """
     logits = torch.zeros(heads, 2 * length - 1)
     for head in range(heads):
         distance = (head // 2 + 1) * (1 if head % 2 else -1)
         if abs(distance) < length:
             logits[head, length - 1 + distance] = NEAR
     return logits
+
+
+def distance_tables(depth: int, heads: int, length: int) -> nn.Parameter:
+    """Make learned logits like ``neighbours``, for each of so many blocks: (depth, H, 2 L - 1)."""
+    return nn.Parameter(neighbours(heads, length).expand(depth, -1, -1).contiguous())
 
 
 def at_distances(distances: Tensor, length: int) -> Tensor:
@@ -155,5 +174,5 @@ def at_distances(distances: Tensor, length: int) -> Tensor:
 
 
 def key_mask(exists: Tensor, dtype: torch.dtype) -> Tensor:
-    """What is added to the logits: 0, or -inf on padding; (B, N) bool -> (B, 1, 1, N)."""
+    """Give the summand of the logits, 0, or -inf on padding: (B, N) bool -> (B, 1, 1, N)."""
     return torch.zeros_like(exists, dtype=dtype).masked_fill(~exists, -torch.inf)[:, None, None]

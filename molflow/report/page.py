@@ -1,6 +1,6 @@
-"""The page: tables, charts and cards in one HTML file that reads nothing from anywhere.
+"""The page has tables, charts and cards in one HTML file that reads nothing from anywhere.
 
-Every text that came from outside is escaped; beyond that, the page's own security policy lets no
+Every text that came from outside is escaped. Beyond that, the page's own security policy lets no
 script run but the one whose hash it names, and nothing be fetched.
 """
 
@@ -20,18 +20,26 @@ import yaml
 from molflow.console import atomic_write
 from molflow.report.cards import card_height, data, molecules, select
 from molflow.report.charts import ess_chart, histogram, number, pareto_chart, percent
-from molflow.report.values import Quantity, Report, Series
+from molflow.report.values import Quantity, Report, Section, Series
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Writes the page, whole or not at all. InputError where the place cannot be written."""
+    """Write the page, whole or not at all.
+
+    Args:
+        path: of the file.
+        report: the page's values.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
     page = render(report)
     with atomic_write(path) as temporary:
         temporary.write_text(page, "utf-8", errors="replace")
 
 
 def render(report: Report) -> str:
-    """The page as text."""
+    """Write the page as text."""
     chosen = select(report)
     styles = _resource("page.css") + card_height(report)
     script = _resource("page.js")
@@ -43,6 +51,7 @@ def render(report: Report) -> str:
         (
             _header(report),
             f"<div class=pair>{_measures(report)}{_goals(report)}</div>",
+            *(_section(section) for section in report.sections),
             _distributions(report),
             _sampling(report, frozenset(chosen)),
             molecules(report, chosen),
@@ -62,6 +71,7 @@ def render(report: Report) -> str:
 def _header(report: Report) -> str:
     sections = {
         "summary": "Summary",
+        **{section.key: section.title for section in report.sections},
         "distributions": "Distributions" if report.quantities else "",
         "sampling": "Sampling" if report.ess or report.fronts else "",
         "grid": f"Molecules ({len(report.attempts):,})",
@@ -72,6 +82,10 @@ def _header(report: Report) -> str:
         f"<header><h1>{escape(report.title)}</h1><p class=lead>{escape(report.summary)}</p>"
         f'<nav aria-label="Sections">{links}</nav></header><main>'
     )
+
+
+def _section(section: Section) -> str:
+    return f"<section id={section.key}><h2>{escape(section.title)}</h2>{section.html}</section>"
 
 
 def _measures(report: Report) -> str:
@@ -111,7 +125,7 @@ def _legend(report: Report, names: Sequence[Series], target: bool = False) -> st
 
 
 def _goals(report: Report) -> str:
-    """Target against achieved: the mean of every series, and its share within the target."""
+    """Write target against achieved: the mean of every series, and its share within the target."""
     wanted = [q for q in report.quantities if q.target or q.better]
     if not wanted:
         return ""

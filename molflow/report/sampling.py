@@ -1,5 +1,7 @@
-"""The report of a sampling: its numbers, and the properties of its molecules beside those of the
-training set and of the unguided control."""
+"""The report of a sampling has its numbers and the properties of its molecules.
+
+Beside these stand those of the training set and of the unguided control.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,12 @@ SHARES = frozenset(
 
 
 def sampling_report(config: SampleConfig, result: Result) -> Report:
-    """The page's values. Properties of training molecules are left out where they are not here."""
+    """Gather the page's values, without properties of training molecules where these are not here.
+
+    Args:
+        config: of the sampling.
+        result: the sampling.
+    """
     known: dict[str, Row] = {}
     scorer, samples = result.scorer, result.run.samples
     rows = rows_of(result.run, scorer, known)
@@ -154,11 +161,9 @@ def _guided(result: Result) -> list[str]:
     if steering is None or scorer is None:
         return []
     guide, failed = steering.guide, scorer.errors().total()
-    walks = "1 walk" if guide.particles == 1 else f"the best of {guide.particles} walks"
-    walks += f" in {guide.generations} generations" if guide.generations > 1 else ""
     words = [
-        f"Guided by {guide.method}, {walks} a molecule; the unguided control has the same seed, "
-        "sizes, steps and constraints."
+        f"Guided by {guide.guidance} a molecule; the unguided control has the same seed, sizes, "
+        "steps and constraints."
     ]
     if failed:
         words.append(f"The score failed on {failed:,} of {len(scorer.known):,} molecules.")
@@ -169,4 +174,4 @@ def _ess(result: Result) -> Ess | None:
     steering = result.run.samples.steering
     if steering is None or steering.sizes is None:
         return None
-    return Ess(steering.guide.particles, steering.times, steering.sizes.tolist())
+    return Ess(steering.guide.guidance.particles, steering.times, steering.sizes.tolist())

@@ -1,4 +1,4 @@
-"""What a sampling prints: numbers before and after, what guidance cost, what failed and why."""
+"""A sampling prints numbers before and after, the cost of guidance, and failures with reasons."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from molflow.report.results import PAGE, reasons
 from molflow.report.summary import Result, steering_numbers
 
 SHOWN = 8
-"""Reasons and errors of a table."""
+"""A table has so many reasons and errors."""
 READ = 5
-"""Texts to be read at once."""
+"""So many texts are to be read at once."""
 OF_THE_LITERATURE = ("relaxed_valid", "valence_valid", "scored")
-"""Numbers that the table before/after leaves to run.json."""
+"""The table before/after leaves these numbers to run.json."""
 
 
 def print_result(config: SampleConfig, result: Result) -> None:
-    """The tables, the speed and where the results are."""
+    """Print the tables, the speed and the place of the results.
+
+    Args:
+        config: of the sampling.
+        result: the sampling.
+    """
     samples = result.run.samples
     walk = samples.walk
     modality = samples.spec.modality
@@ -61,7 +66,7 @@ def print_result(config: SampleConfig, result: Result) -> None:
 
 
 def _about_kept(config: SampleConfig, modality: Modality) -> str:
-    """What the numbers of what is held mean."""
+    """Explain the numbers of the held parts."""
     if not modality.molecular:
         return "prompt: kept is the share of texts that have all that it says in its place"
     asked = config.scaffold or ""
@@ -78,7 +83,7 @@ def _known(numbers: dict[str, float]) -> list[tuple[str, float]]:
 
 
 def _compare(title: str, result: Result) -> None:
-    """Before and after; the rule of the scores' means and their numbers below."""
+    """Print before and after; below, the rule of the scores' means and their numbers."""
     before, after = result.before, result.metrics
     rows = [
         (name, before[name], value)
@@ -94,7 +99,7 @@ def _compare(title: str, result: Result) -> None:
 
 
 def _judged(result: Result) -> str:
-    """What a score is asked for: every text counts."""
+    """Name the things that a score is asked for: every text counts."""
     modality = result.run.samples.spec.modality
     return f"strictly valid {modality.things}" if modality.molecular else modality.things
 
@@ -107,9 +112,9 @@ def _steering(result: Result, things: str) -> None:
         "looks": f"{things} judged on the way, per {things[:-1]}",
         "calls": "calls of the score, in all",
         "unasked": f"{things} not asked about, beyond guidance.max_calls",
-        "ess": f"effective particles of {guide.particles}, mean",
+        "ess": f"effective particles of {guide.guidance.particles}, mean",
         "resamplings": f"resamplings, per {things[:-1]}",
-        "ancestors": f"distinct ancestors of {guide.particles} particles, mean",
+        "ancestors": f"distinct ancestors of {guide.guidance.particles} particles, mean",
         "entropy": "entropy of the look-ahead, nats a variable",
         "jumped": "share of looks by the jump",
         "first": "best score of the first generation, mean",
@@ -123,7 +128,7 @@ def _steering(result: Result, things: str) -> None:
     for part in result.scorer.parts if result.scorer is not None else ():
         words |= {f"r2_{part}": f"R^2 for {part}", f"spearman_{part}": f"rank correlation, {part}"}
     rows = [(words[name], value) for name, value in numbers.items()]
-    table(f"guidance by {guide.method}", ("what it took", "value"), rows)
+    table(f"guidance by {guide.guidance.name}", ("what it took", "value"), rows)
     if steering.unasked:
         print(
             f"guidance.max_calls={guide.max_calls} was reached: {steering.unasked:,} distinct "
@@ -133,7 +138,7 @@ def _steering(result: Result, things: str) -> None:
 
 
 def _errors(scorer: Remembered, things: str) -> None:
-    """What the score failed on, among all that it was asked about."""
+    """Print where the score failed, among all that it was asked about."""
     errors = scorer.errors()
     failed = f"{errors.total():,} of {len(scorer.known):,} {things} asked about have no score"
     _counts(failed, "error", errors.most_common(SHOWN), things)

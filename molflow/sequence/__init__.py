@@ -1,1 +1,1 @@
-"""Strings of tokens as a modality: one variable a position."""
+"""Strings of tokens are a modality: each position is a variable."""

@@ -1,8 +1,8 @@
-"""Prompts: tokens that a string is to have at given positions, clean at every time.
+"""A prompt gives the tokens that a string is to have at some positions, clean at every time.
 
-A prompt is a text in which "_" stands for a free position: "the quick ___ fox", or "CC(=O)O____".
+It is a text in which "_" stands for a free position: "the quick ___ fox", or "CC(=O)O____".
 Positions behind it are free too. The vocabulary has no "_" of its own in any data set of the
-project; where one has, a prompt cannot hold it.
+project. Where one has, a prompt cannot hold it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ FREE = "_"
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """text: as it was given. classes (m,): at the positions 0 to m - 1, -1 where one is free."""
+    """A prompt is read into classes.
+
+    Attributes:
+        text: as it was given.
+        classes: (m,), at the positions 0 to m - 1, -1 where one is free.
+    """
 
     text: str
     classes: NDArray[np.int64]
@@ -32,8 +37,17 @@ class Prompt:
 
 
 def read_prompt(text: str, vocabulary: TokenVocabulary, max_length: int) -> Prompt:
-    """The classes of a prompt. ValueError names the column of a symbol that the vocabulary has not,
-    and a prompt that is empty or longer than ``max_length`` positions."""
+    """Read the classes of a prompt.
+
+    Args:
+        text: the prompt.
+        vocabulary: of the model.
+        max_length: positions of the model.
+
+    Raises:
+        ValueError: a symbol that the vocabulary has not, with its column; or a prompt that is empty
+            or longer than ``max_length`` positions.
+    """
     parts: list[NDArray[np.int64]] = []
     column = 0
     for number, part in enumerate(text.split(FREE)):
@@ -54,8 +68,15 @@ def read_prompt(text: str, vocabulary: TokenVocabulary, max_length: int) -> Prom
 
 
 def conditioned(law: NDArray[np.float64], prompt: Prompt) -> NDArray[np.float64]:
-    """The law of lengths (L + 1,) given that the prompt has room; sums to 1. ValueError where the
-    law makes no such length."""
+    """Condition the law of lengths (L + 1,) on room for the prompt; it sums to 1.
+
+    Args:
+        law: of lengths.
+        prompt: the tokens that are held.
+
+    Raises:
+        ValueError: the law makes no such length.
+    """
     kept = np.where(np.arange(len(law)) >= len(prompt), law, 0.0)
     if kept.sum() <= 0:
         raise ValueError(f"{len(prompt)} positions, longer than what this model was trained on")
@@ -63,8 +84,16 @@ def conditioned(law: NDArray[np.float64], prompt: Prompt) -> NDArray[np.float64]
 
 
 def held_state(prompt: Prompt, lengths: NDArray[np.int64], length: int, classes: int) -> State:
-    """Strings of ``lengths`` (B,), padded to ``length``, whose given tokens are one-hot; the values
-    of free ones are meaningless, noise goes there."""
+    """Make strings whose given tokens are one-hot.
+
+    The values of free ones are meaningless, because noise goes there.
+
+    Args:
+        prompt: the tokens that are held.
+        lengths: (B,).
+        length: L, to which they are padded.
+        classes: K.
+    """
     m = len(prompt)
     ids, given = np.zeros((len(lengths), length), np.int64), np.zeros((len(lengths), length), bool)
     ids[:, :m], given[:, :m] = np.maximum(prompt.classes, 0), prompt.classes >= 0
@@ -73,6 +102,6 @@ def held_state(prompt: Prompt, lengths: NDArray[np.int64], length: int, classes:
 
 
 def kept(ids: NDArray[np.int64], prompt: Prompt) -> bool:
-    """Whether a string of classes has every given token."""
+    """Tell whether a string of classes has every given token."""
     asked = prompt.classes >= 0
     return len(ids) >= len(prompt) and bool((ids[: len(prompt)] == prompt.classes)[asked].all())

@@ -1,8 +1,8 @@
-"""Strings as states: one variable a position, the field "tokens".
+"""Strings are states: each position is a variable of the field "tokens".
 
-Two layouts. Drawn lengths: the positions behind a string do not exist, and its length is drawn
-before it, as the number of atoms of a graph is. Fixed length: all positions exist; a string that
-may be shorter fills the rest with an end symbol, and finds its length itself.
+There are two layouts. With drawn lengths the positions behind a string do not exist. Its length is
+drawn before it, as the number of atoms of a graph is. With a fixed length all positions exist. A
+string that may be shorter fills the rest with an end symbol, and finds its length itself.
 
 Legend: B strings, L positions, K classes.
 """
@@ -20,9 +20,13 @@ from molflow.flow.state import State
 def token_state(
     ids: Tensor, lengths: Tensor, classes: int, dtype: torch.dtype = torch.float32
 ) -> State:
-    """x_1, one-hot, from classes (B, L) int64, whatever they are behind the lengths (B,).
+    """Make x_1, one-hot, from classes.
 
-    lengths: 1 to L; all L where a string has a fixed length.
+    Args:
+        ids: (B, L) int64; behind the lengths they may be anything.
+        lengths: (B,), 1 to L; all L where a string has a fixed length.
+        classes: K.
+        dtype: of the values.
     """
     x = blank_tokens(lengths, ids.shape[1], classes, dtype)
     exists = x.exists["tokens"]
@@ -36,7 +40,14 @@ def token_state(
 def blank_tokens(
     lengths: Tensor, max_length: int, classes: int, dtype: torch.dtype = torch.float32
 ) -> State:
-    """A state of the right shape with every value 0: where sampling puts its noise."""
+    """Make a state of the right shape with every value 0, where sampling puts its noise.
+
+    Args:
+        lengths: (B,), 1 to L.
+        max_length: L.
+        classes: K.
+        dtype: of the values.
+    """
     if not ((lengths >= 1) & (lengths <= max_length)).all():
         raise ValueError(f"lengths {sorted(set(lengths.tolist()))}: 1 to {max_length}")
     exists = torch.arange(max_length, device=lengths.device) < lengths[:, None]
@@ -45,8 +56,12 @@ def blank_tokens(
 
 
 def to_tokens(x: State, end_class: int | None = None) -> list[NDArray[np.int64]]:
-    """The likeliest class of every position, cut at the length and before the first ``end_class``
-    (None: the vocabulary has no end)."""
+    """Take the likeliest class of every position, cut at the length.
+
+    Args:
+        x: the states.
+        end_class: each string is also cut before its first; None: the vocabulary has no end.
+    """
     likeliest = x.argmax()["tokens"].cpu().numpy()
     lengths = x.exists["tokens"].sum(1).cpu().numpy()
     if end_class is not None:

@@ -1,10 +1,10 @@
-"""The sequence transformer: attention in both directions, at distances that rotations measure.
+"""The sequence transformer attends in both directions, at distances that rotations measure.
 
-Positions enter three times: by rotating queries and keys (Su et al. 2021, "RoFormer"), so that
-attention knows how far apart two tokens are and in which direction; by a learned logit for every
-distance and head (Raffel et al. 2020, "T5"); and by a learned embedding of the place. Of pure noise
-queries and keys say nothing, and rotations of nothing tell no distance: the logits start with each
-head at a neighbour of its own, without which a network takes long to look at neighbours at all.
+Positions enter three times. Queries and keys are rotated (Su et al. 2021, "RoFormer"), so that
+attention knows how far apart two tokens are and in which direction. Every distance and head has a
+learned logit (Raffel et al. 2020, "T5"). Every place has a learned embedding. Of pure noise queries
+and keys say nothing, and rotations of nothing tell no distance. So the logits start with each head
+at a neighbour of its own. Without that a network takes long to look at neighbours at all.
 
 Legend: B strings, L positions, K classes, C width, H heads.
 """
@@ -24,9 +24,9 @@ from molflow.nn.layers import (
     Mlp,
     at_distances,
     attention_logits,
+    distance_tables,
     key_mask,
     merge_heads,
-    neighbours,
     position_table,
     split_heads,
     zero_linear,
@@ -34,9 +34,9 @@ from molflow.nn.layers import (
 
 LONGEST_PERIOD = 10_000.0
 TRUST = 4.0
-"""1 / sigma^2 of the usual noise, which the factor of the likelihood starts from."""
+"""The factor of the likelihood starts from this 1 / sigma^2 of the usual noise."""
 CLOSEST = 0.15
-"""The least 1 - s in that likelihood: later the point itself has decided."""
+"""This is the least 1 - s in that likelihood: later the point itself has decided."""
 
 
 def rotations(length: int, channels: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,19 +49,22 @@ def rotations(length: int, channels: int, like: Tensor) -> tuple[Tensor, Tensor]
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Channels c and c + C/2 turned by the angle of their position: (B, H, L, C), same type."""
+    """Turn channels c and c + C/2 by the angle of their position: (B, H, L, C), same type."""
     a, b = x.chunk(2, -1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
 
 
 def said_by_noise(x: Tensor, s: Tensor) -> Tensor:
-    """s / (1 - s)^2 x_s: the log-likelihood of each class given its own noisy point alone, up to
-    1 / sigma^2 and a constant, as N(x_s; s e_k, (1 - s)^2 sigma^2) has it. (B, L, K), s (B,)."""
+    """s / (1 - s)^2 x_s: the log-likelihood of each class given its own noisy point alone.
+
+    It is so up to 1 / sigma^2 and a constant, as N(x_s; s e_k, (1 - s)^2 sigma^2) has it. (B, L,
+    K), s (B,).
+    """
     return (s / (1 - s).clamp(min=CLOSEST).square())[:, None, None] * x
 
 
 class Block(nn.Module):
-    """Attention over all positions, then an MLP on each."""
+    """A block attends over all positions, then passes each through an MLP."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -77,7 +80,14 @@ class Block(nn.Module):
     def forward(
         self, h: Tensor, c: Tensor, bias: Tensor, rotation: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """h (B, L, C), c (B, C), bias (B, H, L, L): of the logits, -inf where a key is padding."""
+        """Update the tokens.
+
+        Args:
+            h: (B, L, C).
+            c: (B, C).
+            bias: (B, H, L, L), of the logits, -inf where a key is padding.
+            rotation: cos and sin of ``rotations``.
+        """
         h = h + self.gate_attention(self._attend(self.norm_attention(h, c), bias, rotation), c)
         changed: Tensor = h + self.gate_mlp(self.mlp(self.norm_mlp(h, c)), c)
         return changed
@@ -93,11 +103,16 @@ class Block(nn.Module):
 class SequenceTransformer(nn.Module):
     """(x_s, s, t) -> logits for every token: the network of the flow map.
 
-    classes: K. max_length: of the longest string. width: channels, an even number for each head.
-
-    The condition is (s, t) and the length; of each token the network sees its point of R^K, of
+    The condition is (s, t) and the length. Of each token the network sees its point of R^K, of
     which the embedding is a linear map, and whether it is given. The logits of padded tokens are
     meaningless.
+
+    Args:
+        classes: K.
+        max_length: of the longest string.
+        width: channels, an even number for each head.
+        depth: blocks.
+        heads: of attention.
     """
 
     def __init__(
@@ -112,15 +127,14 @@ class SequenceTransformer(nn.Module):
         self.tokens_in = nn.Linear(classes, width)
         self.position = position_table(max_length, width)
         self.given_in = nn.Parameter(torch.zeros(width))
-        distances = neighbours(heads, max_length).expand(depth, -1, -1)
-        self.distances = nn.Parameter(distances.contiguous())
+        self.distances = distance_tables(depth, heads, max_length)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = AdaptiveNorm(width, width)
         self.tokens_out = zero_linear(width, classes)
         self.trust = nn.Parameter(torch.tensor([TRUST]))
 
     def forward(self, x: State, s: Tensor, t: Tensor) -> State:
-        """Logits with the shape of x; s <= t are (B,)."""
+        """Give logits with the shape of x; s <= t are (B,)."""
         values, exists, given = x.values["tokens"], x.exists["tokens"], x.given["tokens"]
         if values.shape[1] > self.max_length:
             raise ValueError(f"{values.shape[1]} positions: the network has {self.max_length}")

@@ -1,10 +1,12 @@
-"""What classes mean: a token class is a symbol, cut from a text by a scheme.
+"""A token class means a symbol, cut from a text by a scheme.
 
-characters: every character is a symbol. smiles: the tokens of SMILES, of Schwaller et al. 2018,
-"Found in Translation", so that Cl, Br, [nH], @@ and %12 are one symbol; what RDKit writes beyond
-them (dative bonds, ring closures above 99) is added. selfies: the text is SMILES all the same; it
-is translated by the package ``selfies`` (Krenn et al. 2020), an option, and cut there. Every string
-of its symbols decodes to a molecule, so that validity says nothing under this scheme.
+- characters: every character is a symbol.
+- smiles: the symbols are the tokens of SMILES (Schwaller et al. 2018, "Found in Translation"), so
+  that Cl, Br, [nH], @@ and %12 are one symbol. Further tokens that RDKit writes (dative bonds, ring
+  closures above 99) are added.
+- selfies: the text is SMILES all the same. The optional package ``selfies`` (Krenn et al. 2020)
+  translates it, and it is cut there. Every string of its symbols decodes to a molecule, so that
+  validity says nothing under this scheme.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ SELFIES_TOKEN = re.compile(r"\[[^\[\]]+\]|\.")
 CHARACTER = re.compile(r".", re.DOTALL)
 TOKENS = {"characters": CHARACTER, "smiles": SMILES_TOKEN, "selfies": SELFIES_TOKEN}
 SHOWN = 40
-"""Symbols of a vocabulary that an error names."""
+"""An error names so many symbols of a vocabulary."""
 
 
 class UnknownSymbol(ValueError):
-    """A part of a text without a class, and the column, from 1, at which it begins."""
+    """A part of a text has no class; the error names the column, from 1, at which it begins."""
 
     def __init__(self, symbol: str, column: int, reason: str) -> None:
         super().__init__(f"column {column}: {symbol!r} {reason}")
@@ -40,10 +42,13 @@ class UnknownSymbol(ValueError):
 
 @dataclass(frozen=True)
 class TokenVocabulary:
-    """What the classes of a token stand for.
+    """A vocabulary says which symbols the classes of a token stand for.
 
-    symbols[k] is the text of class k. scheme: characters, smiles or selfies. end: whether one more
-    class, the last, ends a text; it fills the positions behind it.
+    Attributes:
+        symbols: symbols[k] is the text of class k.
+        scheme: characters, smiles or selfies.
+        end: whether one more class, the last, ends a text; it fills the positions behind it.
+        symbol_class: symbol -> class.
     """
 
     symbols: tuple[str, ...]
@@ -62,18 +67,27 @@ class TokenVocabulary:
 
     @property
     def classes(self) -> int:
-        """K: the symbols, and the end if there is one."""
+        """Count the classes K: the symbols, and the end if there is one."""
         return len(self.symbols) + self.end
 
     @property
     def end_class(self) -> int | None:
-        """The class that ends a text, or None."""
+        """Name the class that ends a text, or None."""
         return len(self.symbols) if self.end else None
 
     @classmethod
     def infer(cls, texts: Iterable[str], scheme: str, end: bool = False) -> TokenVocabulary:
-        """The vocabulary of the symbols seen, sorted. ValueError where a part of a text is none of
-        the scheme, with the number of the text, from 1."""
+        """Make the vocabulary of the symbols seen, sorted.
+
+        Args:
+            texts: to be cut.
+            scheme: of the symbols.
+            end: whether the vocabulary has an end.
+
+        Raises:
+            ValueError: a part of a text is no symbol of the scheme; with the number of the text,
+                from 1.
+        """
         _token(scheme)
         seen: set[str] = set()
         for number, text in enumerate(texts, 1):
@@ -84,10 +98,11 @@ class TokenVocabulary:
         return cls(tuple(sorted(seen)), scheme, end)
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """The classes of a text, (length,), without an end.
+        """Give the classes of a text, (length,), without an end.
 
-        UnknownSymbol where a symbol has no class; the column is that of the translated text under
-        selfies.
+        Raises:
+            UnknownSymbol: a symbol has no class; the column is that of the translated text under
+                selfies.
         """
         symbols = split(text, self.scheme)
         ids = [self.symbol_class.get(symbol, -1) for symbol in symbols]
@@ -98,9 +113,12 @@ class TokenVocabulary:
         return np.array(ids, np.int64)
 
     def decode(self, ids: Sequence[int] | NDArray[np.int64]) -> str:
-        """The text of classes up to the first end; SMILES under selfies.
+        """Join the text of classes up to the first end; SMILES under selfies.
 
-        For characters and SMILES the inverse of ``encode``. ValueError where a class has no symbol.
+        For characters and SMILES this is the inverse of ``encode``.
+
+        Raises:
+            ValueError: a class has no symbol.
         """
         symbols = []
         for k in map(int, ids):
@@ -113,12 +131,16 @@ class TokenVocabulary:
         return _selfies().decoder(text) if self.scheme == "selfies" else text
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Give plain JSON values."""
         return {"symbols": list(self.symbols), "scheme": self.scheme, "end": self.end}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TokenVocabulary:
-        """The inverse of ``to_dict``. ValueError where the values are not such."""
+        """Read the values of ``to_dict``.
+
+        Raises:
+            ValueError: the values are not such.
+        """
         kinds: dict[str, type] = {"symbols": list, "scheme": str, "end": bool}
         if set(values) != set(kinds):
             raise ValueError(f"vocabulary of {sorted(values)}: expected {sorted(kinds)}")
@@ -139,10 +161,15 @@ class TokenVocabulary:
 
 
 def split(text: str, scheme: str) -> list[str]:
-    """The symbols of a text in their order; joined they are the text, or its translation.
+    """Cut a text into its symbols; joined they are the text, or its translation.
 
-    UnknownSymbol at the first character that begins no symbol of the scheme. ValueError where a
-    SMILES has no SELFIES, or the package for them is not installed.
+    Args:
+        text: to be cut.
+        scheme: of the symbols.
+
+    Raises:
+        UnknownSymbol: a character begins no symbol of the scheme; the first such is named.
+        ValueError: a SMILES has no SELFIES, or the package for them is not installed.
     """
     if scheme == "characters":
         return list(text)
@@ -159,7 +186,7 @@ def split(text: str, scheme: str) -> list[str]:
 
 
 def _token(scheme: str) -> re.Pattern[str]:
-    """The expression of one symbol; ValueError where the scheme is none, or lacks its package."""
+    """Give the expression of one symbol; ValueError for no scheme or one without its package."""
     if scheme not in TOKENS:
         raise ValueError(f"scheme {scheme!r}: one of {', '.join(TOKENS)}")
     if scheme == "selfies":

@@ -1,4 +1,4 @@
-"""The Lightning shell around the flow: draws, weights, means, one scalar. No mathematics.
+"""The Lightning shell around the flow: draws, schedule, average. No mathematics.
 
 A batch, its times and its noise are functions of (seed, step, rank) alone, so a resumed run goes
 through the very numbers of an uninterrupted one.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,24 +18,24 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from molflow.errors import InputError
-from molflow.flow.conditioning import withhold
 from molflow.flow.flow_map import Network
-from molflow.flow.interpolant import interpolate, prior
-from molflow.flow.state import Fields, State
-from molflow.flow.times import PairLaw, TimeLaw, stratified
+from molflow.flow.joint_loss import Draws, JointLoss
+from molflow.flow.state import State
+from molflow.flow.times import stratified
 from molflow.nn.compilation import compile_blocks, compiled_twin
 from molflow.training.optimizers import optimizer_of
 
 LOG_EVERY = 20
 """Steps between two rows of the log."""
 
+AHEAD = 4
+"""Batches that every worker prepares before they are asked for."""
+
 SHAPES = 64
 """Shapes of a batch, at most, for which the network is compiled."""
-
-Loss = Callable[[State, State], Fields]
-"""(what the network gives at (x_t, t, t), x_1) -> field -> (B,)."""
 
 
 class Stream(Protocol):
@@ -42,46 +43,6 @@ class Stream(Protocol):
 
     def batch(self, step: int, rank: int, world: int) -> State:
         """x_1 of the batch at ``step`` for one of ``world`` processes."""
-
-
-SelfDistillation = Callable[[Network, Network, State, Tensor, Tensor, Tensor], Fields]
-"""(net, teacher, x_s, s, t, r) -> field -> (B,), with r (B,) in [0, 1], the place of a time between
-s and t."""
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """What teaches the flow map off the diagonal, on the first ``share`` of every batch.
-
-    weight: of this loss beside that of the diagonal. times: the law of (s, t). middle: of the times
-    between them, by its own share of what lies there. average_teacher: whether the averaged weights
-    teach, or the live ones under stop-gradient. derivative: whether the loss differentiates
-    ``net``; one that does not asks it once, for mu_st(x_s).
-    """
-
-    loss: SelfDistillation
-    times: PairLaw
-    middle: TimeLaw
-    share: float
-    weight: float
-    average_teacher: bool
-    derivative: bool
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is minimised: ``loss`` averaged over examples, its fields added with ``weights``.
-
-    Without ``distillation`` the network learns the diagonal s = t alone. withheld: the share of the
-    examples with a context that are shown without any of it (``flow.conditioning.withhold``).
-    """
-
-    loss: Loss
-    weights: dict[str, float]
-    time_law: TimeLaw
-    prior_scale: float
-    distillation: Distillation | None = None
-    withheld: float = 0.0
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -125,16 +86,6 @@ class Optimisation:
         return min(1.0, done)
 
 
-@dataclass(frozen=True)
-class Draws:
-    """The random numbers of one batch: uniform (4, B) behind the times, standard normal noise, and
-    uniform (B, C + 1) for what is withheld of a context of C numbers."""
-
-    uniform: Tensor
-    noise: Fields
-    context: Tensor | None = None
-
-
 def draws(x_1: State, seed: int, step: int, rank: int) -> Draws:
     """The random numbers of a batch, functions of (seed, step, rank)."""
     generator = torch.Generator().manual_seed(_key(seed, step, rank))
@@ -158,23 +109,21 @@ def _key(seed: int, step: int, rank: int) -> int:
     return int(words[0] >> np.uint64(1))
 
 
-def _means(parts: Fields) -> dict[str, Tensor]:
-    return {name: part.mean() for name, part in parts.items()}
-
-
 class FlowModule(pl.LightningModule):
     """Trains a network (x_s, s, t) -> State on a stream of clean states.
 
     ``average`` holds the exponential moving average of the weights, from which to sample.
+    workers: processes that prepare batches ahead; 0 prepares each where it is used.
     """
 
     def __init__(
         self,
         net: nn.Module,
         stream: Stream,
-        objective: Objective,
+        joint_loss: JointLoss,
         optimisation: Optimisation,
         seed: int,
+        workers: int = 0,
     ) -> None:
         super().__init__()
         self.net = net
@@ -183,9 +132,10 @@ class FlowModule(pl.LightningModule):
         ).requires_grad_(False)
         self.compiled_average: Network | None = None
         self.stream = stream
-        self.objective = objective
+        self.joint_loss = joint_loss
         self.optimisation = optimisation
         self.seed = seed
+        self.workers = workers
         self.batches_seen = 0
         self.progress = 0.0
         self.minutes_before = 0.0
@@ -197,47 +147,23 @@ class FlowModule(pl.LightningModule):
         # Student and teacher in every width of a batch: beyond the limit torch compiles no more.
         torch._dynamo.config.recompile_limit = SHAPES  # type: ignore[attr-defined]
         compile_blocks(self.net)
-        distillation = self.objective.distillation
+        distillation = self.joint_loss.distillation
         if distillation is not None and distillation.average_teacher:
             # A bound method, not the module: its weights are not to be registered twice.
             self.compiled_average = compiled_twin(self.average.module).__call__
 
     def loss(self, net: Network, x_1: State, drawn: Draws) -> tuple[Tensor, dict[str, Tensor]]:
-        """The scalar that training minimises, and the means that it is made of."""
-        objective, distillation = self.objective, self.objective.distillation
-        if x_1.context is not None and drawn.context is not None:
-            x_1 = x_1.knowing(withhold(x_1.context, drawn.context, objective.withheld))
-        off = 0 if distillation is None else round(distillation.share * len(x_1))
-        above, on_diagonal = slice(0, off), slice(off, None)
-        s = t = objective.time_law(drawn.uniform[0])
-        if distillation is not None and off > 0:
-            pairs = distillation.times(*drawn.uniform[1:3, above])
-            s, t = (torch.cat([time_, t[on_diagonal]]) for time_ in pairs)
-        x_s = interpolate(prior(x_1, drawn.noise, objective.prior_scale), x_1, s)
-        # One call for both halves: on a CPU two small batches cost far more than a large one.
-        first = off if distillation is not None and distillation.derivative else 0
-        output = net(x_s[first:], s[first:], t[first:])
-        parts = _means(objective.loss(output[off - first :], x_1[on_diagonal]))
-        total = self._weighted(parts)
-        if distillation is not None and off > 0:
-            student = net if distillation.derivative else lambda *_: output[above]
-            teacher = net
-            if distillation.average_teacher:
-                teacher = self.compiled_average or self.average.module
-            pairs = s[above], t[above]
-            r = distillation.middle.place(*pairs, drawn.uniform[3, above])
-            gaps = _means(distillation.loss(student, teacher, x_s[above], *pairs, r))
-            total = total + distillation.weight * self._weighted(gaps)
-            parts |= {f"map_{name}": gap for name, gap in gaps.items()}
-        return total, parts
+        """The scalar that training minimises, and the means that it is made of: the joint loss of
+        ``net``, taught by itself or by the average."""
+        teacher, distillation = net, self.joint_loss.distillation
+        if distillation is not None and distillation.average_teacher:
+            teacher = self.compiled_average or self.average.module
+        return self.joint_loss(net, teacher, x_1, drawn)
 
-    def _weighted(self, means: dict[str, Tensor]) -> Tensor:
-        return torch.stack([self.objective.weights[k] * mean for k, mean in means.items()]).sum()
-
-    def training_step(self, batch: tuple[int, State], batch_idx: int) -> Tensor:
-        """One batch of the stream, with the number of its step."""
-        step, x_1 = batch
-        total, parts = self.loss(self.net, x_1, draws(x_1, self.seed, step, self.global_rank))
+    def training_step(self, batch: tuple[int, State, Draws], batch_idx: int) -> Tensor:
+        """One batch of the stream, with the number of its step and its random numbers."""
+        step, x_1, drawn = batch
+        total, parts = self.loss(self.net, x_1, drawn)
         self.batches_seen = step + 1
         if step % LOG_EVERY == 0:
             self.require_finite(total)
@@ -258,11 +184,13 @@ class FlowModule(pl.LightningModule):
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
 
-    def train_dataloader(self) -> BatchesFrom:
+    def train_dataloader(self) -> Iterable[tuple[int, State, Draws]]:
         """The stream from the first batch that this run has not seen."""
-        return BatchesFrom(
-            self.stream, self.batches_seen, self.global_rank, self.trainer.world_size
-        )
+        start, world = self.batches_seen, self.trainer.world_size
+        batches = BatchesFrom(self.stream, start, self.global_rank, world, self.seed)
+        if self.workers == 0:
+            return batches
+        return DataLoader(batches, batch_size=None, num_workers=self.workers, prefetch_factor=AHEAD)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Muon inside the network, AdamW around it (see ``molflow.training.optimizers``)."""
@@ -326,16 +254,21 @@ class FlowModule(pl.LightningModule):
 
 
 @dataclass(frozen=True)
-class BatchesFrom:
-    """The batches of a stream from ``start`` on, without an end."""
+class BatchesFrom(IterableDataset):
+    """The batches of a stream with their random numbers, from ``start`` on, without an end.
+
+    The workers of a loader take turns, so that the loader gives the batches in their order.
+    """
 
     stream: Stream
     start: int
     rank: int
     world: int
+    seed: int
 
-    def __iter__(self) -> Iterator[tuple[int, State]]:
-        step = self.start
-        while True:
-            yield step, self.stream.batch(step, self.rank, self.world)
-            step += 1
+    def __iter__(self) -> Iterator[tuple[int, State, Draws]]:
+        worker = get_worker_info()
+        turn, turns = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in count(self.start + turn, turns):
+            x_1 = self.stream.batch(step, self.rank, self.world)
+            yield step, x_1, draws(x_1, self.seed, step, self.rank)

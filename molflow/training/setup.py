@@ -16,6 +16,7 @@ from molflow.flow.distillation import (
     ecld_loss,
     psd_loss,
 )
+from molflow.flow.joint_loss import Distillation, JointLoss, SelfDistillation
 from molflow.flow.times import (
     PairLaw,
     TimeLaw,
@@ -26,14 +27,7 @@ from molflow.flow.times import (
     with_ends,
 )
 from molflow.model.network import LOSSES
-from molflow.training.module import (
-    Distillation,
-    FlowModule,
-    Objective,
-    Optimisation,
-    SelfDistillation,
-    Stream,
-)
+from molflow.training.module import FlowModule, Optimisation, Stream
 
 TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
     "uniform": lambda c: uniform,
@@ -56,7 +50,8 @@ DISTILLATIONS: dict[str, SelfDistillation] = {
 CORNER = 0.15
 """Usual share of the pairs (s, t) that are (0, 1), where the loss says something there."""
 WITHOUT_DERIVATIVE = ("none", "psd")
-"""What of ``flow.distill`` differentiates no network along time: the rest compiles slowly."""
+"""Choices of ``flow.distill`` that do not differentiate the network along time: with the others it
+takes many minutes to compile."""
 
 
 def corner_of(flow: FlowConfig) -> float:
@@ -70,8 +65,10 @@ def corner_of(flow: FlowConfig) -> float:
     return CORNER if flow.distill in WITHOUT_DERIVATIVE else 0.0
 
 
-def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowModule:
-    """The Lightning module of one training run."""
+def build_module(
+    config: TrainConfig, net: nn.Module, stream: Stream, workers: int = 0
+) -> FlowModule:
+    """The Lightning module of one training run, whose batches ``workers`` processes prepare."""
     flow, trainer = config.flow, config.trainer
     time_law, distillation = TIME_LAWS[flow.time_law](flow), None
     if flow.distill != "none":
@@ -80,14 +77,14 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
             loss=DISTILLATIONS[flow.distill],
             times=with_corner(pairs, corner_of(flow)),
             middle=middle,
-            share=flow.distill_share,
+            fraction=flow.distill_share,
             weight=flow.distill_weight,
             average_teacher=flow.teacher == "average",
             derivative=flow.distill not in WITHOUT_DERIVATIVE,
         )
     smoothing = {"smoothing": flow.label_smoothing} if flow.loss == "cross_entropy" else {}
     loss = LOSSES[flow.loss]
-    objective = Objective(
+    joint_loss = JointLoss(
         loss=lambda output, x_1: loss(output, x_1, **smoothing),
         weights={"atoms": 1.0, "pairs": flow.pair_weight, "tokens": 1.0},
         time_law=time_law,
@@ -105,4 +102,4 @@ def build_module(config: TrainConfig, net: nn.Module, stream: Stream) -> FlowMod
         ema_decay=trainer.ema_decay,
         schedule=trainer.schedule,
     )
-    return FlowModule(net, stream, objective, optimisation, config.seed)
+    return FlowModule(net, stream, joint_loss, optimisation, config.seed, workers)

@@ -25,12 +25,16 @@ from molflow.files import CHECKPOINT
 from molflow.model.checkpoint import ModelSpec, read_spec
 from molflow.model.parents import PARENTAL, require_same
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Snapshots, Trial
+from molflow.training.early_stopping import EarlyStopping
 from molflow.training.module import FlowModule
 from molflow.training.setup import WITHOUT_DERIVATIVE
 
 LONG_STEPS = 3000
 LONG_MINUTES = 10.0
 """From here on a run repays a minute of preparation."""
+
+MOST_WORKERS = 12
+"""Processes that prepare batches for a GPU, unless more are asked for."""
 
 FEWEST_EXAMPLES = 32
 """For one of several processes on a CPU: with less, its network is mostly overhead."""
@@ -56,6 +60,14 @@ def processes(settings: TrainerConfig) -> int:
         return 1
     able = [n for n in range(2, torch.get_num_threads() + 1) if size % n == 0]
     return max((n for n in able if size // n >= FEWEST_EXAMPLES), default=1)
+
+
+def workers_of(settings: TrainerConfig) -> int:
+    """How many processes prepare batches: as asked, else none on a CPU, whose cores all train, and
+    on a GPU one for each other core, up to MOST_WORKERS."""
+    if settings.workers is not None:
+        return settings.workers
+    return 0 if trains_on_cpu(settings) else min(MOST_WORKERS, torch.get_num_threads() - 1)
 
 
 def _warn_of_crowding(settings: TrainerConfig, asked: int) -> None:
@@ -109,6 +121,7 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
             Progress(settings.batch_size * settings.accumulate, trial.spec.modality.things),
             trial,
             Snapshots(folder, trial.spec, settings.snapshots),
+            *early_stopping(settings, trial),
             Checkpoints(folder, trial.spec, settings.checkpoint_minutes),
         ],
         "enable_checkpointing": False,
@@ -124,6 +137,13 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
     except MisconfigurationException as error:
         asked = f"trainer.accelerator={settings.accelerator}, trainer.devices={devices}"
         raise InputError(f"{asked}: not to be had here ({str(error).splitlines()[0]})") from None
+
+
+def early_stopping(settings: TrainerConfig, trial: Trial) -> list[EarlyStopping]:
+    """The callback that ends a run early, where it is to be."""
+    if settings.patience is None:
+        return []
+    return [EarlyStopping(trial, settings.validate_every, settings.patience)]
 
 
 def make_loggers(config: TrainConfig) -> list[Logger]:
@@ -179,11 +199,13 @@ def wants_compilation(settings: TrainerConfig, distill: str) -> bool:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A checkpoint that fits: where it is, and how far its run had come."""
+    """A checkpoint that fits: where it is, how far its run had come, and how many looks at the
+    held-out loss had found no new best."""
 
     path: str
     step: int
     minutes: float
+    stale: int
 
 
 def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> Resumed:
@@ -197,7 +219,8 @@ def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> R
         saved = torch.load(path, map_location="cpu", weights_only=True)
         tensors = {name: tuple(value.shape) for name, value in saved["state_dict"].items()}
         seen, step = saved["molflow"], int(saved["global_step"])
-        resumed = Resumed(str(path), step, float(seen["minutes"]))
+        stale = saved["callbacks"].get(EarlyStopping.__name__, {}).get("stale", 0)
+        resumed = Resumed(str(path), step, float(seen["minutes"]), int(stale))
         complete = {"pytorch-lightning_version", "loops", "optimizer_states"} <= saved.keys()
         (optimizer,) = saved["optimizer_states"]
         if not complete or "parts" not in optimizer or int(seen["batches_seen"]) < step:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ from benchmarks.guidance.kept import Protocol, facts, guide_of
 from benchmarks.guidance.making import perform, require_sizes
 from benchmarks.guidance.measuring import measure_rewards
 from benchmarks.guidance.plan import (
-    Cell,
+    GuidedCell,
     Settings,
     cells,
     looks,
@@ -52,6 +55,8 @@ from benchmarks.guidance.tasks import TASKS, aim, reference
 from molflow.build import dataset_of
 from molflow.chem.molecule import Checked, read_smiles
 from molflow.chem.objective import parse_objective
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 MOLECULES = [a + b + c for a in ("C", "CC", "CO", "CN", "C=C") for b in "CNO" for c in "CNOF"]
 ROOT = Path(__file__).parents[2]
@@ -99,6 +104,19 @@ def run(checkpoint: Path, out: Path, *arguments: str) -> dict[str, Any]:
     main([f"checkpoint={checkpoint}", f"out={out}", *SMALL, *arguments])
     (path,) = out.glob("*.json")
     return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def results(checkpoint, tmp_path_factory) -> Path:
+    """The folder of one run, with what it said in said.txt. Not to be changed."""
+    folder = tmp_path_factory.mktemp("results")
+    said = StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setenv("MOLFLOW_CACHE", str(folder / "cache"))
+        patch.setattr(surrogate, "STEPS", 3)
+        run(checkpoint, folder / "out")
+    (folder / "said.txt").write_text(said.getvalue())
+    return folder
 
 
 def error_of(*arguments: str) -> str:
@@ -171,7 +189,7 @@ def test_the_looks_of_every_guide_are_those_that_sampling_counts(checkpoint, met
     for steps in (1, 2):
         for made in settings(method, 16, steps):
             walk = "renoised" if GUIDES[method].noise is not None else "euler"
-            cell = Cell("qed", method, walk, steps, 16, made, 0)
+            cell = GuidedCell("qed", method, walk, steps, 16, made, 0)
             numbers = perform(cell, Protocol({"qed": "qed:max"}, 3), generator)
             assert numbers["looks"] == looks(method, made, steps) <= 16
             found += 1
@@ -184,8 +202,8 @@ def test_a_guide_that_the_benchmark_knows_no_budget_of_is_refused():
 
 
 def test_the_minutes_count_looks_and_evaluations_and_shared_walks_once():
-    draws = Cell("qed", "draws", "euler", 2, 16, Settings(4, 3), 0)
-    best_of = Cell("qed", "best_of", "heun", 2, 16, Settings(16), 0)
+    draws = GuidedCell("qed", "draws", "euler", 2, 16, Settings(4, 3), 0)
+    best_of = GuidedCell("qed", "best_of", "heun", 2, 16, Settings(16), 0)
     assert seconds(draws, 1000) == pytest.approx(1000 * (8 * 4e-4 + 16 * 2.5e-4))
     assert seconds(best_of, 1000) == pytest.approx(1000 * 16 * 2.5e-4)
     assert walking_seconds(best_of, 1000, 64) == pytest.approx(1000 * 64 * 3 * 4e-4)
@@ -215,7 +233,7 @@ def test_every_seed_is_a_cell_of_its_own():
 def test_the_best_of_shared_walks_is_what_the_guide_makes(checkpoint, walk, particles):
     generator = load(checkpoint, "cpu")
     protocol = Protocol({"logp0": "logp:0±0.5"}, 30, walks=4, batch=7)
-    cell = Cell("logp0", "best_of", walk, 2, particles, Settings(particles), 5)
+    cell = GuidedCell("logp0", "best_of", walk, 2, particles, Settings(particles), 5)
     guide = guide_of(cell, protocol)
     sampled = generator.sample(30, 2, walk, 5, guide=guide)
     numbers = perform(cell, protocol, generator)
@@ -228,7 +246,9 @@ def test_the_best_of_shared_walks_is_what_the_guide_makes(checkpoint, walk, part
 
 def test_unguided_molecules_are_those_of_plain_sampling(checkpoint):
     generator, protocol = load(checkpoint, "cpu"), Protocol({"qed": "qed:max"}, 30, walks=4)
-    numbers = perform(Cell("qed", "unguided", "euler", 2, 0, Settings(1), 5), protocol, generator)
+    numbers = perform(
+        GuidedCell("qed", "unguided", "euler", 2, 0, Settings(1), 5), protocol, generator
+    )
     plain = generator.sample(30, 2, "euler", 5)
     assert numbers["vu"] == len({one.strict for one in plain.checked} - {None}) / 30
     assert (numbers["evaluations"], numbers["looks"], numbers["calls"]) == (2, 0, 0)
@@ -237,7 +257,8 @@ def test_unguided_molecules_are_those_of_plain_sampling(checkpoint):
 def test_a_strength_belongs_to_the_way_and_reaches_the_guide(checkpoint):
     generator, protocol = load(checkpoint, "cpu"), Protocol({"qed": "qed:max"}, 6)
     still, strong = (
-        Cell("qed", way, "euler", 1, 4, Settings(1, 3), 0) for way in ("gradient:0", "gradient:0.7")
+        GuidedCell("qed", way, "euler", 1, 4, Settings(1, 3), 0)
+        for way in ("gradient:0", "gradient:0.7")
     )
     assert guide_of(still, protocol).strength == 0
     assert guide_of(strong, protocol).strength == 0.7
@@ -291,7 +312,7 @@ def test_molecules_of_other_sizes_than_unguided_ones_end_the_run(checkpoint):
 
 def test_a_guide_that_changes_sizes_ends_the_run(checkpoint, monkeypatch):
     monkeypatch.setattr(making, "draw_sizes", lambda *args: np.array([9] * 4))
-    cell = Cell("qed", "draws", "euler", 1, 4, Settings(1, 3), 0)
+    cell = GuidedCell("qed", "draws", "euler", 1, 4, Settings(1, 3), 0)
     with pytest.raises(RuntimeError, match="sizes"):
         perform(cell, Protocol({"qed": "qed:max"}, 4), load(checkpoint, "cpu"))
 
@@ -361,7 +382,7 @@ def test_the_reference_is_the_first_of_the_largest_validation_molecules(checkpoi
 
 
 def test_seeds_are_averaged_and_their_errors_add_as_squares():
-    made = [Cell("qed", "best_of", "euler", 1, 1, Settings(1), seed) for seed in (0, 1)]
+    made = [GuidedCell("qed", "best_of", "euler", 1, 1, Settings(1), seed) for seed in (0, 1)]
     (found,) = rows(
         made, [{"reward": 0.4, "reward_error": 0.03}, {"reward": 0.6, "reward_error": 0.04}]
     )
@@ -451,18 +472,18 @@ def test_the_goal_of_looks_is_what_the_largest_best_of_reaches():
 # What is written
 
 
-def test_a_run_writes_record_and_picture_and_says_first_what_it_takes(checkpoint, tmp_path, capsys):
-    result = run(checkpoint, tmp_path / "out")
-    shown = capsys.readouterr().out
+def test_a_run_writes_record_and_picture_and_says_first_what_it_takes(checkpoint, results):
+    result = json.loads((results / "out" / "guidance-tiny.json").read_text())
+    shown = (results / "said.txt").read_text()
     assert shown.index("minutes on two CPU cores") < shown.index("the best of every method")
-    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    names = sorted(path.name for path in (results / "out").iterdir())
     assert names == ["guidance-tiny.json", "guidance-tiny.png"]
-    with Image.open(tmp_path / "out" / "guidance-tiny.png") as picture:
+    with Image.open(results / "out" / "guidance-tiny.png") as picture:
         assert picture.width > 600
     assert result["objectives"] == {"qed": "qed:max", "logp0": "logp:0±0.5"}
     assert len(result["model"]["sha256"]) == 64
     assert {claim["way"] for claim in result["claims"]} <= set(GUIDES) - {"best_of"}
-    assert str(tmp_path) not in json.dumps(result)
+    assert str(results) not in json.dumps(result)
     assert str(checkpoint.parent) not in json.dumps(result)
 
 
@@ -474,10 +495,10 @@ def test_a_plan_says_which_cells_are_missing_and_makes_none(checkpoint, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_the_table_goes_between_the_markers_and_the_rest_stays(checkpoint, tmp_path):
+def test_the_table_goes_between_the_markers_and_the_rest_stays(checkpoint, results, tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text(f"# Before\n\n{BETWEEN[0]}\nold\n{BETWEEN[1]}\n\nAfter\n")
-    run(checkpoint, tmp_path / "out")
+    shutil.copytree(results / "out", tmp_path / "out")
     main(["render", f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", f"readme={readme}"])
     text = readme.read_text()
     assert text.startswith(f"# Before\n\n{BETWEEN[0]}\n8 molecules a cell")

@@ -12,6 +12,7 @@ from molflow.config import load_config
 from molflow.errors import InputError
 from molflow.graph.transformer import GraphTransformer
 from molflow.model.checkpoint import save_model
+from molflow.training.module import FlowModule
 
 pytest.importorskip("benchmarks.speed", reason="the folder benchmarks is not here")
 
@@ -211,3 +212,24 @@ def test_throughput_has_a_row_for_each_size_and_a_column_for_each_number_of_step
         },
     ]
     assert made == [("none", 40), ("psd", 40), ("none", 10), ("psd", 10)]
+
+
+def test_networks_for_drug_like_molecules_stand_side_by_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = ["model.width=8", "model.heads=2", "model.pair_width=4", "model.depth=1"]
+    wide = [*small, "model.pair_expand=8"]
+    monkeypatch.setattr(speed, "NETWORKS", {"small": small, "wide": wide})
+    monkeypatch.setattr(speed, "DRUG_LIKE", (3, 5))
+    monkeypatch.setattr(speed, "peaks", lambda repeat: {"fp32": 1.0, "bf16": 1.0})
+    monkeypatch.setattr(FlowModule, "compile_networks", lambda module: None)
+    rows = speed.drug_like(batch=2, repeat=1)
+    assert [(row["network"], row["atoms"]) for row in rows] == [
+        ("small", 3),
+        ("small", 5),
+        ("wide", 3),
+        ("wide", 5),
+    ]
+    # The MLP of pairs, 4 to 16 to 4 with its biases, becomes 4 to 32 to 4.
+    assert rows[2]["parameters"] - rows[0]["parameters"] == 2 * 16 * 4 + 16
+    assert all(row["molecules_per_second"] > 0 for row in rows)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from molflow.flow import health
-from molflow.flow.flow_map import Posterior, euler_step, posterior, share
+from molflow.flow.flow_map import Posterior, euler_step, posterior, step_fraction
 from molflow.flow.health import (
     averaged,
     changed,
@@ -63,7 +63,7 @@ def by_euler(mu: Posterior, steps: int) -> Posterior:
             return mu(x, s, s)
         start, end = float(s[0]), float(t[0])
         way = [start + (end - start) * k / steps for k in range(steps + 1)]
-        return x + (1 / share(s, t)) * (sample(euler_step, mu, x, way) - x)
+        return x + (1 / step_fraction(s, t)) * (sample(euler_step, mu, x, way) - x)
 
     return jump
 

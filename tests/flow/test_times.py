@@ -111,17 +111,17 @@ def test_the_triangle_is_covered_evenly():
 @pytest.mark.parametrize("law", [uniform, logit_normal(-0.4, 0.7)])
 def test_the_share_of_a_law_is_what_its_quantile_was_asked_for(law):
     u = torch.linspace(0.01, 0.99, 50, dtype=torch.float64)
-    assert torch.allclose(law.share(law(u)), u, atol=1e-12)
+    assert torch.allclose(law.cdf(law(u)), u, atol=1e-12)
 
 
 @pytest.mark.parametrize("law", [uniform, logit_normal(-0.4, 0.7)])
 def test_a_place_has_its_share_of_the_law_before_it(law):
     s, t, r = torch.rand(3, 200, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     s, t = torch.minimum(s, t), torch.maximum(s, t)
-    place, within = law.place(s, t, r), law.share(t) - law.share(s)
+    place, within = law.place(s, t, r), law.cdf(t) - law.cdf(s)
     assert ((place >= 0) & (place <= 1)).all()
     told = (t - s > 1e-3) & (within > 1e-3)
-    shares = (law.share(s + place * (t - s)) - law.share(s)) / within
+    shares = (law.cdf(s + place * (t - s)) - law.cdf(s)) / within
     assert told.sum() > 150
     assert torch.allclose(shares[told], r[told], atol=1e-10)
     assert torch.equal(place[~told], r[~told])

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from molflow.chem.vocabulary import Vocabulary
+from molflow.flow.joint_loss import JointLoss
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
@@ -29,10 +30,10 @@ from molflow.graph.state import clean_state
 from molflow.model.checkpoint import ModelSpec, load_weights, read_spec
 from molflow.model.network import build_network
 from molflow.training.callbacks import Checkpoints, Progress, Snapshots, Trial
-from molflow.training.module import FlowModule, Objective, Optimisation
+from molflow.training.module import FlowModule, Optimisation
 from molflow.training.trainer import fit
 
-OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
+JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
 OPTIMISATION = Optimisation(
     steps=8,
     max_minutes=None,
@@ -102,7 +103,7 @@ def make_module(fresh: Callable[..., nn.Module], spec: ModelSpec) -> MakeModule:
     """A module with the tiny network of ``spec``, always the same, or with another."""
 
     def make(net: nn.Module | None = None, seed: int = 0) -> FlowModule:
-        return FlowModule(net or fresh(spec), Alternating(), OBJECTIVE, OPTIMISATION, seed)
+        return FlowModule(net or fresh(spec), Alternating(), JOINT_LOSS, OPTIMISATION, seed)
 
     return make
 
@@ -156,7 +157,7 @@ def kill_in_batch(monkeypatch: pytest.MonkeyPatch, batch: int, *numbers: int) ->
     """These signals, one behind the other, during the batch of that number."""
     step = FlowModule.training_step
 
-    def training_step(module: FlowModule, item: tuple[int, State], batch_idx: int) -> Tensor:
+    def training_step(module: FlowModule, item: tuple, batch_idx: int) -> Tensor:
         if item[0] == batch:
             for number in numbers:
                 os.kill(os.getpid(), number)

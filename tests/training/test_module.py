@@ -13,21 +13,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from molflow.flow.conditioning import withhold
+from molflow.flow.joint_loss import Distillation, JointLoss
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
-from molflow.flow.times import logit_normal, triangle, uniform
+from molflow.flow.times import triangle, uniform
 from molflow.graph.state import clean_state
-from molflow.training.module import (
-    BatchesFrom,
-    Distillation,
-    FlowModule,
-    Objective,
-    Optimisation,
-    draws,
-)
+from molflow.training.module import BatchesFrom, FlowModule, Optimisation, draws
 
-OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
+JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
 OPTIMISATION = Optimisation(
     steps=100,
     max_minutes=None,
@@ -101,14 +94,6 @@ class Recorder(pl.Callback):
         return float(torch.cat(grads).norm())
 
 
-class Numbers:
-    """A stream whose batch k is the number k."""
-
-    def batch(self, step: int, rank: int, world: int) -> int:
-        """The step itself."""
-        return step
-
-
 @pytest.fixture
 def x_1() -> State:
     """Two molecules of two atoms: all of class 1, bonded by class 0."""
@@ -119,7 +104,7 @@ def x_1() -> State:
 @pytest.fixture
 def module() -> FlowModule:
     """A module outside any trainer."""
-    return FlowModule(Constant(), Numbers(), OBJECTIVE, OPTIMISATION, seed=0)
+    return FlowModule(Constant(), Same(), JOINT_LOSS, OPTIMISATION, seed=0)
 
 
 @pytest.fixture
@@ -152,37 +137,6 @@ def test_a_context_changes_no_other_draw(x_1: State) -> None:
     assert torch.equal(plain.uniform, known.uniform)
     assert all(torch.equal(plain.noise[name], known.noise[name]) for name in plain.noise)
     assert not torch.equal(known.context, draws(x_1.knowing(torch.zeros(2, 3)), 3, 6, 0).context)
-
-
-@pytest.mark.parametrize("withheld", [0.0, 0.3])
-def test_network_and_teacher_are_told_the_same_part_of_the_context(
-    module: FlowModule, withheld: float
-) -> None:
-    ones = torch.ones(400, 2, dtype=torch.long)
-    known = torch.arange(400.0)[:, None].repeat(1, 2)
-    x_1 = clean_state(ones, ones[:, :1], torch.full((400,), 2), (2, 2)).knowing(known)
-    told: list[Tensor] = []
-
-    def loss(net, teacher, x_s, s, t, r):
-        told.append(x_s.context)
-        return {name: torch.zeros(len(x_s)) for name in x_s.values}
-
-    def net(x, s, t):
-        told.append(x.context)
-        return module.net(x, s, t)
-
-    distillation = Distillation(
-        loss, triangle, uniform, 0.5, 1.0, average_teacher=False, derivative=True
-    )
-    module.objective = replace(OBJECTIVE, distillation=distillation, withheld=withheld)
-    module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
-    found = torch.cat([told[1], told[0]])
-    assert torch.equal(found[~found.isnan()], known[~found.isnan()])
-    expected = withhold(known, drawn.context, withheld)
-    assert torch.equal(found.isnan(), expected.isnan())
-    nothing = int(found.isnan().all(1).sum())
-    assert abs(nothing - 400 * withheld) <= 4 * (400 * withheld * (1 - withheld)) ** 0.5
-    assert found.isnan().any()
 
 
 def test_the_scalar_is_the_weighted_sum_of_the_means_of_the_fields(
@@ -242,116 +196,52 @@ def test_the_optimizer_is_of_all_weights_as_the_settings_have_it(module: FlowMod
 
 
 def test_the_batches_go_on_from_where_a_run_stopped() -> None:
-    batches = iter(BatchesFrom(Numbers(), start=7, rank=0, world=1))
-    assert [next(batches) for _ in range(3)] == [(7, 7), (8, 8), (9, 9)]
+    batches = iter(BatchesFrom(Same(), start=7, rank=0, world=1, seed=0))
+    assert [next(batches)[0] for _ in range(3)] == [7, 8, 9]
 
 
-def distilled(module: FlowModule, seen: list[tuple], average_teacher: bool) -> None:
-    """Half of a batch goes to a loss of 2 for every field, which writes down what it gets."""
-
-    def loss(net, teacher, x_s, s, t, r):
-        seen.append((net, teacher, len(x_s), s, t))
-        return {name: torch.full((len(x_s),), 2.0) for name in x_s.values}
-
-    distillation = Distillation(
-        loss, triangle, uniform, 0.5, 3.0, average_teacher=average_teacher, derivative=True
-    )
-    module.objective = replace(OBJECTIVE, distillation=distillation)
-
-
-def test_distillation_adds_its_weighted_loss_on_its_share_of_the_batch(
-    module: FlowModule, x_1: State
+def test_workers_prepare_the_batches_and_draws_of_one_process_in_its_order(
+    module: FlowModule,
 ) -> None:
-    distilled(module, seen := [], average_teacher=False)
-    total, parts = module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
-    diagonal = math.log(4 / 3) + 5 * math.log(2)
-    assert total.item() == pytest.approx(diagonal + 3 * (2 + 5 * 2), rel=1e-6)
-    assert set(parts) == {"atoms", "pairs", "map_atoms", "map_pairs"}
-    ((_, _, examples, s, t),) = seen
-    assert examples == 1
-    assert (s <= t).all()
-
-
-def test_states_lie_on_their_path_at_their_time_s(module: FlowModule, x_1: State) -> None:
-    """Half of the batch between the s and t of a pair, half on the diagonal, at the noise drawn."""
-    asked: list[tuple[State, Tensor, Tensor]] = []
-
-    def net(x: State, s: Tensor, t: Tensor) -> State:
-        asked.append((x, s, t))
-        return x
-
-    law = logit_normal(-1.0, 0.5)
-    distilled(module, [], average_teacher=False)
-    distillation = replace(module.objective.distillation, derivative=False)
-    module.objective = replace(module.objective, time_law=law, distillation=distillation)
-    module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
-    ((x_s, s, t),) = asked
-    pair = triangle(*drawn.uniform[1:3, :1])
-    diagonal = law(drawn.uniform[0, 1:])
-    assert torch.equal(s, torch.cat([pair[0], diagonal]))
-    assert torch.equal(t, torch.cat([pair[1], diagonal]))
-    for name, value in x_s.values.items():
-        at = s[:, None, None]
-        wanted = (1 - at) * 0.5 * drawn.noise[name] + at * x_1.values[name]
-        assert torch.allclose(value, wanted)
-
-
-def test_the_middle_of_a_pair_is_drawn_by_its_law(module: FlowModule, x_1: State) -> None:
-    asked: list[tuple[torch.Tensor, ...]] = []
-
-    def loss(net, teacher, x_s, s, t, r):
-        asked.append((s, t, r))
-        return {name: torch.zeros(len(x_s)) for name in x_s.values}
-
-    middle, places = logit_normal(-1.0, 0.5), draws(x_1, 0, 0, 0)
-    distillation = Distillation(loss, triangle, middle, 0.5, 1.0, False, derivative=True)
-    module.objective = replace(OBJECTIVE, distillation=distillation)
-    module.loss(module.net, x_1, places)
-    ((s, t, r),) = asked
-    assert torch.equal(r, middle.place(s, t, places.uniform[3, :1]))
+    module._trainer = SimpleNamespace(world_size=1, global_rank=0)
+    module.stream, module.batches_seen = Same(), 7
+    alone = iter(module.train_dataloader())
+    module.workers = 2
+    shared = iter(module.train_dataloader())
+    for _ in range(5):
+        (step, x_1, drawn), (ours, ready, random) = next(alone), next(shared)
+        assert ours == step
+        assert torch.equal(ready.values["atoms"], x_1.values["atoms"])
+        assert torch.equal(random.uniform, drawn.uniform)
+        assert torch.equal(random.noise["atoms"], drawn.noise["atoms"])
+    module._trainer = None
 
 
 @pytest.mark.parametrize("average", [True, False])
 def test_the_teacher_is_the_live_network_or_its_average(
     module: FlowModule, x_1: State, average: bool
 ) -> None:
-    distilled(module, seen := [], average_teacher=average)
-    module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
-    ((net, teacher, *_),) = seen
-    assert net is module.net
-    assert teacher is (module.average.module if average else module.net)
-
-
-def test_a_loss_without_derivative_gets_what_one_call_gave_at_its_states(
-    module: FlowModule, x_1: State
-) -> None:
-    calls = []
-
-    def net(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
-        calls.append(len(x))
-        return x.map(lambda value: value + (s + 2 * t)[:, None, None])
+    seen = []
 
     def loss(net, teacher, x_s, s, t, r):
-        given = net(x_s, s, t).values
-        return {name: (value**2).mean((1, 2)) for name, value in given.items()}
+        seen.append((net, teacher))
+        return {name: torch.full((len(x_s),), 2.0) for name in x_s.values}
 
     distillation = Distillation(
-        loss, triangle, uniform, 0.5, 3.0, average_teacher=False, derivative=True
+        loss, triangle, uniform, 0.5, 3.0, average_teacher=average, derivative=True
     )
-    module.objective = replace(OBJECTIVE, distillation=distillation)
-    apart, _ = module.loss(net, x_1, drawn := draws(x_1, 0, 0, 0))
-    assert calls == [1, 1]
-    module.objective = replace(OBJECTIVE, distillation=replace(distillation, derivative=False))
-    together, _ = module.loss(net, x_1, drawn)
-    assert calls == [1, 1, 2]
-    assert together.item() == pytest.approx(apart.item(), rel=1e-6)
+    module.joint_loss = replace(JOINT_LOSS, distillation=distillation)
+    module.loss(module.net, x_1, draws(x_1, 0, 0, 0))
+    ((net, teacher),) = seen
+    assert net is module.net
+    assert teacher is (module.average.module if average else module.net)
 
 
 def trained(
     optimisation: Optimisation, accumulate: int = 1, limit: int = -1, ticks: Any = None
 ) -> Recorder:
     """What happened in a run of the real trainer on ``Same``, of ``limit`` steps at most."""
-    module = FlowModule(Constant(), Same(), OBJECTIVE, optimisation, seed=0)
+    module = FlowModule(Constant(), Same(), JOINT_LOSS, optimisation, seed=0)
     trainer = pl.Trainer(
         accelerator="cpu",
         devices=1,
@@ -471,28 +361,25 @@ def test_the_minutes_of_the_runs_before_count(
 
 
 def test_a_module_asks_for_the_batches_and_the_draws_of_its_own_rank(
-    module: FlowModule, x_1: State, monkeypatch: pytest.MonkeyPatch
+    module: FlowModule, x_1: State
 ) -> None:
     module._trainer = SimpleNamespace(world_size=4, global_rank=2)
     module.batches_seen = 7
-    assert module.train_dataloader() == BatchesFrom(module.stream, start=7, rank=2, world=4)
-    asked = []
-
-    def recorded(*arguments: Any) -> Any:
-        asked.append(arguments[1:])
-        return draws(*arguments)
-
-    monkeypatch.setattr("molflow.training.module.draws", recorded)
-    module.training_step((21, x_1), 0)
+    expected = BatchesFrom(module.stream, start=7, rank=2, world=4, seed=0)
+    assert module.train_dataloader() == expected
+    module.training_step((21, x_1, draws(x_1, 0, 21, 2)), 0)
     module._trainer = None
-    assert asked == [(0, 21, 2)]
     assert module.batches_seen == 22
 
 
-def test_a_stream_is_asked_for_the_rank_and_the_number_of_processes() -> None:
+def test_stream_and_draws_are_asked_for_the_rank_of_their_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Places:
         def batch(self, step: int, rank: int, world: int) -> tuple[int, int, int]:
             return step, rank, world
 
-    batches = iter(BatchesFrom(Places(), start=7, rank=2, world=4))
-    assert [next(batches) for _ in range(2)] == [(7, (7, 2, 4)), (8, (8, 2, 4))]
+    monkeypatch.setattr("molflow.training.module.draws", lambda x_1, *key: key)
+    batches = iter(BatchesFrom(Places(), start=7, rank=2, world=4, seed=5))
+    expected = [(7, (7, 2, 4), (5, 7, 2)), (8, (8, 2, 4), (5, 8, 2))]
+    assert [next(batches) for _ in range(2)] == expected

@@ -52,40 +52,40 @@ def built(**flow):
 
 
 def test_a_run_hides_the_condition_as_often_as_it_is_told_to():
-    assert built(condition_dropout=0.35).objective.withheld == 0.35
+    assert built(condition_dropout=0.35).joint_loss.withheld == 0.35
 
 
 def test_a_run_distils_as_it_is_told_to():
     flow = {"distill": "psd", "distill_share": 0.4, "distill_weight": 2.5, "corner": 0.9}
-    distillation = built(**flow, teacher="average").objective.distillation
-    assert (distillation.share, distillation.weight) == (0.4, 2.5)
+    distillation = built(**flow, teacher="average").joint_loss.distillation
+    assert (distillation.fraction, distillation.weight) == (0.4, 2.5)
     assert distillation.average_teacher
     s, t = distillation.times(torch.tensor([0.89, 0.95]), torch.tensor([0.5, 0.5]))
     assert (s[0], t[0]) == (0, 1)
     assert 0 < s[1] < t[1] < 1
     assert not distillation.derivative
     assert distillation.loss is DISTILLATIONS["psd"]
-    live = built(distill="csd", teacher="live").objective.distillation
+    live = built(distill="csd", teacher="live").joint_loss.distillation
     assert not live.average_teacher
     assert live.derivative
     assert live.loss is DISTILLATIONS["csd"]
-    assert built(distill="none").objective.distillation is None
+    assert built(distill="none").joint_loss.distillation is None
 
 
 def test_a_run_weighs_pairs_and_scales_its_prior_as_it_is_told_to():
-    objective = built(pair_weight=3.5, prior_scale=0.7).objective
-    assert objective.weights == {"atoms": 1.0, "pairs": 3.5, "tokens": 1.0}
-    assert objective.prior_scale == 0.7
+    joint_loss = built(pair_weight=3.5, prior_scale=0.7).joint_loss
+    assert joint_loss.weights == {"atoms": 1.0, "pairs": 3.5, "tokens": 1.0}
+    assert joint_loss.prior_scale == 0.7
 
 
 def test_a_run_smooths_its_labels_as_it_is_told_to(random_graphs):
     x_1 = random_graphs([2, 3])
     output = 0.3 * random_graphs([2, 3])
-    found = built(label_smoothing=0.2).objective.loss(output, x_1)
+    found = built(label_smoothing=0.2).joint_loss.loss(output, x_1)
     wanted, plain = vfm_loss(output, x_1, smoothing=0.2), vfm_loss(output, x_1, smoothing=0.0)
     assert torch.equal(found["atoms"], wanted["atoms"])
     assert not torch.equal(found["atoms"], plain["atoms"])
-    squares = built(loss="mse", label_smoothing=0.2).objective.loss(output, x_1)
+    squares = built(loss="mse", label_smoothing=0.2).joint_loss.loss(output, x_1)
     assert torch.equal(squares["atoms"], mse_loss(output, x_1)["atoms"])
 
 

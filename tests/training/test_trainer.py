@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from molflow.config import TrainConfig, TrainerConfig
 from molflow.errors import InputError
+from molflow.flow.joint_loss import JointLoss
 from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
@@ -25,7 +26,7 @@ from molflow.graph.state import clean_state
 from molflow.model.checkpoint import ModelSpec
 from molflow.pictures import read_logs
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Trial
-from molflow.training.module import FlowModule, Objective, Optimisation
+from molflow.training.module import FlowModule, Optimisation
 from molflow.training.trainer import (
     fit,
     make_loggers,
@@ -35,7 +36,7 @@ from molflow.training.trainer import (
     wants_compilation,
 )
 
-OBJECTIVE = Objective(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
+JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
 HERE = TrainerConfig(precision="fp32", accelerator="cpu", steps=4, batch_size=5, max_minutes=None)
 
 
@@ -65,7 +66,7 @@ def make_module(settings: TrainerConfig) -> FlowModule:
     optimisation = Optimisation(
         settings.steps, settings.max_minutes, 0.01, 0.0, 0, settings.gradient_clip, 0.9
     )
-    return FlowModule(Linear(), Pairs(), OBJECTIVE, optimisation, seed=0)
+    return FlowModule(Linear(), Pairs(), JOINT_LOSS, optimisation, seed=0)
 
 
 TrainerOf = Callable[[TrainerConfig, Path], pl.Trainer]
