@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -165,6 +166,18 @@ def terminal() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+@contextmanager
+def announced(what: str) -> Iterator[None]:
+    """Says ``what`` on stderr once the block takes over 2 s, such as "loading the model"."""
+    told = threading.Timer(QUIET_SECONDS, print, (f"{what} ...",), {"file": sys.stderr})
+    told.daemon = True
+    told.start()
+    try:
+        yield
+    finally:
+        told.cancel()
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

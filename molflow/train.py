@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from molflow.claims import claimed
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
 from molflow.config.key import WRITE, expanded, keys
-from molflow.console import atomic_write, run_program
+from molflow.console import announced, atomic_write, run_program
 from molflow.datasets.names import OF_TOKENS
+from molflow.early import require_training
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, LOSS, RECORD, is_place
 
@@ -39,6 +40,7 @@ def main(arguments: list[str]) -> None:
         print(help_text("train"))
         return
     config, arguments = configure(arguments)
+    require_training(config)
     if not is_main_process():
         train(config, arguments)
         return
@@ -124,7 +126,8 @@ def read_record(folder: str) -> dict[str, Any]:
 
 def train(config: TrainConfig, arguments: list[str]) -> None:
     """Prepares the data, trains, and says what was reached and how to sample from it."""
-    import pytorch_lightning as pl
+    with announced("loading torch and Lightning"):
+        import pytorch_lightning as pl
 
     from molflow.build import known_of
     from molflow.model.network import build_network

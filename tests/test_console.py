@@ -226,6 +226,15 @@ def test_a_table_writes_large_numbers_without_an_exponent(capsys):
     assert "130,831" in shown
 
 
+def test_what_takes_long_is_announced_and_what_is_quick_is_not(capsys, monkeypatch):
+    with console.announced("loading nothing"):
+        pass
+    monkeypatch.setattr(console, "QUIET_SECONDS", 0.01)
+    with console.announced("loading much"):
+        time.sleep(0.5)
+    assert capsys.readouterr().err == "loading much ...\n"
+
+
 def test_a_reader_that_left_in_a_table_is_code_141_too():
     code = (
         "from molflow.console import run_program, table;"

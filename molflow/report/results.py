@@ -271,7 +271,7 @@ def write_record(
     """
     from importlib.metadata import version
 
-    from molflow.model.checkpoint import find_model
+    from molflow.model.place import find_model
 
     content: dict[str, Any] = {
         "arguments": arguments,

@@ -17,15 +17,14 @@ from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import load
 from molflow.model.checkpoint import (
     FORMAT,
-    PRETRAINED,
     ModelSpec,
-    find_model,
     load_weights,
     read_spec,
     save_model,
 )
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network
+from molflow.model.place import PRETRAINED, find_model
 from molflow.sequence.vocabulary import TokenVocabulary
 
 
