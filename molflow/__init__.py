@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from molflow.chem.constraints import Constraint as Constraint
-    from molflow.generator import load as load
     from molflow.guidance.steer import guide as guide
+    from molflow.loading import load as load
     from molflow.optimization.run import optimize as optimize
     from molflow.sampling.walk import Route as Route
 
@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 
 PUBLIC = {
-    "load": "molflow.generator",
+    "load": "molflow.loading",
     "guide": "molflow.guidance.steer",
     "Constraint": "molflow.chem.constraints",
     "Route": "molflow.sampling.walk",

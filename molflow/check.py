@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
 from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help
-from molflow.console import atomic_write, require_writable, run_program, table, written
+from molflow.console import announced, atomic_write, require_writable, run_program, table, written
 from molflow.errors import InputError
 from molflow.health.findings import (
     Finding,
@@ -28,6 +28,7 @@ from molflow.health.findings import (
     judge_likelihood,
     no_better,
 )
+from molflow.model.place import find_model
 
 if TYPE_CHECKING:
     from molflow.flow.health import Key
@@ -63,15 +64,17 @@ def main(arguments: list[str]) -> None:
         print(help_text("check"))
         return
     config = load_config("check", arguments)
+    find_model(config.checkpoint)
     with claimed(Path(config.out), "check", config.take_over):
         check(config, arguments)
 
 
 def check(config: CheckConfig, arguments: list[str]) -> None:
     """Loads the model, measures, writes ``config.out`` and prints what was found."""
-    from molflow.generator import load
-    from molflow.health.drawing import draw_health
-    from molflow.health.probes import find_data, identities, likelihood, measure
+    with announced("loading torch and the model"):
+        from molflow.generator import load
+        from molflow.health.drawing import draw_health
+        from molflow.health.probes import find_data, identities, likelihood, measure
 
     generator, folder = load(config.checkpoint), Path(config.out)
     require_room(folder)
@@ -115,7 +118,7 @@ def write_record(
         "config": to_plain(checkup.config),
         "versions": {name: version(name) for name in PACKAGES},
         "checkpoint": {
-            "path": str(Path(checkup.config.checkpoint).resolve()),
+            "path": str(find_model(checkup.config.checkpoint).resolve()),
             "sha256": generator.fingerprint,
         },
         "device": str(generator.device),

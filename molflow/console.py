@@ -1,14 +1,16 @@
-"""What programs say and write: progress, tables, one-line errors, files never half-written."""
+"""Programs say and write this way: progress, tables, one-line errors, files never half-written."""
 
 from __future__ import annotations
 
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from io import TextIOWrapper
 from operator import length_hint
 from pathlib import Path
 from secrets import token_hex
@@ -33,11 +35,17 @@ def progress(
     unit: str = "it",
     weight: Callable[[T], float] = lambda item: 1.0,
 ) -> Iterator[T]:
-    """The items of `iterable`, with a bar on stderr (rate, remaining time) once it takes over 2 s.
+    """Give the items of `iterable`, with a bar on stderr once it takes over 2 s.
 
-    Without a terminal: at most one line every 30 s. `total` defaults to the length, if there is
-    one. weight: how many units an item counts, such as the molecules of a batch; `total` is in
-    units too. The bar leaves with the loop, also when the loop ends early or by an error.
+    The bar shows rate and remaining time. Without a terminal there is at most one line every 30 s.
+    The bar leaves with the loop, also when the loop ends early or by an error.
+
+    Args:
+        iterable: the items.
+        description: in front of the bar.
+        total: units in all; by default the length, if there is one.
+        unit: its name.
+        weight: how many units an item counts, such as the molecules of a batch.
     """
     total = total if total is not None else length_hint(iterable) or None
     with meter(description, total, unit) as advance:
@@ -48,7 +56,16 @@ def progress(
 
 @contextmanager
 def meter(description: str, total: int | None, unit: str) -> Iterator[Callable[[float], None]]:
-    """`progress` for what is no loop: a function that is told how many more units are done."""
+    """Show `progress` of work that is no loop.
+
+    Args:
+        description: in front of the bar.
+        total: units in all, if known.
+        unit: its name.
+
+    Yields:
+        A function that is told how many more units are done.
+    """
     terminal = sys.stderr.isatty()
     report: _Report = (_Bar if terminal else _Lines)(description, total, unit)
     start = time.monotonic()
@@ -77,7 +94,7 @@ class _Report(Protocol):
 
 
 class _Lines:
-    """Progress where nobody watches: a line now and then."""
+    """Progress where nobody watches is a line now and then."""
 
     interval = LINE_SECONDS
 
@@ -100,7 +117,7 @@ class _Lines:
 
 
 class _Bar:
-    """Progress on a terminal: rich's bar, imported only when there is something to show."""
+    """Progress on a terminal is rich's bar, imported only when there is something to show."""
 
     interval = BAR_SECONDS
 
@@ -145,17 +162,39 @@ def _speed(rate: float, unit: str) -> str:
 
 @cache
 def terminal() -> Console:
-    """stderr, as rich sees it: one for all, so that the bar of a part stands below the whole's."""
+    """Give stderr as rich sees it: one for all, so that a part's bar stands below the whole's."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
+@contextmanager
+def announced(what: str) -> Iterator[None]:
+    """Says ``what`` on stderr once the block takes over 2 s, such as "loading the model"."""
+    told = threading.Timer(QUIET_SECONDS, print, (f"{what} ...",), {"file": sys.stderr})
+    told.daemon = True
+    told.start()
+    try:
+        yield
+    finally:
+        told.cancel()
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table to stdout; numbers to the right, floats to four digits, text as it is."""
+    """Print a table to stdout; numbers to the right, floats to four digits, text as it is.
+
+    Args:
+        title: above the table.
+        columns: their heads.
+        rows: a cell for every column.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    class _Table(Console):
+        def on_broken_pipe(self) -> None:
+            raise
 
     grid = Table()
     for index, name in enumerate(columns):
@@ -164,7 +203,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for row in rows:
         grid.add_row(*(Text(_cell(value)) for value in row))
     # A pipe or a file has no width: the lines stay whole there.
-    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    console = _Table(width=None if sys.stdout.isatty() else 10_000)
     console.print(Text(title, style="bold"))
     console.print(grid)
 
@@ -195,18 +234,22 @@ def written(number: float, digits: int = 4) -> str:
 
 
 def for_json(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """The numbers, with null for nan, which JSON does not know."""
+    """Put null for nan, which JSON does not know."""
     return {name: None if math.isnan(x) else x for name, x in numbers.items()}
 
 
 def run_program(main: Callable[[list[str]], None]) -> NoReturn:
     """Run `main` on the command line's arguments and leave with its exit code.
 
-    A user's mistake (InputError) is one line on stderr and code 2, Ctrl-C one line and code 130,
-    a reader that left (`| head`) one line and code 141.
+    Each of these is one line on stderr:
+
+    - A user's mistake (InputError): code 2.
+    - Ctrl-C: code 130.
+    - A reader that left (`| head`): code 141.
     """
     # Read when torch loads: idle threads that spin slow down every other process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    degrade(sys.stdout, sys.stderr)
     try:
         main(sys.argv[1:])
         sys.stdout.flush()
@@ -218,17 +261,25 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        # Else the interpreter fails once more on its way out, over what stdout still holds.
+        # Else the interpreter fails once more on its way out, over the rest in stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print("output closed", file=sys.stderr)
         sys.exit(141)
     sys.exit(0)
 
 
-def require_writable(folder: Path) -> None:
-    """Makes the folder and tries it, before hours are spent on what belongs there.
+def degrade(*streams: object) -> None:
+    """What a stream cannot show is written as an escape from now on, and stops no program."""
+    for stream in streams:
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
-    InputError where no file can be written.
+
+def require_writable(folder: Path) -> None:
+    """Make the folder and try it, before hours are spent on results that belong there.
+
+    Raises:
+        InputError: no file can be written.
     """
     probe = folder / f".{token_hex(4)}"
     try:
@@ -241,10 +292,13 @@ def require_writable(folder: Path) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` (same ending), renamed to `path` if the block succeeds.
+    """Give a temporary path beside `path` (same ending), renamed to `path` if the block succeeds.
 
     The folder is made where it lacks. After an error nothing is left behind and an older `path`
-    stays as it was. A place that cannot be written raises InputError.
+    stays as it was.
+
+    Raises:
+        InputError: the place cannot be written.
     """
     temporary = path.with_name(f".{token_hex(4)}-{path.name}")
     try:

@@ -1,6 +1,6 @@
-"""Several batches at once on a CPU, each on cores of its own.
+"""Several batches are made at once on a CPU, each on cores of its own.
 
-Two batches on one core each are made faster than one after the other on two cores: operations on a
+Two batches on one core each are made faster than one after the other on two cores. Operations on a
 batch that fits the caches are too short to be shared out.
 """
 
@@ -22,14 +22,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 FEWEST = 32
-"""Examples of a batch worth a core of its own."""
+"""A batch of so many examples is worth a core of its own."""
 
 T = TypeVar("T")
 
 
 @contextmanager
 def on_cores(count: int) -> Iterator[None]:
-    """Lets torch compute on so many cores for a while."""
+    """Let torch compute on so many cores for a while."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -39,9 +39,13 @@ def on_cores(count: int) -> Iterator[None]:
 
 
 def interleaved(works: Sequence[Iterator[T]], cores: int) -> Generator[T, None, None]:
-    """What all of ``works`` give, each in its own order; on several threads where that is faster.
+    """Give all that ``works`` give, each in its own order; on several threads where that is faster.
 
     An error in one of them is raised here and ends the others, and so does ``close``.
+
+    Args:
+        works: the streams.
+        cores: of the machine.
     """
     threads = min(cores, len(works))
     if threads < 2:
@@ -78,7 +82,12 @@ def interleaved(works: Sequence[Iterator[T]], cores: int) -> Generator[T, None, 
 
 
 def even(n: int, most: int, cores: int) -> int:
-    """A size of batches that keeps all cores busy to the end: at most ``most``, and equal as far as
-    FEWEST lets them be."""
+    """Size batches so that all cores are busy to the end, and equal as far as FEWEST lets them be.
+
+    Args:
+        n: examples in all.
+        most: examples of a batch at most.
+        cores: of the machine.
+    """
     rounds = -(-n // (most * cores))
     return min(most, max(FEWEST, -(-n // (rounds * cores))))

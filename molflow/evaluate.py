@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
 from molflow.config import EvaluateConfig, help_text, load_config, wants_help
-from molflow.console import atomic_write, require_writable, run_program
+from molflow.console import announced, atomic_write, require_writable, run_program
+from molflow.datasets.names import DATASETS, OF_TOKENS
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, METRICS, WEIGHTS
+from molflow.model.place import find_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +34,7 @@ OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 SAMPLED = 10_000
 """Molecules of a model where nobody asks for another number: the field's."""
 EXPLAIN = "explain"
+REFERENCES = tuple(name for name in DATASETS if name not in ("smiles_file", *OF_TOKENS))
 
 
 def main(arguments: list[str]) -> None:
@@ -59,7 +62,8 @@ def evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
 def _evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
     folder = Path(config.out)
     require_room(folder)
-    from molflow.evaluation.comparison import Subject
+    with announced("loading torch and the model"):
+        from molflow.evaluation.comparison import Subject
     from molflow.evaluation.numbers import WANTED
     from molflow.evaluation.numbers import evaluate as measure
     from molflow.evaluation.verdict import Verdict, print_verdict, write_record
@@ -96,8 +100,17 @@ def check(config: EvaluateConfig) -> None:
         from molflow.datasets.molecule_file import kind_of
 
         kind_of(Path(config.samples), "samples")
+    if config.checkpoint is not None:
+        find_model(config.checkpoint)
+    require_reference(config.reference)
     if config.reference_test is not None and config.split_column is not None:
         raise InputError("reference_test, split_column: only one of them says what the test set is")
+
+
+def require_reference(reference: str | None) -> None:
+    """InputError where it is neither a data set nor a file."""
+    if reference is not None and not (reference in REFERENCES or Path(reference).is_file()):
+        raise InputError(f"reference={reference!r}: one of {', '.join(REFERENCES)}, or a file")
 
 
 def require_room(folder: Path) -> None:
@@ -118,13 +131,12 @@ def load_reference(config: EvaluateConfig, generator: Generator | None) -> Refer
 
     from molflow.build import build_dataset, dataset_of
     from molflow.datasets.molecule_file import Columns
-    from molflow.datasets.names import DATASETS, OF_TOKENS
     from molflow.evaluation.references import from_dataset, from_files
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     reference, test = config.reference, config.reference_test
-    names = [name for name in DATASETS if name not in ("smiles_file", *OF_TOKENS)]
-    if reference and reference not in names and Path(reference).is_file():
+    require_reference(reference)
+    if reference is not None and reference not in REFERENCES:
         columns = Columns(config.reference_column, config.split_column)
         return from_files(Path(reference), columns, None if test is None else Path(test), device)
     for key in ("reference_test", "split_column"):
@@ -133,11 +145,9 @@ def load_reference(config: EvaluateConfig, generator: Generator | None) -> Refer
     if reference is None:
         assert generator is not None
         data = dataset_of(generator.spec)
-    elif reference in names:
+    else:
         path = [] if config.reference_path is None else [f"dataset.path={config.reference_path}"]
         data = build_dataset(load_config("train", [f"dataset={reference}", *path]).dataset)
-    else:
-        raise InputError(f"reference={reference!r}: one of {', '.join(names)}, or a file")
     if not len(data.splits["train"]):
         raise InputError(f"reference: {data.name} has no training molecule")
     return from_dataset(data, device)

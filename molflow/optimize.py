@@ -171,14 +171,11 @@ def settings_of(config: OptimizeConfig) -> Any:
 
 def read_start(config: OptimizeConfig) -> list[str]:
     """The molecules of ``start=``; rows that are none are counted by the search."""
-    from molflow.evaluation.samples_file import read
+    from molflow.datasets.molecule_file import read
 
     if config.start is None:
         return []
-    try:
-        return [row.text for row in read(Path(config.start)) if row.text.strip()]
-    except InputError as error:
-        raise InputError(str(error).replace("samples=", "start=", 1)) from None
+    return [row.text for row in read(Path(config.start), key="start") if row.text.strip()]
 
 
 def about(

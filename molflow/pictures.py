@@ -1,4 +1,4 @@
-"""Pictures of what a model does: molecules, the loss of a run, the way from noise to molecules."""
+"""Pictures show a model's work: molecules, the loss of a run, the way from noise to molecules."""
 
 from __future__ import annotations
 
@@ -33,10 +33,15 @@ MARK = "#ff8896"
 
 
 def draw_molecules(samples: Samples, path: Path, columns: int = 6) -> None:
-    """A PNG with a grid of molecules, a line above that counts them, and a legend below each.
+    """Draw a PNG with a grid of molecules, a line above that counts them, and a legend below each.
 
-    What is not strictly valid is drawn as the network made it, on orange (in fragments) or on red
-    (invalid), with the reason as its legend and the atom at fault marked.
+    An attempt that is not strictly valid is drawn as the network made it, on orange (in fragments)
+    or on red (invalid). The reason is its legend, and the atom at fault is marked.
+
+    Args:
+        samples: to draw.
+        path: of the PNG.
+        columns: of the grid.
     """
     cells = [
         _draw_cell(thing, one, samples.spec.modality, one.reason or one.smiles or "")
@@ -49,7 +54,15 @@ def draw_molecules(samples: Samples, path: Path, columns: int = 6) -> None:
 
 
 def show(samples: Samples, folder: Path) -> Path:
-    """The samples for people: a picture of molecules, or texts as they are; where it lies."""
+    """Show samples to people: a picture of molecules, or texts as they are.
+
+    Args:
+        samples: to show.
+        folder: of the file.
+
+    Returns:
+        The file.
+    """
     if not samples.spec.modality.molecular:
         with atomic_write(folder / TEXTS) as path:
             path.write_text("\n\n".join(samples.texts) + "\n", encoding="utf-8")
@@ -62,9 +75,17 @@ def show(samples: Samples, folder: Path) -> Path:
 def draw_trajectory(
     states: States, modality: Modality, path: Path, rows: int = 5, columns: int = 6
 ) -> None:
-    """A PNG: what argmax mu_tt makes of a few molecules at several t, above how sure mu is: the
-    mean over all molecules of the largest probability of a variable, for every field, and the share
-    of those likeliest molecules that are strictly valid.
+    """Draw a PNG of the way: molecules from argmax mu_tt at several t, above how sure mu is.
+
+    How sure is the mean over all molecules of the largest probability of a variable, for every
+    field. With it stands the share of those likeliest molecules that are strictly valid.
+
+    Args:
+        states: of the trajectory.
+        modality: of the model.
+        path: of the PNG.
+        rows: molecules at most.
+        columns: times.
     """
     from matplotlib.figure import Figure
 
@@ -84,7 +105,7 @@ def draw_trajectory(
 
 
 def _show_cells(axes: Axes, cells: Sequence[Image], labels: Sequence[str]) -> None:
-    """The cells, a column for each label, the first column over 0 and the last over 1."""
+    """Show the cells, a column for each label, the first column over 0 and the last over 1."""
     places = [k / (len(labels) - 1) for k in range(len(labels))]
     half = places[1] / 2
     axes.imshow(_tile(cells, len(labels)), aspect="auto", extent=(-half, 1 + half, 0, 1))
@@ -123,7 +144,7 @@ def _kind(checked: Checked) -> str:
 
 
 def _draw_cell(thing: Thing, checked: Checked, modality: Modality, legend: str = "") -> Image:
-    """One molecule, or as far as it can be drawn what is none."""
+    """Draw one molecule, or as far as it can be drawn a failed one."""
     from PIL import Image
     from rdkit import Chem, rdBase
     from rdkit.Chem.Draw import rdMolDraw2D
@@ -161,7 +182,7 @@ def _rgb(colour: str) -> tuple[float, ...]:
 
 
 def _tile(cells: Sequence[Image], columns: int) -> Image:
-    """The cells row by row on white, with a small gap."""
+    """Put the cells row by row on white, with a small gap."""
     from PIL import Image
 
     columns = min(columns, len(cells))
@@ -173,7 +194,7 @@ def _tile(cells: Sequence[Image], columns: int) -> Image:
 
 
 def _with_header(sheet: Image, words: Sequence[tuple[str, str]]) -> Image:
-    """The sheet under a line of (text, colour)."""
+    """Put the sheet under a line of (text, colour)."""
     from PIL import Image, ImageDraw, ImageFont
 
     page = Image.new("RGB", (max(sheet.width, 480), sheet.height + 44), "white")
@@ -186,8 +207,10 @@ def _with_header(sheet: Image, words: Sequence[tuple[str, str]]) -> Image:
 
 
 def read_logs(folder: Path) -> list[dict[str, float]]:
-    """The rows of every ``metrics.csv`` of a run folder, resumed parts in order; no blanks. Steps
-    that a crash made a later part take again are that part's."""
+    """Read the rows of every ``metrics.csv`` of a run folder, resumed parts in order, no blanks.
+
+    Steps that a crash made a later part take again are that part's.
+    """
     rows: list[dict[str, float]] = []
     for path in sorted(folder.glob("logs/*/metrics.csv"), key=lambda p: int(p.parent.name)):
         with path.open(newline="") as file:
@@ -198,7 +221,7 @@ def read_logs(folder: Path) -> list[dict[str, float]]:
 
 
 FIRST_SHARES = ("trial/strict_valid", "trial/words_in_vocabulary")
-"""What a trial is judged by, in its usual steps, or in as few as the ending of the name says."""
+"""A trial is judged by these, in its usual steps, or in as few as the ending of the name says."""
 
 FEW = 20
 """Rows up to which each is a point: a line of one would not be seen."""
@@ -206,7 +229,12 @@ LATER_SHARES = ("trial/unique", "trial/novel")
 
 
 def draw_run(rows: Sequence[dict[str, float]], path: Path) -> None:
-    """Against the step: losses; and where there were trials, what they found that is a share."""
+    """Draw losses against the step, and where there were trials, their numbers that are shares.
+
+    Args:
+        rows: of ``read_logs``.
+        path: of the PNG.
+    """
     from matplotlib.figure import Figure
 
     found = {name for row in rows for name in row}

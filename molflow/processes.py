@@ -1,4 +1,4 @@
-"""Chunks of a stream worked on by two processes, in order."""
+"""Two processes work on chunks of a stream, in order."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ ALONE = 2
 def in_chunks(
     function: Callable[[list[Item]], Result], items: Iterable[Item], size: int
 ) -> Iterator[Result]:
-    """``function`` of every ``size`` items, in their order; the last chunk may be shorter.
+    """Apply ``function`` to every ``size`` items, in their order; the last chunk may be shorter.
 
-    At most a few chunks are read ahead. ``function`` and what it returns must pickle.
+    At most a few chunks are read ahead. ``function`` and its results must pickle.
+
+    Args:
+        function: of a chunk.
+        items: the stream.
+        size: of a chunk.
     """
     chunks = _chunks(iter(items), size)
     first = list(islice(chunks, ALONE + 1))
@@ -49,5 +54,5 @@ def _chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _leave_interrupts() -> None:
-    """Ctrl-C is for the parent, which then ends its workers."""
+    """Leave Ctrl-C to the parent, which then ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

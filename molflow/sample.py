@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
 from molflow.config import SampleConfig, help_text, load_config, wants_help
-from molflow.console import progress, run_program
+from molflow.console import announced, progress, run_program
+from molflow.early import require_sampling
 from molflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ def sample(config: SampleConfig, arguments: list[str]) -> None:
 
     With guidance an unguided control comes first: the same seed, sizes, walk and constraints.
     """
+    require_sampling(config)
     with claimed(Path(config.out), "sample", config.take_over):
-        from molflow.guidance.steer import configured_guide
+        with announced("loading torch and the model"):
+            from molflow.guidance.steer import configured_guide
 
         guide = configured_guide(config.guidance)
         if guide is None:
@@ -83,6 +86,7 @@ class SampleTask:
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
     """What the model was not trained for."""
+    from molflow.chem.constraints import Plan
     from molflow.sampling.methods import METHODS
 
     spec, found = task.generator.spec, []
@@ -91,6 +95,10 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
         found.append(
             f"was trained without shown parts (flow.shown=0): it keeps a {part}, but has not "
             "learned to build on one"
+        )
+    if isinstance(task.crowd.plan, Plan) and task.crowd.plan.scaffold.stereo:
+        found.append(
+            f"knows no stereochemistry: that of scaffold={task.config.scaffold!r} is not held"
         )
     if task.crowd.aim is not None:
         found += outside(task.crowd.aim, spec.condition)
@@ -193,14 +201,19 @@ def training_of(spec: ModelSpec) -> tuple[Known | None, list[str] | None, str]:
 
 
 def references_of(training: Sequence[str]) -> References:
-    """The training molecules, or REFERENCES of them, by their fingerprints."""
+    """The training molecules, or REFERENCES of them, by their fingerprints, kept in the cache."""
     from rdkit import Chem
 
     from molflow.metrics.similarity import chosen, fingerprints, index_references
+    from molflow.report.references import remembered
 
     smiles = chosen(training, REFERENCES)
-    read = progress(smiles, "reading the training set", unit="molecules")
-    return index_references(fingerprints(Chem.MolFromSmiles(one) for one in read))
+
+    def read() -> References:
+        shown = progress(smiles, "reading the training set", unit="molecules")
+        return index_references(fingerprints(Chem.MolFromSmiles(one) for one in shown))
+
+    return remembered(smiles, read)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,17 @@ import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
-from molflow.console import atomic_write, run_program
+from molflow.config.key import WRITE, expanded, keys
+from molflow.console import announced, atomic_write, run_program
 from molflow.datasets.names import OF_TOKENS
+from molflow.early import require_training
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, LOSS, RECORD
+from molflow.files import CHECKPOINT, LOSS, RECORD, is_place
 
 if TYPE_CHECKING:
     from molflow.build import Context, Dataset
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from molflow.training.module import FlowModule, Stream
 
 OWN_FOLDER = ("out", "resume", "take_over")
-PATHS = ("dataset.path", "checkpoint")
 HELD_OUT = 2048
 FEWEST_HELD_OUT = 256
 LAST_STEPS = 50
@@ -38,6 +40,7 @@ def main(arguments: list[str]) -> None:
         print(help_text("train"))
         return
     config, arguments = configure(arguments)
+    require_training(config)
     if not is_main_process():
         train(config, arguments)
         return
@@ -49,25 +52,26 @@ def main(arguments: list[str]) -> None:
 def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     """The configuration, and all arguments behind it: those of a resumed run come first."""
     arguments = [anchored(argument) for argument in arguments]
-    config = load_config("train", arguments)
-    if config.resume is None:
+    own = {key_of(a): a.partition("=")[2] for a in arguments if key_of(a) in OWN_FOLDER}
+    if not own.get("resume"):
+        config = load_config("train", arguments)
         config, arguments = with_parent(config, arguments)
         return config, arguments
-    if config.out != config.resume:
-        raise InputError(f"out={config.out}: resume={config.resume} goes on in its own folder")
-    kept = [a for a in read_record(config.resume)["arguments"] if key_of(a) not in OWN_FOLDER]
-    combined = [*kept, *(a for a in arguments if key_of(a) not in OWN_FOLDER)]
+    resume = own["resume"]
+    if own.get("out", resume) not in ("", resume):
+        raise InputError(f"out={own['out']}: resume={resume} goes on in its own folder")
+    kept = [a for a in read_record(resume)["arguments"] if key_of(a) not in OWN_FOLDER]
+    combined = [*kept, *(a for a in arguments if key_of(a) not in ("out", "resume"))]
     resumed = load_config("train", combined)
-    place = {"out": config.resume, "resume": config.resume, "take_over": config.take_over}
-    return replace(resumed, **place), combined
+    return replace(resumed, out=resume, resume=resume), combined
 
 
 def require_new(config: TrainConfig) -> None:
     """InputError where a run would begin in the folder of another."""
     if config.resume is None and (Path(config.out) / CHECKPOINT).exists():
         raise InputError(
-            f"out={config.out}: holds a run already; resume={config.out} continues it, "
-            "or choose another folder"
+            f"out={config.out}: holds a run already; {quote(f'resume={config.out}')} continues "
+            "it, or choose another folder"
         )
 
 
@@ -97,10 +101,15 @@ def anchored(argument: str) -> str:
 
     A name that is no path here (a file that is missing, a released model) stays as it is.
     """
-    key, _, value = argument.partition("=")
-    path = Path(value).expanduser()
-    meant = value and (key == "dataset.cache" or (key in PATHS and path.exists()))
-    return f"{key}={path.absolute()}" if meant else argument
+    name, _, value = argument.partition("=")
+    known = keys(TrainConfig).get(name)
+    if known is None or not known.path or not value:
+        return argument
+    path = Path(expanded(value, name))
+    if name in OWN_FOLDER:
+        return f"{name}={path}"
+    meant = path.exists() and (name != "checkpoint" or is_place(str(path)))
+    return f"{name}={path.absolute()}" if meant or known.path == WRITE else argument
 
 
 def read_record(folder: str) -> dict[str, Any]:
@@ -117,7 +126,8 @@ def read_record(folder: str) -> dict[str, Any]:
 
 def train(config: TrainConfig, arguments: list[str]) -> None:
     """Prepares the data, trains, and says what was reached and how to sample from it."""
-    import pytorch_lightning as pl
+    with announced("loading torch and Lightning"):
+        import pytorch_lightning as pl
 
     from molflow.build import known_of
     from molflow.model.network import build_network
@@ -204,21 +214,23 @@ def prepare(config: TrainConfig, batch_size: int) -> Prepared:
 
 
 def require_same_data(folder: str, dataset: Dataset) -> None:
-    """InputError where the molecules are not those that the run in ``folder`` began with."""
-    before = read_record(folder).get("data")
-    if before != fingerprint(dataset):
+    """InputError where the examples are not those that the run in ``folder`` began with.
+
+    The record of an older run names its prepared data alone, and is not compared.
+    """
+    from importlib.metadata import version
+
+    from molflow.datasets.content import content_of
+
+    record = read_record(folder)
+    before, now = record.get("data"), content_of(dataset)
+    if isinstance(before, dict) and before.get("sha256") != now:
+        rdkits = record.get("versions", {}).get("rdkit"), version("rdkit")
+        by = "" if rdkits[0] == rdkits[1] else f" (RDKit {rdkits[0]} then, {rdkits[1]} now)"
         raise InputError(
-            f"resume={folder}: began on {before}, but {dataset.name} is {fingerprint(dataset)} now"
+            f"resume={folder}: began on other data: {before.get('name')} was "
+            f"{str(before.get('sha256'))[:12]}, {dataset.name} is {now[:12]} now{by}"
         )
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """The name of the prepared data, which tells their content and how they were prepared."""
-    if dataset.report is not None:
-        return dataset.report.parent.name
-    from hashlib import sha256
-
-    return f"{dataset.name}-{sha256(dataset.packed.ids.tobytes()).hexdigest()[:16]}"
 
 
 def make_trial(
@@ -254,7 +266,7 @@ def make_trial(
 def say_finished(folder: str, step: int, minutes: float, stopped: bool) -> None:
     """What to do with a run that has nothing left to do, by its length or by early stopping."""
     print(f"{folder}: finished already, {step:,} steps in {minutes:.1f} minutes")
-    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000")
+    print(f"sample:   python -m molflow.sample {quote(f'checkpoint={folder}')} n=1000")
     longer = "trainer.patience" if stopped else "trainer.steps and trainer.max_minutes"
     print(f"a larger {longer} would let it go on")
 
@@ -268,11 +280,13 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
     """run.json: arguments, configuration, what was left out of the data, versions."""
     from importlib.metadata import version
 
+    from molflow.datasets.content import content_of
+
     packages = ("molflow", "torch", "rdkit", "pytorch-lightning")
     content = {
         "arguments": arguments,
         "config": to_plain(config),
-        "data": fingerprint(dataset),
+        "data": {"name": dataset.name, "sha256": content_of(dataset)},
         "dropped": dict(dataset.dropped),
         "versions": {name: version(name) for name in packages},
     }
@@ -335,7 +349,7 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
         draw_run(read_logs(folder), path)
     print(f"after {module.global_step:,} steps in {module.minutes():.1f} minutes:")
     if module.progress < 1:
-        print(f"saved, continue: python -m molflow.train resume={folder}")
+        print(f"saved, continue: python -m molflow.train {quote(f'resume={folder}')}")
         raise KeyboardInterrupt
     counts = (*FEW_STEPS, LAST_STEPS) if trial.spec.flow_map else (LAST_STEPS,)
     if config.trainer.trial_molecules:
@@ -350,7 +364,8 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
         )
         last_trial(samples, trial.training, folder)
     print(f"loss:     {folder / LOSS}")
-    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={counts[0]}")
+    named = quote(f"checkpoint={folder}")
+    print(f"sample:   python -m molflow.sample {named} n=1000 steps={counts[0]}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import subprocess
 import sys
 import time
@@ -223,3 +224,40 @@ def test_a_table_writes_large_numbers_without_an_exponent(capsys):
     shown = capsys.readouterr().out
     assert "11,530" in shown
     assert "130,831" in shown
+
+
+def test_what_takes_long_is_announced_and_what_is_quick_is_not(capsys, monkeypatch):
+    with console.announced("loading nothing"):
+        pass
+    monkeypatch.setattr(console, "QUIET_SECONDS", 0.01)
+    with console.announced("loading much"):
+        time.sleep(0.5)
+    assert capsys.readouterr().err == "loading much ...\n"
+
+
+def test_a_reader_that_left_in_a_table_is_code_141_too():
+    code = (
+        "from molflow.console import run_program, table;"
+        "run_program(lambda _: [table('x', ['a'], [['y' * 1000]] * 99) for _ in range(99)])"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b"output closed\n"
+    assert process.returncode == 141
+
+
+def test_what_a_terminal_cannot_show_is_written_as_an_escape():
+    code = (
+        "import sys;from molflow.console import run_program, table;"
+        "run_program(lambda _: [table('1.5\u00b11', ['a'], [['é']]), print('é', file=sys.stderr)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )
+    assert done.returncode == 0
+    assert b"1.5\\xb11" in done.stdout
+    assert done.stderr == b"\\xe9\n"

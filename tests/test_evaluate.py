@@ -24,12 +24,20 @@ SAMPLES = 'smiles,name\nCCO,a\nOCC,b\nNone,c\nC1CC,d\n,e\nCN(C)(C)C,f\nCC.O,g\nC
 FILES = ["failed.csv", "metrics.json", "report.html"]
 
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
+
+def lay_out(folder: Path) -> Path:
+    """The folder, with samples.csv and reference.csv."""
+    (folder / "samples.csv").write_text(SAMPLES)
+    (folder / "reference.csv").write_text("smiles\n" + "\n".join(REFERENCE) + "\n")
+    return folder
+
+
 @pytest.fixture
 def files(letters_for_chemnet, tmp_path) -> Path:
     """A folder with samples.csv and reference.csv; a cache of the test's own."""
-    (tmp_path / "samples.csv").write_text(SAMPLES)
-    (tmp_path / "reference.csv").write_text("smiles\n" + "\n".join(REFERENCE) + "\n")
-    return tmp_path
+    return lay_out(tmp_path)
 
 
 def run(files: Path, *arguments: str) -> dict:
@@ -39,6 +47,16 @@ def run(files: Path, *arguments: str) -> dict:
     return json.loads((files / "out" / "metrics.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, put_letters) -> Path:
+    """The folder that an evaluation left. Not to be changed."""
+    folder = lay_out(tmp_path_factory.mktemp("evaluated"))
+    with pytest.MonkeyPatch.context() as patch:
+        put_letters(patch, folder / "cache")
+        run(folder)
+    return folder / "out"
+
+
 def error_of(*arguments: str) -> str:
     with pytest.raises(InputError) as error:
         main(list(arguments))
@@ -46,13 +64,12 @@ def error_of(*arguments: str) -> str:
     return str(error.value)
 
 
-def test_an_evaluation_leaves_its_three_files(files):
-    run(files)
-    assert sorted(path.name for path in (files / "out").iterdir()) == FILES
+def test_an_evaluation_leaves_its_three_files(results):
+    assert sorted(path.name for path in results.iterdir()) == FILES
 
 
-def test_the_record_has_flat_metrics_their_intervals_and_what_they_are_of(files):
-    record = run(files)
+def test_the_record_has_flat_metrics_their_intervals_and_what_they_are_of(results):
+    record = json.loads((results / "metrics.json").read_text())
     assert list(record["metrics"]) == list(SUITES["standard"])
     # CCO, OCC and CCCl are strictly valid, CC of CC.O is plain-valid too, of eight attempts.
     assert record["n"] == 8
@@ -87,9 +104,8 @@ def test_the_record_has_flat_metrics_their_intervals_and_what_they_are_of(files)
     assert record["config"]["suite"] == "standard"
 
 
-def test_every_attempt_that_is_not_strictly_valid_is_listed(files):
-    run(files)
-    with (files / "out" / "failed.csv").open(newline="") as file:
+def test_every_attempt_that_is_not_strictly_valid_is_listed(results):
+    with (results / "failed.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
         ["attempt", "row", "text", "reason"],

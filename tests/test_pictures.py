@@ -93,8 +93,11 @@ def one_hot(graph: Graph, sharpness: float):
     )
 
 
-@pytest.mark.parametrize("graph", [ETHANOL, FIVE_BONDS, Graph(np.array([0]), np.array([], int))])
-@pytest.mark.parametrize("steps", [1, 3, 50])
+@pytest.mark.parametrize(
+    ("steps", "graph"),
+    [(1, Graph(np.array([0]), np.array([], int))), (3, FIVE_BONDS), (50, ETHANOL)],
+    ids=["one atom", "invalid", "valid"],
+)
 def test_a_trajectory_is_drawn_whatever_the_steps_and_graphs(tmp_path, steps, graph):
     states = [(k / steps, one_hot(graph, 0), one_hot(graph, k / steps)) for k in range(steps + 1)]
     draw_trajectory(states, Graphs(VOCABULARY), tmp_path / "trajectory.png")

@@ -31,6 +31,8 @@ from molflow.sample import SampleTask, carry_out, main
 from molflow.samples import Samples
 from molflow.sampling.walk import Walk
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 OBJECTIVE = "logp:-0.5±0.5,tpsa:<30*2"
 PARTICLES = "guidance.particles=4"
 FUNCTION = """

@@ -15,6 +15,8 @@ from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.sample import main
 from molflow.sampling.walk import Route
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 TEXT = "a bad cab, a fad\n" * 60
 LENGTH = 8
 FUNCTION = """

@@ -21,7 +21,7 @@ RESULTS, README = BENCHMARKS / "results", BENCHMARKS / "README.md"
 def named(config: T) -> T:
     """The configuration of a benchmark whose ``name``, where it has none, is that of the folder of
     its ``checkpoint``."""
-    from molflow.model.checkpoint import find_model
+    from molflow.model.place import find_model
 
     return replace(config, name=config.name or find_model(config.checkpoint).resolve().name)
 

@@ -1,4 +1,4 @@
-"""Every method of the benchmark by name: molflow's search, with a model or without, and baselines."""
+"""Methods of the benchmark by name: molflow's search, with a model or without, and baselines."""
 
 from __future__ import annotations
 

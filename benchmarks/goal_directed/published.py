@@ -1,7 +1,7 @@
 """Published numbers of PMO: AUC of the ten best, 10,000 calls, each with the class it belongs to.
 
 Numbers of different classes do not compare. prescreened: all of ZINC250k was scored before, for
-nothing. early: isomers, sitagliptin and zaleplon by the oracle before its repair of 2022. within: neither.
+nothing. early: isomers, sitagliptin and zaleplon by the oracle before its repair of 2022.
 Sources: the README of invirtuolabs/InVirtuoGen_results and its table of references (GenMol
 2501.06158, f-RAG 2411.12078, Genetic GFN 2402.05961, Mol GA 2310.09267, PMO 2206.12411).
 """

@@ -37,9 +37,10 @@ LARGER = ("fcd_score", "valid", "unique")
 INTRODUCTION = (
     "Rows are sorted by network evaluations a molecule (NFE), then by FCD and validity. **Figures "
     "of other definitions do not compare.** The definition of valid stands beside it, FCD has two "
-    "columns, and the notes below each table say what else differs. Rows that no network made "
-    "stand first. Bold rows were computed here: {files}. Others' figures are as published, and "
-    "`results/SCHEMA.md` gives the form of their files."
+    "columns, and the notes below each table say what else differs. Rows without an NFE stand "
+    "first: no network made them, or it is unstated or varies. Bold rows were computed here: "
+    "{files}. Others' figures are as published, and `results/SCHEMA.md` gives the form of their "
+    "files."
 )
 
 Line = tuple[About, Row]

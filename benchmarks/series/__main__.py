@@ -77,7 +77,8 @@ def main(arguments: list[str]) -> None:
 def benchmark(config: SeriesConfig) -> None:
     """Makes the series, trains, samples, prints the tables and writes the JSON."""
     from benchmarks.series.making import RULES, make
-    from molflow.model.checkpoint import find_model, read_spec
+    from molflow.model.checkpoint import read_spec
+    from molflow.model.place import find_model
 
     names = several("series", config.series)
     for name in names:

@@ -62,7 +62,8 @@ def held_state(plan: Plan, sizes: Ints, priority: NDArray[np.float64]) -> State:
     chosen = np.where(free, -priority, np.inf).argsort(1, kind="stable")[:, : len(plan.drawn)]
     np.put_along_axis(atoms, chosen, np.broadcast_to(plan.drawn, chosen.shape), 1)
     np.put_along_axis(held, chosen, True, 1)
-    pairs, held_pairs = (np.tile(x, (len(sizes), 1)) for x in _pairs(plan, n))
+    inside, inside_held = _pairs(plan, n)
+    pairs, held_pairs = np.tile(inside, (len(sizes), 1)), np.tile(inside_held, (len(sizes), 1))
     _bond_marks(plan, free, priority, pairs, held_pairs)
     state = clean_state(
         torch.from_numpy(atoms),

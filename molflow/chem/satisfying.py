@@ -40,7 +40,8 @@ def place_of_scaffold(mol: Chem.Mol, plan: Plan) -> tuple[int, ...] | None:
 
 
 def _grows_as_allowed(mol: Chem.Mol, match: tuple[int, ...], plan: Plan) -> bool:
-    scaffold = plan.scaffold
+    scaffold, whole = plan.scaffold, plan.scaffold.mol
+    assert whole is not None
     place = {atom: k for k, atom in enumerate(match)}
     for k, atom in enumerate(match):
         for neighbour in mol.GetAtomWithIdx(atom).GetNeighbors():
@@ -49,7 +50,7 @@ def _grows_as_allowed(mol: Chem.Mol, match: tuple[int, ...], plan: Plan) -> bool
                 if not scaffold.grows[k]:
                     return False
                 continue
-            bond = scaffold.mol.GetBondBetweenAtoms(k, other)
+            bond = whole.GetBondBetweenAtoms(k, other)
             linked = scaffold.fragments[k] != scaffold.fragments[other]
             if bond is None and not (linked and scaffold.grows[k] and scaffold.grows[other]):
                 return False

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import build, check, to_graph
-from molflow.chem.smiles import LONGEST, Unusable, canonical_order, identified, parse
+from molflow.chem.smiles import LONGEST, Unusable, canonical_order, has_stereo, identified, parse
 from molflow.chem.vocabulary import Vocabulary, atom_name
 from molflow.errors import InputError
 from molflow.graph.graph import Graph, Ints, pair_count, pair_endpoints
@@ -41,7 +41,7 @@ class Scaffold:
     are held, the others link fragments. grows (k,): atoms where bonds to new atoms may start. marks
     (k,): the number of dummy atoms at each. fragments (k,): the fragment of every atom, counted
     from 0. mol: the sanitised molecule of graph, hydrogens at the marks; None where k = 0. text: as
-    the user wrote it.
+    the user wrote it. stereo: whether that tells stereochemistry, which a graph does not hold.
     """
 
     text: str
@@ -51,6 +51,7 @@ class Scaffold:
     marks: Ints
     fragments: Ints
     mol: Chem.Mol | None
+    stereo: bool = False
 
     def __len__(self) -> int:
         return len(self.graph)
@@ -97,7 +98,8 @@ def read_scaffold(text: str, vocabulary: Vocabulary, max_atoms: int) -> Scaffold
         fragments[list(members)] = number
     low, high = pair_endpoints(atoms)
     fixed = (fragments[low] == fragments[high]) | ~(grows[low] & grows[high])
-    return Scaffold(text, graph, fixed, grows, marks, fragments, checked.mol)
+    stereo = has_stereo(parse(text))
+    return Scaffold(text, graph, fixed, grows, marks, fragments, checked.mol, stereo)
 
 
 def _graph(text: str, mol: Chem.Mol, atoms: int, vocabulary: Vocabulary) -> Graph:

@@ -167,10 +167,7 @@ class ScoreFile(Own):
         for name, seconds in (("timeout", timeout), ("start", start)):
             if not seconds > 0:
                 raise InputError(f"{name}={seconds}: must be more than 0 seconds")
-        if not path.is_file():
-            raise InputError(f"score: {str(path)!r} is no file")
-        if path.suffix != ".py":
-            raise InputError(f"score: {str(path)!r}: a .py file is needed")
+        _require_file(path)
         super().__init__(function, max_failures=max_failures)
         self.path, self.timeout, self.start = path.resolve(), timeout, start
         self.first: float | None = None
@@ -246,7 +243,22 @@ def open_score(
     max_failures: int | None = MAX_FAILURES,
 ) -> ScoreFile:
     """The scorer of a text "path.py:function". InputError where the text or the file is wrong."""
+    return ScoreFile(*read_score(text), timeout, start, max_failures)
+
+
+def read_score(text: str) -> tuple[Path, str]:
+    """The file and the function of a text "path.py:function". InputError where there is no such
+    file; what is in it is not looked at."""
     path, colon, function = text.strip().rpartition(":")
     if not colon or not path or not function.isidentifier():
         raise InputError(f"score={text!r}: expected path.py:function")
-    return ScoreFile(Path(path).expanduser(), function, timeout, start, max_failures)
+    file = Path(path).expanduser()
+    _require_file(file)
+    return file, function
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"score: {str(path)!r} is no file")
+    if path.suffix != ".py":
+        raise InputError(f"score: {str(path)!r}: a .py file is needed")

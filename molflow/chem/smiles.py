@@ -94,6 +94,15 @@ def identified(mol: Chem.Mol) -> Chem.Mol:
         return Chem.RemoveHs(plain)
 
 
+def has_stereo(mol: Chem.Mol | None) -> bool:
+    """Whether a molecule has stereochemistry that `identified` leaves out."""
+    if mol is None:
+        return False
+    centres = any(a.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for a in mol.GetAtoms())
+    none = (Chem.BondStereo.STEREONONE, Chem.BondStereo.STEREOANY)
+    return centres or any(bond.GetStereo() not in none for bond in mol.GetBonds())
+
+
 def canonical_smiles(mol: Chem.Mol) -> str:
     """RDKit's canonical SMILES, without stereochemistry."""
     return Chem.MolToSmiles(mol, isomericSmiles=False)

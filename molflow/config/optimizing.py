@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from molflow.config.key import COUNT, NOT_NEGATIVE, POSITIVE, SEEDS, key, section
+from molflow.config.key import COUNT, NOT_NEGATIVE, POSITIVE, READ, SEEDS, WRITE, key, section
 
 MOVES = ("fresh", "noise", "regrow", "link", "request", "mutate", "crossover")
 """Moves by name; the first five ask a model."""
@@ -17,7 +17,7 @@ class ScoreConfig:
     aggregation: str = key(
         "geometric", "mean of the objective's components", choices=("geometric", "arithmetic")
     )
-    components: str | None = key(None, "or a YAML file of components")
+    components: str | None = key(None, "or a YAML file of components", path=READ)
     score: str | None = key(None, "or path.py:function, your own code, which will run")
     score_seconds: float = key(10.0, "for one molecule by your own code", within=POSITIVE)
 
@@ -31,9 +31,9 @@ class OptimizeConfig:
     )
     task: str | None = key(None, "a task of PMO or GuacaMol, such as perindopril_mpo")
     calls: int = key(CALLS, "distinct molecules that may be scored", within=COUNT)
-    out: str = key("hunt", "folder of the results", required=True)
-    resume: str | None = key(None, "folder of a run to go on with; its arguments hold")
-    start: str | None = key(None, "a file of molecules to begin with; they count")
+    out: str = key("hunt", "folder of the results", required=True, path=WRITE)
+    resume: str | None = key(None, "folder of a run to go on with; its arguments hold", path=WRITE)
+    start: str | None = key(None, "a file of molecules to begin with; they count", path=READ)
     seed: int = key(0, "of all random numbers", within=SEEDS)
     batch: int = key(100, "molecules of a round", within=COUNT)
     first: int = key(200, "fresh molecules to begin with, where there is no start", within=COUNT)

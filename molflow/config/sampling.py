@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from molflow.config.key import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE, SEEDS, Range, key, section
+from molflow.config.key import (
+    COUNT,
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    READ,
+    SEEDS,
+    WRITE,
+    Range,
+    key,
+    section,
+)
 
 STEPS = ("auto", "euler", "heun", "flow_map", "renoised", "euler_ancestral")
 MARKS = ("once", "at_least_once", "optional")
@@ -24,7 +35,7 @@ class GuidanceConfig:
     aggregation: str = key(
         "geometric", "mean of the objective's components", choices=("geometric", "arithmetic")
     )
-    components: str | None = key(None, "or a YAML file of components")
+    components: str | None = key(None, "or a YAML file of components", path=READ)
     score: str | None = key(None, "or path.py:function, your own code, which will run")
     score_seconds: float = key(10.0, "for one molecule by your own code", within=POSITIVE)
     start_seconds: float = key(
@@ -71,7 +82,7 @@ class GuidanceConfig:
 class SampleConfig:
     """Sample molecules from a trained generator."""
 
-    checkpoint: str = key("", "a run folder or a file of weights", required=True)
+    checkpoint: str = key("", "a run folder or a file of weights", required=True, path=READ)
     n: int = key(1000, "molecules", within=COUNT)
     steps: int | None = key(None, "from noise to molecule; null is 50", within=COUNT)
     times: str | None = key(
@@ -99,7 +110,7 @@ class SampleConfig:
         0.0, "of the last step: 0 takes the likeliest classes, 1 draws them", within=NOT_NEGATIVE
     )
     seed: int = key(0, "of the sizes and the noise", within=SEEDS)
-    out: str = key("samples", "folder of the results", required=True)
+    out: str = key("samples", "folder of the results", required=True, path=WRITE)
     take_over: bool = key(
         False, "take the folder of a run that ended on another machine without leaving it"
     )

@@ -10,7 +10,9 @@ from molflow.config.key import (
     INSIDE,
     NOT_NEGATIVE,
     POSITIVE,
+    READ,
     SEEDS,
+    WRITE,
     Range,
     key,
     section,
@@ -33,7 +35,9 @@ from molflow.errors import InputError
 class DatasetConfig:
     name: str = key("qm9", "where the molecules or texts come from", choices=DATASETS)
     path: str | None = key(
-        None, "your file, plain or .gz: CSV, TSV, TXT, SMI or SDF of molecules, or a text"
+        None,
+        "your file, plain or .gz: CSV, TSV, TXT, SMI or SDF of molecules, or a text",
+        path=READ,
     )
     smiles_column: str | None = key(
         None, "the column of that file with the SMILES; null is smiles or canonical_smiles"
@@ -61,7 +65,9 @@ class DatasetConfig:
     end_token: bool = key(
         False, "of SMILES: an end token fills strings to the longest; else a length is drawn"
     )
-    cache: str | None = key(None, "folder of prepared data; null is the user's cache folder")
+    cache: str | None = key(
+        None, "folder of prepared data; null is the user's cache folder", path=WRITE
+    )
 
 
 @dataclass(frozen=True)
@@ -190,12 +196,16 @@ class TrainConfig:
     """Train a generator of molecules."""
 
     seed: int = key(0, "of the weights, the batches, the times and the noise", within=SEEDS)
-    out: str = key("", "run folder; empty is the folder resumed, else runs/<dataset.name>")
-    resume: str | None = key(None, "run folder to continue")
+    out: str = key(
+        "", "run folder; empty is the folder resumed, else runs/<dataset.name>", path=WRITE
+    )
+    resume: str | None = key(None, "run folder to continue", path=WRITE)
     take_over: bool = key(
         False, "take the folder of a run that ended on another machine without leaving it"
     )
-    checkpoint: str | None = key(None, "model whose weights to start from, such as a trained flow")
+    checkpoint: str | None = key(
+        None, "model whose weights to start from, such as a trained flow", path=READ
+    )
     dataset: DatasetConfig = section(DatasetConfig, "the molecules")
     model: ModelConfig = section(ModelConfig, "the network")
     flow: FlowConfig = section(FlowConfig, "the flow and its loss")

@@ -19,16 +19,17 @@ Dataset = MoleculeDataset | TokenDataset
 def recoded(dataset: Dataset, vocabulary: Vocabulary | TokenVocabulary) -> Dataset:
     """The same molecules or texts over ``vocabulary``; as they are where that lacks one of their
     classes or reads them in another way."""
-    own = dataset.vocabulary
     if isinstance(dataset, MoleculeDataset) and isinstance(vocabulary, Vocabulary):
-        table = _table(dataset.vocabulary.atoms, vocabulary.atoms)
+        own = dataset.vocabulary
+        table = _table(own.atoms, vocabulary.atoms)
         if table is None or (own.bonds, own.charged) != (vocabulary.bonds, vocabulary.charged):
             return dataset
         atoms = table.astype(np.int8)[dataset.packed.atoms]
         return replace(dataset, packed=replace(dataset.packed, vocabulary=vocabulary, atoms=atoms))
     if isinstance(dataset, TokenDataset) and isinstance(vocabulary, TokenVocabulary):
-        table = _table(dataset.vocabulary.symbols, vocabulary.symbols)
-        if table is None or (own.scheme, own.end) != (vocabulary.scheme, vocabulary.end):
+        had = dataset.vocabulary
+        table = _table(had.symbols, vocabulary.symbols)
+        if table is None or (had.scheme, had.end) != (vocabulary.scheme, vocabulary.end):
             return dataset
         ends = [len(vocabulary.symbols)] * vocabulary.end
         ids = np.append(table, ends).astype(np.uint16)[dataset.packed.ids]

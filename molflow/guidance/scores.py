@@ -35,9 +35,9 @@ class Remembered:
     def __init__(self, scorer: Scorer, read: Callable[[str], Any] = read_smiles) -> None:
         self.scorer, self.read = scorer, read
         self.known: dict[str, Scored] = {}
-        own = isinstance(scorer, Own)
-        self.streak = Streak(scorer.max_failures if own else None)
-        self.at_once = scorer.at_once if own else None
+        own = scorer if isinstance(scorer, Own) else None
+        self.streak = Streak(None if own is None else own.max_failures)
+        self.at_once = None if own is None else own.at_once
 
     @property
     def names(self) -> tuple[str, ...]:

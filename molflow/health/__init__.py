@@ -1,1 +1,1 @@
-"""The health of a flow map: where it is measured, what the measures say, their picture."""
+"""The health of a flow map is measured at probes, judged by findings and drawn."""

@@ -1,4 +1,4 @@
-"""The picture of a flow map's health: its errors and its entropy over the grid of times."""
+"""A picture shows a flow map's health: its errors and its entropy over the grid of times."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ NUMBERED = 12
 
 
 def draw_health(means: Mapping[Key, float], path: Path) -> None:
-    """A row for each field: heat maps over (s, t) of the semigroup error and of the distance from
-    the flow, and the entropy of mu_s1 and mu_ss against s (see ``flow.health``).
+    """Draw a row for each field: two heat maps over (s, t), and entropies against s.
 
-    A frame in red marks where the map is no better than Euler steps.
+    The heat maps show the semigroup error and the distance from the flow, the curves the entropy of
+    mu_s1 and mu_ss (see ``flow.health``). A frame in red marks where the map is no better than
+    Euler steps.
+
+    Args:
+        means: of the measures.
+        path: of the PNG.
     """
     from matplotlib.figure import Figure
 
@@ -48,7 +53,7 @@ def draw_health(means: Mapping[Key, float], path: Path) -> None:
 def _show_errors(
     axes: Axes, means: Mapping[Key, float], times: Sequence[float], measure: str, field: str
 ) -> None:
-    """The pairs s < t as a heat map, on one scale for all pictures, with the numbers written in."""
+    """Draw the pairs s < t as a heat map with numbers, on one scale for all pictures."""
     from matplotlib.patches import Rectangle
 
     count = len(times) - 1

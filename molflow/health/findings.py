@@ -1,4 +1,4 @@
-"""What the measures of a flow map's health say: a value, what it is held against, a verdict."""
+"""Findings judge a flow map's health: each holds a value against another, with a verdict."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ EXACT = 1e-8
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the summary: a value, what it is held against, and what that says.
+    """A finding is one line of the summary.
 
-    value: None where the question does not apply to the model.
+    Attributes:
+        question: it is about.
+        value: None where the question does not apply to the model.
+        against: the value is held against this.
+        verdict: says how they compare.
     """
 
     question: str
@@ -29,13 +33,13 @@ class Finding:
 
 
 def fields_and_times(means: Mapping[Key, float]) -> tuple[list[str], list[float]]:
-    """The fields of the states and the grid of times that were measured."""
+    """List the fields of the states and the grid of times that were measured."""
     fields = dict.fromkeys(field for measure, field, *_ in means if measure == "semigroup")
     return list(fields), sorted({t for *_, t in means})
 
 
 def judge(means: Mapping[Key, float]) -> Iterator[Finding]:
-    """What the measures say, field by field: each beside what Euler steps would give."""
+    """Judge the measures, field by field: each stands beside the same of Euler steps."""
     fields, times = fields_and_times(means)
     shortest, longest = list(pairwise(times)), [(times[0], times[-1])]
     everywhere = list(combinations(times, 2))
@@ -59,7 +63,7 @@ def _beside_euler(
     field: str,
     places: list[tuple[float, float]],
 ) -> Finding:
-    """A measure averaged over pairs of times, held against the same of Euler steps."""
+    """Average a measure over pairs of times, and hold it against the same of Euler steps."""
 
     def mean(name: str) -> float:
         values = [means.get((name, field, s, t), 0.0) for s, t in places]
@@ -75,7 +79,12 @@ def _beside_euler(
 def judge_likelihood(
     bits: Mapping[str, tuple[float, float]], classes: Mapping[str, int]
 ) -> Iterator[Finding]:
-    """What the diagonal makes of held-out data, beside classes that are all equally likely."""
+    """Hold the diagonal's bits for held-out data against classes that are all equally likely.
+
+    Args:
+        bits: field -> bits a variable and the standard error.
+        classes: field -> K.
+    """
     for field, (value, error) in bits.items():
         guess = math.log2(classes[field])
         against = f"{guess:.3g} of a guess (value ± {error:.2g})"
@@ -83,9 +92,15 @@ def judge_likelihood(
 
 
 def graded(value: float, yardstick: float, floor: float = 0.0) -> str:
-    """good: at most half the yardstick, or not to be told from 0; bad: no less than it.
+    """Grade a value: good, fair, bad or undefined.
 
-    floor: the error of what ``value`` was measured against.
+    It is good at most at half the yardstick, or where it cannot be told from 0. It is bad where it
+    is no less than the yardstick.
+
+    Args:
+        value: smaller is better.
+        yardstick: to compare with.
+        floor: the error of the reference that ``value`` was measured against.
     """
     if math.isnan(value) or math.isnan(yardstick):
         return "undefined"
@@ -95,13 +110,21 @@ def graded(value: float, yardstick: float, floor: float = 0.0) -> str:
 
 
 def no_better(means: Mapping[Key, float], measure: str, field: str, s: float, t: float) -> bool:
-    """Whether "semigroup" or "flow" between s and t is graded bad beside an Euler step."""
+    """Tell whether a measure between s and t is graded bad beside an Euler step.
+
+    Args:
+        means: of the measures.
+        measure: "semigroup" or "flow".
+        field: of the states.
+        s: the earlier time.
+        t: the later time.
+    """
     value, euler = means[measure, field, s, t], means[f"{measure}_euler", field, s, t]
     return graded(value, euler, means.get((f"{measure}_floor", field, s, t), 0.0)) == "bad"
 
 
 def judge_identities(errors: Mapping[str, float | None]) -> Iterator[Finding]:
-    """What holds to rounding or is broken."""
+    """Judge identities: each holds to rounding or is broken."""
     about = {
         "slope": "slope on the diagonal - velocity",
         "padding": "logits padded - alone",

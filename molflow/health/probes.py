@@ -1,4 +1,4 @@
-"""Where a model's health is measured: on its own molecules at every time, and on noise.
+"""A model's health is measured on its own molecules at every time, and on noise.
 
 The measures themselves are those of ``molflow.flow.health``.
 """
@@ -41,11 +41,11 @@ from molflow.sampling.sampler import start
 
 IDENTITY_SIZES = 16
 DRAWS = 16
-"""Of the noise and its size for each molecule, where the likelihood is measured."""
+"""The likelihood draws the noise and its size so often for each molecule."""
 
 
 def find_data(spec: ModelSpec) -> tuple[Dataset | None, str]:
-    """The model's own data set and what its validation split is called, or None and why not."""
+    """Find the model's own data set and the name of its validation split, or None and why not."""
     things = spec.modality.things
     try:
         data = dataset_of(spec)
@@ -57,7 +57,13 @@ def find_data(spec: ModelSpec) -> tuple[Dataset | None, str]:
 
 
 def measure(config: CheckConfig, generator: Generator, data: Dataset | None) -> dict[Key, float]:
-    """Every measure of ``flow.health.survey``, a mean over ``config.n`` molecules."""
+    """Measure everything of ``flow.health.survey``, a mean over ``config.n`` molecules.
+
+    Args:
+        config: n, grid, batch size, substeps and seed.
+        generator: the model.
+        data: validation molecules; None measures on the model's own.
+    """
     times = time_steps(config.grid)
 
     def cells() -> Iterator[Measured]:
@@ -79,9 +85,16 @@ def states_at(
     generator: Generator,
     data: Dataset | None,
 ) -> list[State]:
-    """x_s at every one of ``times`` for the molecules ``chosen`` of 0 <= i < config.n.
+    """Make x_s at every one of ``times`` for some molecules.
 
     The noise of a molecule depends on (seed, i) and its size alone, as in sampling.
+
+    Args:
+        times: increasing.
+        chosen: the molecules, of 0 <= i < config.n.
+        config: of the check.
+        generator: the model.
+        data: validation molecules; None walks to the model's own.
     """
     if data is None:
         x_0 = start(generator, generator.crowd(chosen, config.seed))
@@ -94,7 +107,14 @@ def states_at(
 def held_out(
     chosen: range, config: CheckConfig, generator: Generator, data: Dataset
 ) -> tuple[Crowd, State]:
-    """The noise to come and x_1 of the validation molecules ``chosen`` of 0 <= i < config.n."""
+    """Give the noise to come and x_1 of some validation molecules.
+
+    Args:
+        chosen: the molecules, of 0 <= i < config.n.
+        config: of the check.
+        generator: the model.
+        data: its validation split is used.
+    """
     order = np.random.default_rng(config.seed).permutation(data.splits["valid"])
     indices = order[chosen.start : chosen.stop]
     stream = build_stream(data, config.batch_size, config.seed)
@@ -106,8 +126,18 @@ def held_out(
 def likelihood(
     config: CheckConfig, generator: Generator, data: Dataset
 ) -> dict[str, tuple[float, float]]:
-    """field -> bits a variable that validation molecules take at most, given their sizes, and the
-    standard error: of ``flow.likelihood.nats``, DRAWS times in each of ``config.n`` molecules."""
+    """Measure the bits a variable that validation molecules take at most, given their sizes.
+
+    ``flow.likelihood.nats`` is drawn DRAWS times in each of ``config.n`` molecules.
+
+    Args:
+        config: of the check.
+        generator: the model.
+        data: its validation split is used.
+
+    Returns:
+        field -> bits a variable and the standard error.
+    """
     uniform = torch.rand((DRAWS, config.n), generator=torch.Generator().manual_seed(config.seed))
     radii = (torch.arange(DRAWS)[:, None] + uniform) / DRAWS * REACH
     net, scale, device = generator.net, generator.spec.prior_scale, generator.device
@@ -131,19 +161,25 @@ def likelihood(
 
 
 def bits_a_variable(nats: Tensor, variables: Tensor) -> tuple[float, float]:
-    """sum nats / sum variables / ln 2 over independent molecules, and its standard error; nan
-    without variables."""
+    """sum nats / sum variables / ln 2 over independent molecules, and its standard error.
+
+    It is nan without variables.
+    """
     mean = nats.sum() / variables.sum()
     error = (nats - mean * variables).std() * len(nats) ** 0.5 / variables.sum()
     return mean.item() / math.log(2), error.item() / math.log(2)
 
 
 def identities(generator: Generator, seed: int) -> dict[str, float | None]:
-    """What holds for every input, whatever was learned: the largest errors in float64, of noise.
+    """Measure identities that hold for every input, whatever was learned.
 
-    None: does not apply. A network with positions is not meant to commute with permutations, and
-    where all have one variable there is no padding. The order of a string is its meaning: of those
-    permutations are not asked for.
+    They are the largest errors in float64, of noise. None says that one does not apply. A network
+    with positions is not meant to commute with permutations. Where all have one variable there is
+    no padding. The order of a string is its meaning: of strings permutations are not asked for.
+
+    Args:
+        generator: the model.
+        seed: of the noise.
     """
     spec, exact = generator.spec, replace(generator, net=deepcopy(generator.net).double())
     count = min(IDENTITY_SIZES, spec.max_size)
@@ -165,18 +201,23 @@ def identities(generator: Generator, seed: int) -> dict[str, float | None]:
 
 
 def atom_order(exists: Tensor, seed: int) -> Tensor:
-    """(B, N): a random order of the atoms of each molecule, padding left at the end."""
+    """Order the atoms of each molecule at random, padding left at the end: (B, N).
+
+    Args:
+        exists: (B, N) bool.
+        seed: of the orders.
+    """
     random = torch.rand(exists.shape, generator=torch.Generator().manual_seed(seed))
     return random.to(exists.device).masked_fill(~exists, 2.0).argsort(-1)
 
 
 def renumbered(x: State, seed: int) -> State:
-    """The same graphs with their atoms in a random order."""
+    """Put the atoms of the same graphs in a random order."""
     return permuted(x, atom_order(x.exists["atoms"], seed))
 
 
 def permuted(x: State, order: Tensor) -> State:
-    """The same graphs with atom ``order[b, i]`` in place i; order: (B, N)."""
+    """Put atom ``order[b, i]`` of the same graphs in place i; order: (B, N)."""
     i, j = (torch.from_numpy(ends).to(order.device) for ends in pair_endpoints(order.shape[1]))
     low, high = torch.minimum(order[:, i], order[:, j]), torch.maximum(order[:, i], order[:, j])
     places = {"atoms": order, "pairs": high * (high - 1) // 2 + low}

@@ -1,4 +1,4 @@
-"""What the states of a model are made of, and what they turn into: graphs or strings of tokens."""
+"""The states of a model are graphs or strings of tokens, and turn into molecules or texts."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ __all__ = ["Graphs", "Held", "Known", "Modality", "Strings", "Thing", "modality_
 
 
 def modality_of(vocabulary: Vocabulary | TokenVocabulary) -> Modality:
-    """The kind of states that a vocabulary is of."""
+    """Tell the kind of states that a vocabulary is of."""
     return Graphs(vocabulary) if isinstance(vocabulary, Vocabulary) else Strings(vocabulary)

@@ -1,4 +1,4 @@
-"""States that are graphs, and the molecules that they turn into."""
+"""States can be graphs, which turn into molecules."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Graphs:
-    """Molecules as graphs: one variable an atom, one an unordered pair."""
+    """Molecules are graphs here: one variable an atom, one an unordered pair.
+
+    ``Modality`` describes its methods.
+    """
 
     vocabulary: Vocabulary
     things: str = MOLECULES

@@ -1,7 +1,8 @@
-"""What sampling needs to know of states beside the flow, whatever they are made of.
+"""Sampling needs some knowledge of states beside the flow, whatever they are made of.
 
-How many variables an example of a size has, its blank state, what a finished state says and what
-chemistry says of that, and what a user may hold.
+It asks how many variables an example of a size has, and for its blank state. It asks for the thing
+that a finished state makes, and for the verdict of chemistry on that. And it asks which parts a
+user may hold.
 """
 
 from __future__ import annotations
@@ -23,63 +24,65 @@ if TYPE_CHECKING:
 
 MOLECULAR = ("strict_valid", "unique", "novel")
 Thing = Any
-"""What a finished state turns into: a ``Graph``, or the text of a string of tokens."""
+"""A finished state turns into a ``Graph``, or the text of a string of tokens."""
 Held = Any
-"""What a user holds: a ``chem.constraints.Plan`` for graphs, a ``sequence.prompt.Prompt``."""
+"""A user holds a ``chem.constraints.Plan`` of graphs, or a ``sequence.prompt.Prompt``."""
 Known = Any
-"""What training knows: canonical SMILES without stereo, or a ``metrics.text.Reference``."""
+"""Training knows canonical SMILES without stereo, or a ``metrics.text.Reference``."""
 Sizes = NDArray[np.int64]
 Law = NDArray[np.float64]
 
 
 class Modality(Protocol):
-    """One kind of states. ``things`` says what of, in the plural."""
+    """A modality is one kind of states. ``things`` names their things, in the plural."""
 
     @property
     def things(self) -> str: ...
 
     @property
     def molecular(self) -> bool:
-        """Whether they are molecules, which chemistry judges; else they are texts."""
+        """Tell whether they are molecules, which chemistry judges; else they are texts."""
         ...
 
     @property
     def headlines(self) -> tuple[str, ...]:
-        """The numbers of ``measure`` that training watches, the most telling one first."""
+        """Name the numbers of ``measure`` that training watches, the most telling one first."""
         ...
 
     @property
     def classes(self) -> Mapping[str, int]:
-        """field -> K."""
+        """Count the classes of every field: field -> K."""
         ...
 
     def describe(self, max_size: int) -> str:
-        """What the vocabulary holds, for people."""
+        """Describe the vocabulary for people."""
         ...
 
     def counts(self, size: int) -> Mapping[str, int]:
-        """field -> D of an example of this size."""
+        """Count the variables of an example of this size: field -> D."""
         ...
 
     def blank(self, sizes: Tensor, largest: int) -> State:
-        """States of these sizes (B,), padded to the largest, with every value 0."""
+        """Make states of these sizes (B,), padded to the largest, with every value 0."""
         ...
 
     def things_of(self, x: State) -> list[Thing]:
-        """What the likeliest classes of every example make."""
+        """Turn the likeliest classes of every example into its thing."""
         ...
 
     def check(self, things: Sequence[Thing]) -> list[Checked]:
-        """What chemistry says of each."""
+        """Let chemistry judge each thing."""
         ...
 
     def key(self, thing: Thing) -> bytes:
-        """The same for the same thing."""
+        """Give the same bytes for the same thing."""
         ...
 
     def subject(self, strict: str) -> Any:
-        """What a scorer gets of a thing that chemistry has nothing against: the molecule of its
-        canonical SMILES, or the text."""
+        """Give a scorer its input: the molecule of a canonical SMILES, or the text.
+
+        It is for a thing that chemistry has nothing against.
+        """
         ...
 
     def written(self, thing: Thing) -> str:
@@ -87,34 +90,68 @@ class Modality(Protocol):
         ...
 
     def sketch(self, thing: Thing) -> Chem.Mol | None:
-        """The molecule as it was made, valid or not, to be drawn; None where there is none."""
+        """Give the molecule as it was made, valid or not, to be drawn; None where there is none."""
         ...
 
     def measure(
         self, things: Sequence[Thing], checked: Sequence[Checked], known: Known | None
     ) -> dict[str, float]:
-        """The numbers that say how good they are, what ``check`` says of each given; the headlines
-        are among them."""
+        """Measure how good the things are; the headlines are among the numbers.
+
+        Args:
+            things: the samples.
+            checked: of every sample, by ``check``.
+            known: to training, or None.
+        """
         ...
 
     def plan(self, constraint: Constraint | None, prompt: str | None, max_size: int) -> Held | None:
-        """How a model of so large things meets what a user asks for, None where that is nothing;
-        InputError says why it cannot."""
+        """Plan how a model meets a user's wishes, None where there are none.
+
+        Args:
+            constraint: parts of molecules, or None.
+            prompt: a text with free places, or None.
+            max_size: of the model's things.
+
+        Raises:
+            InputError: it cannot; the message says why.
+        """
         ...
 
     def conditioned(self, law: Law, held: Held) -> Law:
-        """The law of sizes, given what is held; InputError where it makes no such size."""
+        """Condition the law of sizes on the held parts.
+
+        Args:
+            law: of sizes.
+            held: the plan.
+
+        Raises:
+            InputError: the law makes no such size.
+        """
         ...
 
     def held_state(self, held: Held, sizes: Sizes, priority: NDArray[np.float64]) -> State:
-        """States of these sizes (B,), padded to N, whose given variables are clean; noise goes
-        elsewhere. priority (B, N): random numbers behind what is free to be chosen."""
+        """Make states whose given variables are clean; noise goes elsewhere.
+
+        Args:
+            held: the plan.
+            sizes: (B,); states are padded to N.
+            priority: (B, N), random numbers behind all free choices.
+        """
         ...
 
     def allowed(self, held: Held) -> Fields:
-        """field -> (K,) bool, for those of which some classes are ruled out where they are free."""
+        """Tell which classes are allowed where variables are free.
+
+        It is field -> (K,) bool, for fields of which some classes are ruled out.
+        """
         ...
 
     def kept(self, thing: Thing, held: Held) -> bool:
-        """Whether it has all that was to be held."""
+        """Tell whether a thing has all that was to be held.
+
+        Args:
+            thing: the sample.
+            held: the plan.
+        """
         ...

@@ -1,4 +1,4 @@
-"""States that are strings of tokens, and the texts or molecules that they turn into."""
+"""States can be strings of tokens, which turn into texts or molecules."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Strings:
-    """Texts, or molecules as SMILES: one variable a token."""
+    """Texts, or molecules as SMILES, are strings here: one variable a token.
+
+    ``Modality`` describes its methods.
+    """
 
     vocabulary: TokenVocabulary
 
     @property
     def molecular(self) -> bool:
-        """Whether the texts are SMILES."""
+        """Tell whether the texts are SMILES."""
         return self.vocabulary.scheme != "characters"
 
     @property
@@ -130,12 +133,12 @@ class Strings:
     def kept(self, thing: str, held: Prompt) -> bool:
         try:
             return prompts.kept(self.vocabulary.encode(thing), held)
-        except ValueError:  # What SELFIES come to may have none, or others, of its own.
+        except ValueError:  # The SMILES of SELFIES may have no SELFIES, or others.
             return False
 
 
 def _with_molecule(checked: Checked) -> Checked:
-    """The molecule of its SMILES, for those that have one."""
+    """Add the molecule of its SMILES, for those that have one."""
     from molflow.chem.molecule import read_smiles
 
     return checked if checked.smiles is None else replace(checked, mol=read_smiles(checked.smiles))

@@ -31,7 +31,6 @@ FORMAT = 3
 READABLE = (1, 2, FORMAT)
 """Format 1 calls the largest size max_atoms, and has no condition; before format 3 the MLP of
 pairs is four times as wide as a pair, and attention of graphs knows no distances."""
-PRETRAINED = Path(__file__).parents[1] / "pretrained"
 COUNTS = ("max_size", "width", "depth", "heads", "pair_expand")
 KINDS = (
     ("positions", bool),
@@ -181,28 +180,6 @@ def save_model(folder: Path, net: nn.Module, spec: ModelSpec) -> None:
         path.write_bytes(content)
     with atomic_write(folder / CONFIG) as path:
         path.write_text(json.dumps(spec.to_dict(), indent=1) + "\n")
-
-
-def find_model(checkpoint: str | Path) -> Path:
-    """The folder of a model, given as that folder, as the file of weights in it, or by the name of
-    a released model such as "qm9" where no folder of that name is here.
-
-    InputError says what is missing.
-    """
-    folder = Path(checkpoint)
-    released = PRETRAINED / folder.name
-    if str(folder) == folder.name and not folder.exists() and released.is_dir():
-        return released
-    if folder.name == WEIGHTS and not folder.is_dir():
-        folder = folder.parent
-    if not folder.is_dir():
-        names = ", ".join(sorted(path.name for path in PRETRAINED.iterdir()))
-        wrong = "a file, where a folder is needed" if folder.is_file() else "no such folder"
-        raise InputError(f"checkpoint={checkpoint}: {wrong}; released models: {names}")
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise InputError(f"checkpoint={checkpoint}: no model there, {name} is missing")
-    return folder
 
 
 def read_spec(folder: Path) -> ModelSpec:

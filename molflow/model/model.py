@@ -11,8 +11,9 @@ from torch import nn
 from molflow.errors import InputError
 from molflow.files import CONFIG
 from molflow.flow.flow_map import Posterior
-from molflow.model.checkpoint import ModelSpec, find_model, load_weights, read_spec, require_fit
+from molflow.model.checkpoint import ModelSpec, load_weights, read_spec, require_fit
 from molflow.model.network import LOSSES, build_network, build_posterior
+from molflow.model.place import find_model
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +47,7 @@ class Model:
 
 
 def read_model(checkpoint: str | Path, device: str = "auto") -> Model:
-    """The model that ``checkpoint.find_model`` finds, on a device that torch knows by this name;
+    """The model that ``place.find_model`` finds, on a device that torch knows by this name;
     "auto" is the GPU where there is one. InputError says what is missing, damaged or does not fit.
     """
     place, folder = _device(device), find_model(checkpoint)

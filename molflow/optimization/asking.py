@@ -152,7 +152,7 @@ class Cluster:
 
         futures = [self.client.submit(remote, self.recipe, one, pure=False) for one in smiles]
         place = {future.key: i for i, future in enumerate(futures)}
-        for future in as_completed(futures):
+        for future in as_completed(futures, loop=self.client.loop):
             error = future.exception() if future.status != "finished" else None
             scored = (
                 future.result() if error is None else _failed(f"{type(error).__name__}: {error}")

@@ -75,7 +75,7 @@ class CallsFile:
     def add(self, call: Call) -> None:
         """One more row, which is on the disk when this returns."""
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            file.write(_line(cells(call)))
+            file.write(_line(cells(call, len(self.names))))
             file.flush()
             os.fsync(file.fileno())
 
@@ -118,10 +118,12 @@ class CallsFile:
             raise InputError(f"{self.path}, line {line}: {error_}") from None
 
 
-def cells(call: Call) -> list[object]:
-    """The row of a call; numbers read back exactly."""
+def cells(call: Call, parts: int) -> list[object]:
+    """The row of a call of a score of so many parts, empty where one failed before it had them;
+    numbers read back exactly."""
     asked, scored = call.asked, call.scored
-    pairs = zip(scored.values, scored.desirabilities, strict=True)
+    unknown = (math.nan,) * parts
+    pairs = zip(scored.values or unknown, scored.desirabilities or unknown, strict=True)
     return [
         asked.number,
         asked.smiles,

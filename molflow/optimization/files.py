@@ -31,7 +31,7 @@ def write_best(folder: Path, log: CallsFile, best: Sequence[Call]) -> None:
     with atomic_write(folder / BEST_CSV) as path, path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(log.columns)
-        writer.writerows(cells(call) for call in best)
+        writer.writerows(cells(call, len(log.names)) for call in best)
     mols = [Chem.MolFromSmiles(call.asked.smiles) for call in best]
     with atomic_write(folder / BEST_SDF) as path, Chem.SDWriter(str(path)) as writer:
         for mol, call in zip(mols, best, strict=True):

@@ -16,8 +16,9 @@ from molflow.chem.molecule import Unusable, canonical_order, read_smiles, to_gra
 from molflow.chem.properties import PROPERTIES
 from molflow.chem.satisfying import place_of_scaffold
 from molflow.chem.vocabulary import strip_charges
-from molflow.graph.graph import Graph, Ints
+from molflow.graph.graph import Graph
 from molflow.graph.moves import Draft, blank_draft, grown, part_of, whole
+from molflow.graph.parts import Bools, Ints
 from molflow.model.checkpoint import ModelSpec
 from molflow.optimization.calls import Call
 from molflow.optimization.moves import Child, Random
@@ -160,7 +161,7 @@ class Noise:
 
     ground: Ground
     name: str = "noise"
-    settings: tuple[float | None, ...] = (0.2, 0.35, 0.5, 0.65, 0.8)
+    settings: tuple[float | None, ...] = (0.15, 0.25, 0.35, 0.45, 0.6)
     model: bool = True
 
     def make(self, population: Population, setting: float | None, random: Random) -> Child:
@@ -245,7 +246,7 @@ class Request:
         return Child(self.ground.held(draft, random), numbers)
 
 
-def _part(ground: Ground, graph: Graph, share: float, random: Random) -> tuple[Ints, np.ndarray]:
+def _part(ground: Ground, graph: Graph, share: float, random: Random) -> tuple[Ints, Bools]:
     """A part of a parent that has at least the scaffold and one atom, and leaves one out."""
     wanted = int(np.clip(round(share * len(graph)), max(1, ground.first), len(graph) - 1))
     return part_of(graph, wanted, random, ground.first)

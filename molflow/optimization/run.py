@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,19 @@ from molflow.optimization.search import Search
 if TYPE_CHECKING:
     from molflow.chem.scoring import Scorer
     from molflow.generator import Generator
+    from molflow.graph.graph import Graph
 
 LARGEST = 45
 """Atoms of a molecule at most, where no model says it."""
 SAID_SECONDS = 10.0
 """Between two lines of progress."""
-OF_A_MODEL = {"fresh": Fresh, "noise": Noise, "regrow": Regrow, "link": Link, "request": Request}
+OF_A_MODEL: dict[str, Callable[[Ground], Move]] = {
+    "fresh": Fresh,
+    "noise": Noise,
+    "regrow": Regrow,
+    "link": Link,
+    "request": Request,
+}
 
 
 @dataclass(frozen=True)
@@ -136,14 +143,16 @@ def _moves(names: Sequence[str | Own], ground: Ground | None, largest: int) -> l
     return moves
 
 
-def _training(model: Generator, ground: Ground, seed: int) -> list:
+def _training(model: Generator, ground: Ground, seed: int) -> list[Graph]:
     """Graphs of some training molecules; none where the data are not here."""
     from molflow.build import dataset_of
+    from molflow.datasets.loaders import MoleculeDataset
 
     try:
         dataset = dataset_of(model.spec)
     except InputError:
         return []
+    assert isinstance(dataset, MoleculeDataset)
     places = dataset.splits["train"]
     random = np.random.default_rng(seed)
     some = np.sort(random.choice(len(places), min(2000, len(places)), replace=False))

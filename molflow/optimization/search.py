@@ -37,6 +37,8 @@ START = "start"
 FRESH = "fresh"
 STALE = 20
 """Rounds without a new molecule after which a search ends before its budget."""
+Made = tuple[str, str, float | None, tuple[int, ...]]
+"""SMILES, move, setting, parents."""
 Learning = Callable[[int, Population], None]
 """(round, population): the model learns before the round, where it is due."""
 
@@ -172,7 +174,7 @@ class Search:
     def _questions(self, n: int) -> list[Question]:
         """What the round asks, a function of (seed, round) and the calls of earlier rounds."""
         if self.round == 0 and self.start:
-            made = [(smiles, START, None, ()) for smiles in self._given()]
+            made: list[Made] = [(smiles, START, None, ()) for smiles in self._given()]
         elif not len(self.population):
             made = self._from(self._first(self.first if self.round == 0 else n))
         else:
@@ -183,7 +185,7 @@ class Search:
             for k, (smiles, move, setting, parents) in enumerate(made[: self.left], 1)
         ]
 
-    def _from(self, litter: Litter) -> list[tuple[str, str, float | None, tuple[int, ...]]]:
+    def _from(self, litter: Litter) -> list[Made]:
         for move, counts in litter.counts.items():
             self.counts[move].update(counts)
         arms = self.breeder.arms

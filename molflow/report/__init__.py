@@ -1,4 +1,4 @@
-"""One HTML page about a sampling: self-contained, offline, made from plain values.
+"""One HTML page shows a sampling: self-contained, offline, made from plain values.
 
 >>> from molflow.report import Measure, Quantity, Report, attempts, write_report
 """

@@ -1,4 +1,4 @@
-"""Where a histogram's bins lie and what they hold."""
+"""A histogram's bins are placed here, and filled."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ BINS = 26
 WHOLE = 40
 """Up to so many whole numbers get a bin each."""
 TAIL = 0.002
-"""The share of a series that may lie beyond either end of the axis (the page counts it)."""
+"""This share of a series may lie beyond either end of the axis (the page counts it)."""
 
 
 @dataclass(frozen=True)
 class Bins:
-    """edges (K + 1,), ascending; counts: series -> (K,); the last bin holds its upper edge too.
+    """All series of a histogram share these bins.
 
-    sizes: series -> all its values; outside: those of all series that no bin holds.
+    Attributes:
+        edges: (K + 1,), ascending.
+        counts: series -> (K,); the last bin holds its upper edge too.
+        sizes: series -> all its values.
+        outside: the values of all series that no bin holds.
     """
 
     edges: tuple[float, ...]
@@ -30,14 +34,23 @@ class Bins:
     outside: int
 
     def share(self, name: Series, index: int) -> float:
-        """The share of a series that lies in one bin."""
+        """Give the share of a series that lies in one bin.
+
+        Args:
+            name: of the series.
+            index: of the bin.
+        """
         return self.counts[name][index] / self.sizes[name]
 
 
 def bin_values(series: Mapping[Series, Sequence[float]], quantity: Quantity) -> Bins:
-    """The same bins for all series of finite values, of which there is at least one.
+    """Bin all series alike.
 
     Whole numbers get a bin each, centred on the number; others about BINS bins with round edges.
+
+    Args:
+        series: of finite values, at least one.
+        quantity: its target lies on the axis too.
     """
     ends = [x for x in quantity.target or () if math.isfinite(x)]
     edges = _edges([np.asarray(values, float) for values in series.values()], ends)
@@ -61,23 +74,33 @@ def _edges(series: Sequence[np.ndarray], ends: Sequence[float]) -> np.ndarray:
 
 
 def round_step(step: float) -> float:
-    """The least of 1, 2, 2.5, 5 times a power of ten that is not below `step` > 0."""
+    """Give the least of 1, 2, 2.5, 5 times a power of ten that is not below `step` > 0."""
     power = 10.0 ** math.floor(math.log10(step))
     return next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= step * (1 - 1e-9))
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """About `wanted` round numbers from low to high > low."""
+    """Give about `wanted` round numbers from low to high > low.
+
+    Args:
+        low: the least.
+        high: the largest.
+        wanted: how many.
+    """
     step = round_step((high - low) / wanted)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(k * step, 12) for k in range(first, last + 1)]
 
 
 def front(points: Sequence[tuple[float, float]], better: tuple[str, str]) -> list[int]:
-    """Indices of the Pareto front, along the first coordinate from its best.
+    """Find the indices of the Pareto front, along the first coordinate from its best.
 
     A point is on the front if no other is at least as good in both and better in one. Of equal
-    points the first stands for all. better: "high" or "low" for each coordinate.
+    points the first stands for all.
+
+    Args:
+        points: two coordinates each.
+        better: "high" or "low" for each coordinate.
     """
     signs = [1 if way == "high" else -1 for way in better]
     gains = [(signs[0] * x, signs[1] * y) for x, y in points]

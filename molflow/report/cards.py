@@ -1,4 +1,4 @@
-"""The grid of molecules: which get a card, the cards, and what the script sorts and filters by."""
+"""The grid has cards of molecules, and the values that the script sorts and filters them by."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from molflow.report.drawing import draw
 from molflow.report.values import Attempt, Quantity, Report
 
 SHOWN = 2000
-"""Cards of a page at most; what is left out is said at the top of the grid."""
+"""A page has so many cards at most; the top of the grid says which are left out."""
 FAILED_SHOWN = 0.1
-"""Share of the cards that is kept for attempts that are not strictly valid."""
+"""This share of the cards is kept for attempts that are not strictly valid."""
 
 
 def select(report: Report) -> list[int]:
-    """Indices of the attempts that get a card, in the order of their cards.
+    """Choose the attempts that get a card, as indices in the order of their cards.
 
-    By the first quantity with a direction, best first, those without a number last; by index where
-    no quantity has one. More than SHOWN are cut, the strictly valid and the others apart.
+    They come by the first quantity with a direction, best first, those without a number last. Where
+    no quantity has one they come by index. More than SHOWN are cut, the strictly valid and the
+    others apart.
     """
     order = sorted(range(len(report.attempts)), key=lambda i: (*_rank(report, i), i))
     if len(order) <= SHOWN:
@@ -49,12 +50,17 @@ def _rank(report: Report, index: int) -> tuple[bool, float]:
 
 
 def leading(report: Report) -> Quantity | None:
-    """The quantity that orders the cards at first."""
+    """Name the quantity that orders the cards at first."""
     return next((q for q in report.quantities if q.better), None)
 
 
 def molecules(report: Report, chosen: Sequence[int]) -> str:
-    """The section of the page."""
+    """Write the section of the page.
+
+    Args:
+        report: the page's values.
+        chosen: indices of the attempts that get a card.
+    """
     cards = "".join(_card(report, i) for i in progress(chosen, "drawing", unit="molecules"))
     return (
         f"<section id=grid><h2>Molecules</h2>{_failures(report, chosen)}{_controls()}"
@@ -63,7 +69,7 @@ def molecules(report: Report, chosen: Sequence[int]) -> str:
 
 
 def _failures(report: Report, chosen: Sequence[int]) -> str:
-    """What failed and how often, and what got no card."""
+    """Tell which attempts failed and how often, and which got no card."""
     total = len(report.attempts)
     reasons = Counter(category(a) for a in report.attempts if a.reason is not None)
     failed = sum(reasons.values())
@@ -88,14 +94,14 @@ def _failures(report: Report, chosen: Sequence[int]) -> str:
 
 
 def category(attempt: Attempt) -> str:
-    """Its reason, whichever atom it was at; "" where it is strictly valid."""
+    """Give the reason, whichever atom it was at; "" where the attempt is strictly valid."""
     if attempt.reason is None:
         return ""
     return without_place(attempt.reason) or "no reason given"
 
 
 def _controls() -> str:
-    """Empty selects, which the script fills: without scripts there is nothing to control."""
+    """Write empty selects, which the script fills: without scripts there is nothing to control."""
     return (
         "<form class=controls id=controls hidden>"
         "<label>Sort by <select id=sort></select></label>"
@@ -133,12 +139,19 @@ def _card(report: Report, index: int) -> str:
 
 
 def card_height(report: Report) -> str:
-    """The height of a card that has not been laid out yet, about."""
+    """Write the rough height of a card that has not been laid out yet."""
     return f"#molecules>li{{contain-intrinsic-size:auto {196 + 20 * len(report.quantities)}px}}"
 
 
 def data(report: Report, chosen: Sequence[int]) -> str:
-    """What the script sorts and filters by, one row for every card; "<" cannot end the element."""
+    """Write the values that the script sorts and filters by, one row for every card.
+
+    In it no "<" can end the element.
+
+    Args:
+        report: the page's values.
+        chosen: indices of the attempts that get a card.
+    """
     reasons = list(dict.fromkeys(category(report.attempts[i]) for i in chosen))
     first = leading(report)
     content = {

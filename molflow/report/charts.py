@@ -1,4 +1,4 @@
-"""Charts as small hand-written SVG; the page's style sheet colours every series by its class."""
+"""Charts are small hand-written SVG; the page's style sheet colours every series by its class."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ WIDTH, HEIGHT = 400, 216
 TALL = 300
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 20, 26
 NAME = 32
-"""Letters of a name that fit along an axis."""
+"""So many letters of a name fit along an axis."""
 HALF = 0.5
-"""The share of the particles below which a population is usually resampled."""
+"""A population is usually resampled below this share of the particles."""
 BAND = (10, 50, 90)
 
 
 def number(x: float | None) -> str:
-    """Four digits, as everywhere on the page; a dash for None and nan."""
+    """Write four digits, as everywhere on the page; a dash for None and nan."""
     if x is None or math.isnan(x):
         return "–"
     if math.isinf(x):
@@ -33,13 +33,20 @@ def number(x: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """One decimal; a dash for nan."""
+    """Write one decimal; a dash for nan."""
     return "–" if math.isnan(share) else f"{100 * share:.1f} %"
 
 
 @dataclass(frozen=True)
 class Plane:
-    """The map from numbers to the chart's rectangle; y points up."""
+    """A plane maps numbers to the chart's rectangle; y points up.
+
+    Attributes:
+        x: the range of x.
+        y: the range of y.
+        height: of the chart.
+        bottom: the room below the rectangle.
+    """
 
     x: tuple[float, float]
     y: tuple[float, float]
@@ -47,23 +54,29 @@ class Plane:
     bottom: int = BOTTOM
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """The place of a point, to a tenth of a unit."""
+        """Place a point, to a tenth of a unit."""
         across = (x - self.x[0]) / (self.x[1] - self.x[0])
         up = (y - self.y[0]) / (self.y[1] - self.y[0])
         right, low = WIDTH - RIGHT, self.height - self.bottom
         return round(LEFT + across * (right - LEFT), 1), round(low - up * (low - TOP), 1)
 
     def path(self, points: Sequence[tuple[float, float]]) -> str:
-        """A polyline."""
+        """Write a polyline."""
         return "M" + "L".join("{:g} {:g}".format(*self.at(x, y)) for x, y in points)
 
     def box(self, x_0: float, x_1: float) -> str:
-        """The attributes of a rectangle over the whole height."""
+        """Write the attributes of a rectangle over the whole height."""
         (left, top), (right, low) = self.at(x_0, self.y[1]), self.at(x_1, self.y[0])
         return f"x={left:g} y={top:g} width={right - left:g} height={low - top:g}"
 
     def axes(self, percents: bool = False, title_x: str = "", title_y: str = "") -> str:
-        """Grid lines, ticks and titles."""
+        """Write grid lines, ticks and titles.
+
+        Args:
+            percents: whether y is in percent.
+            title_x: below the axis.
+            title_y: above the axis.
+        """
         parts = []
         for value in ticks(*self.y, 3):
             y = self.at(self.x[0], value)[1]
@@ -87,7 +100,13 @@ class Plane:
 
 
 def figure(content: str, label: str, height: int = HEIGHT) -> str:
-    """The SVG element of a chart; label: what it says, for those who do not see it."""
+    """Write the SVG element of a chart.
+
+    Args:
+        content: of the element.
+        label: tells the chart to those who do not see it.
+        height: of the chart.
+    """
     return (
         f'<svg class=chart viewBox="0 0 {WIDTH} {height}" role=img aria-label="{escape(label)}">'
         f"{content}</svg>"
@@ -95,9 +114,13 @@ def figure(content: str, label: str, height: int = HEIGHT) -> str:
 
 
 def histogram(report: Report, quantity: Quantity) -> tuple[str, Bins | None]:
-    """The chart of a quantity over its series, as shares of each, and its bins.
+    """Write the chart of a quantity over its series, as shares of each, and give its bins.
 
-    "" and None where no series has a value.
+    It is "" and None where no series has a value.
+
+    Args:
+        report: has the series.
+        quantity: to draw.
     """
     series = report.values_of(quantity)
     if not series:
@@ -136,7 +159,7 @@ def _bin_words(report: Report, bins: Bins, k: int) -> str:
 
 
 def _target(plane: Plane, quantity: Quantity) -> str:
-    """The wanted region, as far as the axis shows it."""
+    """Draw the wanted region, as far as the axis shows it."""
     if quantity.target is None:
         return ""
     low, high = (min(max(end, plane.x[0]), plane.x[1]) for end in quantity.target)
@@ -150,7 +173,7 @@ def _target(plane: Plane, quantity: Quantity) -> str:
 
 
 def ess_chart(ess: Ess) -> str:
-    """Median and 10 to 90 % band of the groups' effective sample sizes against t."""
+    """Draw median and 10 to 90 % band of the groups' effective sample sizes against t."""
     plane = Plane((0, 1), (0, 1.04 * ess.particles), TALL, BOTTOM + 18)
     low, middle, high = np.percentile(np.asarray(ess.sizes, float), BAND, axis=1).tolist()
     times = list(ess.times)
@@ -173,11 +196,14 @@ def ess_chart(ess: Ess) -> str:
 
 
 def pareto_chart(report: Report, names: tuple[str, str], shown: frozenset[int]) -> str:
-    """Both series over two quantities, and the front of the strictly valid attempts.
+    """Draw both series over two quantities, and the front of the strictly valid attempts.
 
-    "" where none has both numbers.
+    It is "" where none has both numbers.
 
-    shown: indices of the attempts that the page has a card for, to which the front's points link.
+    Args:
+        report: has the attempts.
+        names: of the two quantities.
+        shown: indices of the attempts with a card, to which the front's points link.
     """
     across, up = (next(q for q in report.quantities if q.name == name) for name in names)
     own = [
@@ -227,7 +253,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _dots(plane: Plane, name: Series, points: Sequence[tuple[float, float]]) -> str:
-    """One path of round dots: a line of no length each."""
+    """Write one path of round dots: a line of no length each."""
     if not points:
         return ""
     path = "".join("M{:g} {:g}h0".format(*plane.at(x, y)) for x, y in points)

@@ -1,8 +1,8 @@
-"""Molecules as small SVG, without a style or a colour of their own.
+"""Molecules are drawn as small SVG, without a style or a colour of their own.
 
 RDKit's SVG repeats its style at every line, in colours for white paper. Here the lines of one
-element become one path, coordinates are whole, atoms are text, and colours are classes, so that
-the page's style sheet sets them for light and dark.
+element become one path, coordinates are whole, and atoms are text. Colours are classes, so that the
+page's style sheet sets them for light and dark.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 300, 232
 LETTERS = 25
-"""Size of an atom's letters in the style sheet; other sizes are written out."""
+"""An atom's letters have this size in the style sheet; other sizes are written out."""
 BOND = 44
 ELEMENTS = {7: "n", 8: "o", 9: "f", 15: "p", 16: "s", 17: "l", 35: "b", 53: "i"}
 CLASSES = ("c", *ELEMENTS.values())
-"""The class of colour #kk0000: the palette given to RDKit counts instead of colouring."""
+"""Colour #kk0000 has class k: the palette given to RDKit counts instead of colouring."""
 MARK = "#00FF00"
 
 
@@ -37,9 +37,13 @@ def attempts(
     modality: Modality,
     values: Sequence[Mapping[str, float]],
 ) -> list[Attempt]:
-    """What was sampled, ready for a report: an invalid molecule is drawn as the network made it.
+    """Make attempts ready for a report: an invalid molecule is drawn as the network made it.
 
-    The three run over the same molecules; values: name of a quantity -> number for each.
+    Args:
+        things: of the samples.
+        checked: of the same samples.
+        modality: of the model.
+        values: of the same samples, name of a quantity -> number for each.
     """
     made = []
     for thing, one, numbers in zip(things, checked, values, strict=True):
@@ -49,7 +53,7 @@ def attempts(
 
 
 def draw(attempt: Attempt) -> str:
-    """An SVG element of class mol, the atom that its reason names marked; "" without a mol."""
+    """Write an SVG element of class mol with the atom at fault marked; "" without a mol."""
     if attempt.mol is None or not attempt.mol.GetNumAtoms():
         return ""
     marked = [i for i in place_of(attempt.reason) if i < attempt.mol.GetNumAtoms()]
@@ -79,7 +83,7 @@ def _rdkit_svg(mol: Chem.Mol, marked: list[int]) -> str:
 
 
 def compact(svg: str) -> str:
-    """The content of an SVG of RDKit's: marks, then a path for every class, then letters."""
+    """Write the content of an SVG of RDKit's: marks, then a path for every class, then letters."""
     marks: list[str] = []
     lines: dict[str, str] = defaultdict(str)
     letters: list[tuple[str, int, int, int, str]] = []
@@ -101,7 +105,7 @@ def compact(svg: str) -> str:
 
 
 def _text(letters: Sequence[tuple[str, int, int, int, str]]) -> str:
-    """Neighbouring letters of one class, height and size share an element."""
+    """Join neighbouring letters of one class, height and size in an element."""
     runs: list[tuple[tuple[str, int, int], list[int], list[str]]] = []
     for name, y, size, x, letter in letters:
         if runs and runs[-1][0] == (name, y, size):
@@ -126,7 +130,7 @@ def _whole(number: str | None) -> int:
 
 
 def _whole_path(path: str) -> str:
-    """ "M 30.0,95.9 L 46.7,86.3" as "M30 96L47 86"."""
+    """Write "M 30.0,95.9 L 46.7,86.3" as "M30 96L47 86"."""
     tokens = re.findall(r"[A-Za-z]|-?[\d.]+", path)
     words = [token if token.isalpha() else str(_whole(token)) for token in tokens]
     return re.sub(r" ?([A-Za-z]) ?", r"\1", " ".join(words))

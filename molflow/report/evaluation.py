@@ -1,5 +1,8 @@
-"""The page of an evaluation: the numbers with their definitions, the properties of the molecules
-beside those of the test set, and the molecules, those that failed with the reason."""
+"""The page of an evaluation shows numbers, properties and molecules.
+
+The numbers come with their definitions, and the properties beside those of the test set. Molecules
+that failed come with the reason.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +24,23 @@ from molflow.report.charts import number, percent
 from molflow.report.values import Attempt, Measure, Quantity, Report, Series
 
 MOST = 20_000
-"""Attempts of a page at most, the first ones; the numbers are of all."""
+"""A page has so many attempts at most, the first ones; the numbers are of all."""
 NAMES = {"weight": "mw"}
-"""Features whose property has another name."""
+"""The property of these features has another name."""
 
 
 @dataclass(frozen=True)
 class EvaluationReport(Report):
-    """A page whose molecules stand beside the reference's test set."""
+    """On this page molecules stand beside the reference's test set."""
 
     @property
     def labels(self) -> dict[Series, str]:
+        """Name the two series of the page."""
         return {"training": "test set", "unguided": "evaluated"}
 
 
 def evaluation_report(verdict: Verdict) -> Report:
-    """The page's values."""
+    """Gather the page's values."""
     test = verdict.reference.splits.get("test", ())
     known = verdict.reference.population(test, SHOWN)
     plain = EvaluationReport(
@@ -69,7 +73,7 @@ def _quantity(feature: str, known: Population) -> Quantity:
 
 
 def _attempts(verdict: Verdict) -> list[Attempt]:
-    """The first MOST, without a molecule to draw; values of those that are sanitised."""
+    """Take the first MOST, without a molecule to draw; those that are sanitised have values."""
     checked = verdict.subject.checked[:MOST]
     whole = verdict.subject.population([one.smiles for one in checked if one.smiles is not None])
     rows = zip(*(whole.array(feature).tolist() for feature in SHOWN), strict=True)
@@ -92,7 +96,7 @@ def _measures(verdict: Verdict) -> list[Measure]:
 
 
 def _doc(metric: Metric, one: Estimate) -> str:
-    """The definition, and the interval in the units of the number."""
+    """Write the definition, and the interval in the units of the number."""
     if math.isnan(one.low):
         return metric.doc
     ends = percent if metric.share else number

@@ -1,6 +1,6 @@
-"""The page: tables, charts and cards in one HTML file that reads nothing from anywhere.
+"""The page has tables, charts and cards in one HTML file that reads nothing from anywhere.
 
-Every text that came from outside is escaped; beyond that, the page's own security policy lets no
+Every text that came from outside is escaped. Beyond that, the page's own security policy lets no
 script run but the one whose hash it names, and nothing be fetched.
 """
 
@@ -24,14 +24,22 @@ from molflow.report.values import Quantity, Report, Section, Series
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Writes the page, whole or not at all. InputError where the place cannot be written."""
+    """Write the page, whole or not at all.
+
+    Args:
+        path: of the file.
+        report: the page's values.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
     page = render(report)
     with atomic_write(path) as temporary:
         temporary.write_text(page, "utf-8", errors="replace")
 
 
 def render(report: Report) -> str:
-    """The page as text."""
+    """Write the page as text."""
     chosen = select(report)
     styles = _resource("page.css") + card_height(report)
     script = _resource("page.js")
@@ -117,7 +125,7 @@ def _legend(report: Report, names: Sequence[Series], target: bool = False) -> st
 
 
 def _goals(report: Report) -> str:
-    """Target against achieved: the mean of every series, and its share within the target."""
+    """Write target against achieved: the mean of every series, and its share within the target."""
     wanted = [q for q in report.quantities if q.target or q.better]
     if not wanted:
         return ""

@@ -1,4 +1,4 @@
-"""What a page of a sampling shows of every molecule: its score, the parts of that, properties."""
+"""A page of a sampling shows of every molecule its score, the parts of that, and properties."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Row = dict[str, float]
 """Name of a quantity -> number, of one molecule."""
 
 SHOWN = ("qed", "logp", "sa", "tpsa", "mw")
-"""Properties that every report has."""
+"""Every report has these properties."""
 TRAINING = 2000
-"""Training molecules, chosen by a fixed seed, whose properties are compared with."""
+"""Properties are compared with those of so many training molecules, chosen by a fixed seed."""
 
 
 def wanted(scorer: Remembered | None) -> tuple[list[Quantity], list[tuple[str, str]]]:
-    """The quantities of a page, the score first, and the pair whose front it draws.
+    """List the quantities of a page, the score first, and the pair whose front it draws.
 
     The front of a component that wants neither more nor less is that of its desirability.
     """
@@ -61,7 +61,7 @@ def _component(name: str, component: Component) -> Quantity:
 
 
 def direction(component: Component) -> Better | None:
-    """Whether more or less of the property is wanted, None where neither."""
+    """Tell whether more or less of the property is wanted, None where neither."""
     low, high = component.transform.wanted
     if math.isfinite(low) and math.isfinite(high):
         return None
@@ -77,9 +77,12 @@ def _doc(prop: Property) -> str:
 
 
 def rows_of(run: Run, scorer: Remembered | None, known: dict[str, Row]) -> list[Row]:
-    """Name of a quantity -> number, for every attempt; empty where it is not strictly valid.
+    """Gather name of a quantity -> number for every attempt; empty where it is not strictly valid.
 
-    known: the properties of molecules that came before, by SMILES; it grows.
+    Args:
+        run: the attempts.
+        scorer: of the run; None where nothing is scored.
+        known: the properties of molecules that came before, by SMILES; it grows.
     """
     rows: list[Row] = []
     for i, one in enumerate(progress(run.samples, "properties", unit="molecules")):
@@ -94,7 +97,7 @@ def rows_of(run: Run, scorer: Remembered | None, known: dict[str, Row]) -> list[
 
 
 def properties(mol: Chem.Mol) -> Row:
-    """SHOWN of a molecule, nan where RDKit cannot say."""
+    """Compute SHOWN of a molecule, nan where RDKit cannot say."""
     row: Row = {}
     for name in SHOWN:
         try:
@@ -105,7 +108,12 @@ def properties(mol: Chem.Mol) -> Row:
 
 
 def score_values(scored: Scored | None, scorer: Remembered | None) -> Row:
-    """The score and its parts by the names of the page's quantities."""
+    """Name the score and its parts as the page's quantities are named.
+
+    Args:
+        scored: a molecule's score, None where it has none.
+        scorer: of the run.
+    """
     if scored is None or scorer is None:
         return {}
     row = {SCORE: scored.total if has_score(scored) else math.nan}
@@ -117,8 +125,14 @@ def score_values(scored: Scored | None, scorer: Remembered | None) -> Row:
 
 
 def training_rows(training: Sequence[str], scorer: Remembered | None) -> list[Row]:
-    """The same of TRAINING training molecules. A function of the user is not asked about them: it
-    may take long."""
+    """Gather the same of TRAINING training molecules.
+
+    A function of the user is not asked about them, because it may take long.
+
+    Args:
+        training: SMILES.
+        scorer: of the run.
+    """
     rows = []
     for smiles in progress(chosen(training, TRAINING), "training set", unit="molecules"):
         mol = Chem.MolFromSmiles(smiles)

@@ -1,4 +1,4 @@
-"""The files of a sampling: molecules, pictures and the record of the run."""
+"""A sampling writes these files: molecules, pictures and the record of the run."""
 
 from __future__ import annotations
 
@@ -41,8 +41,13 @@ COLUMNS = ("index", "smiles", "valid", "connected", "fragments", "reason")
 
 
 def require_room(folder: Path) -> None:
-    """InputError where the results cannot go, found before the sampling: nothing but results of an
-    earlier sampling is ever replaced."""
+    """Find out before the sampling where the results cannot go.
+
+    Nothing but results of an earlier sampling is ever replaced.
+
+    Raises:
+        InputError: the folder holds a model or cannot be written.
+    """
     for name in OF_A_MODEL:
         if (folder / name).exists():
             raise InputError(f"out={folder}: holds a model ({name}); choose another folder")
@@ -55,7 +60,14 @@ def require_room(folder: Path) -> None:
 def write_results(
     config: SampleConfig, arguments: list[str], generator: Generator, result: Result
 ) -> None:
-    """All files of ``config.out``. Those of an earlier sampling that are not asked for now go."""
+    """Write all files of ``config.out``, and remove older ones that are not asked for now.
+
+    Args:
+        config: of the sampling.
+        arguments: of the command line.
+        generator: the model.
+        result: the sampling.
+    """
     folder = Path(config.out)
     # Gone first, written last: a folder with the record is a finished one.
     (folder / RECORD).unlink(missing_ok=True)
@@ -100,7 +112,7 @@ def write_scored(path: Path, scorer: Remembered) -> None:
 
 
 def write_molecules(folder: Path, result: Result) -> None:
-    """samples.csv has every attempt, samples.smi and samples.sdf the strictly valid molecules.
+    """Write samples.csv of every attempt, samples.smi and samples.sdf of the strictly valid ones.
 
     samples.csv ends with every attempt as it was made, by which it can be judged again.
     """
@@ -122,7 +134,7 @@ def write_molecules(folder: Path, result: Result) -> None:
 
 
 def write_texts(folder: Path, result: Result) -> None:
-    """samples.csv has every text, samples.txt the first ones to be read."""
+    """Write samples.csv with every text, samples.txt with the first ones to be read."""
     from molflow.pictures import show
 
     run = result.run
@@ -136,19 +148,22 @@ def write_texts(folder: Path, result: Result) -> None:
 
 
 def held_columns(run: Run) -> tuple[str, ...]:
-    """Of the constraints: whether what is held is in its place, and is found by RDKit."""
+    """Head the cells of constraints: whether all held parts are in place, and found by RDKit."""
     return () if run.samples.plan is None else ("kept", "substructure")
 
 
 def held_cells(run: Run, index: int) -> tuple[object, ...]:
+    """Give the cells under ``held_columns``, empty without constraints."""
     if run.samples.plan is None:
         return ()
     return run.samples.kept[index], run.substructure[index]
 
 
 def score_columns(result: Result) -> tuple[str, ...]:
-    """The score, the value and desirability of each part, why there is no score; and what a
-    surrogate says."""
+    """Head the cells of a score: the score, value and desirability of each part, and the error.
+
+    The error says why there is no score. With a surrogate there is its score too.
+    """
     if result.scorer is None:
         return ()
     parts = (column for name in result.scorer.parts for column in (name, f"{name} desirability"))
@@ -156,7 +171,7 @@ def score_columns(result: Result) -> tuple[str, ...]:
 
 
 def score_cells(result: Result, index: int) -> tuple[object, ...]:
-    """Empty where there is no number."""
+    """Give the cells under ``score_columns``, empty where there is no number."""
     if result.scorer is None:
         return ()
     scored, parts, claims = result.run.scores[index], result.scorer.parts, _claims(result)
@@ -175,8 +190,10 @@ def _claims(result: Result) -> NDArray[np.float64] | None:
 
 
 def write_sdf(path: Path, run: Run) -> None:
-    """The strictly valid molecules with 2D coordinates, titled by index and tagged by index, SMILES
-    and score."""
+    """Write the strictly valid molecules with 2D coordinates.
+
+    Their title is the index; index, SMILES and score are their tags.
+    """
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
 
@@ -196,7 +213,14 @@ def write_sdf(path: Path, run: Run) -> None:
 
 
 def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samples) -> None:
-    """grid.png and, where asked, trajectory.png."""
+    """Draw grid.png and, where asked, trajectory.png.
+
+    Args:
+        folder: of the files.
+        config: of the sampling.
+        generator: the model.
+        samples: the first of them are drawn.
+    """
     from molflow.pictures import draw_molecules, draw_trajectory
     from molflow.sampling.sampler import trajectory
 
@@ -213,7 +237,13 @@ def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samp
 
 
 def write_page(folder: Path, config: SampleConfig, result: Result) -> None:
-    """report.html, where asked."""
+    """Write report.html, where asked.
+
+    Args:
+        folder: of the file.
+        config: of the sampling.
+        result: the sampling.
+    """
     if not config.report:
         (folder / PAGE).unlink(missing_ok=True)
         return
@@ -230,10 +260,18 @@ def write_record(
     generator: Generator,
     result: Result,
 ) -> None:
-    """run.json: all that is needed to make these molecules again, what they cost and reached."""
+    """Write run.json: all that makes these molecules again, their cost and their numbers.
+
+    Args:
+        folder: of the file.
+        config: of the sampling.
+        arguments: of the command line.
+        generator: the model.
+        result: the sampling.
+    """
     from importlib.metadata import version
 
-    from molflow.model.checkpoint import find_model
+    from molflow.model.place import find_model
 
     content: dict[str, Any] = {
         "arguments": arguments,
@@ -283,5 +321,5 @@ def _guidance(scorer: Remembered, steering: Steering) -> dict[str, Any]:
 
 
 def reasons(samples: Samples) -> Counter[str]:
-    """How many molecules failed for each reason, whichever atom it was at."""
+    """Count how many molecules failed for each reason, whichever atom it was at."""
     return Counter(without_place(r) for r in samples.reasons if r is not None)

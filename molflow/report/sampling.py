@@ -1,5 +1,7 @@
-"""The report of a sampling: its numbers, and the properties of its molecules beside those of the
-training set and of the unguided control."""
+"""The report of a sampling has its numbers and the properties of its molecules.
+
+Beside these stand those of the training set and of the unguided control.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,12 @@ SHARES = frozenset(
 
 
 def sampling_report(config: SampleConfig, result: Result) -> Report:
-    """The page's values. Properties of training molecules are left out where they are not here."""
+    """Gather the page's values, without properties of training molecules where these are not here.
+
+    Args:
+        config: of the sampling.
+        result: the sampling.
+    """
     known: dict[str, Row] = {}
     scorer, samples = result.scorer, result.run.samples
     rows = rows_of(result.run, scorer, known)

@@ -1,7 +1,7 @@
-"""What a sampling reached, as numbers: of the molecules, of the guidance, of the constraints.
+"""Numbers sum up a sampling: of the molecules, of the guidance, of the constraints.
 
-Scores are averaged over the distinct strictly valid molecules that have one, so that neither
-repeating the best molecule nor failing on the worst helps; validity stands beside.
+Scores are averaged over the distinct strictly valid molecules that have one. So neither repeating
+the best molecule nor failing on the worst helps; validity stands beside.
 """
 
 from __future__ import annotations
@@ -37,20 +37,25 @@ if TYPE_CHECKING:
 TOP = 10
 """The best tenth has one molecule of every 10 begun."""
 DIVERSE = 10_000
-"""Molecules at most, the first ones, whose pairs make the internal diversity."""
+"""The pairs of so many molecules at most, the first ones, make the internal diversity."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One sampling. scores: of every attempt, None where it is not strictly valid; empty where
-    nothing is scored."""
+    """A run is one sampling.
+
+    Attributes:
+        samples: the attempts.
+        scores: of every attempt, None where it is not strictly valid; empty where nothing is
+            scored.
+    """
 
     samples: Samples
     scores: Sequence[Scored | None] = ()
 
     @cached_property
     def distinct(self) -> dict[str, int]:
-        """The distinct strictly valid molecules: SMILES -> index of the first of its kind."""
+        """Find the distinct strictly valid molecules: SMILES -> index of the first of its kind."""
         found: dict[str, int] = {}
         for i, one in enumerate(self.samples):
             if one.strict is not None:
@@ -59,13 +64,15 @@ class Run:
 
     @property
     def valid(self) -> list[Chem.Mol]:
-        """The strictly valid molecules."""
+        """List the strictly valid molecules."""
         return [mol for mol in self.samples.molecules if mol is not None]
 
     @cached_property
     def substructure(self) -> list[bool | None]:
-        """Whether RDKit finds the scaffold in every attempt; None where it is not sanitised, and
-        where no scaffold is asked for."""
+        """Tell whether RDKit finds the scaffold in every attempt.
+
+        It is None where the attempt is not sanitised, and where no scaffold is asked for.
+        """
         plan = self.samples.plan
         if not isinstance(plan, Plan) or plan.scaffold.mol is None:
             return [None] * len(self.samples)
@@ -76,9 +83,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Result:
-    """A sampling and, with guidance, its unguided control; metrics and before are their numbers.
+    """A result is a sampling and, with guidance, its unguided control.
 
-    training: SMILES, or None and the obstacle.
+    Attributes:
+        run: the sampling.
+        metrics: its numbers.
+        control: the unguided sampling.
+        before: its numbers.
+        scorer: None where nothing is scored.
+        training: SMILES, or None and the obstacle.
+        obstacle: why there are no training molecules.
     """
 
     run: Run
@@ -95,22 +109,27 @@ def measure(
     training: Known | None,
     references: References | None = None,
 ) -> dict[str, float]:
-    """All numbers of a sampling by name: those of ``metrics.validity``, and
+    """Measure all numbers of a sampling: those of ``metrics.validity``, and these by name.
 
-    scored, mean_score, top_score: distinct strictly valid molecules with a score, the mean of
-      their scores and that of the best tenth, rounded up; where something is scored
-    internal_diversity: see ``metrics.similarity``; of the first DIVERSE strictly valid molecules
-    nearest_training: mean over distinct strictly valid molecules of the similarity to the nearest
-      reference; where there are references
-    kept, kept_valid: share of all attempts, and of the strictly valid ones, in which all that the
-      constraints hold is in its place; decorated: share of all attempts in which every mark of the
-      scaffold has its bond; substructure: share of the strictly valid ones in which RDKit finds the
-      scaffold; where they are asked for
-    <property>_mean, <property>_off: of a property that a value is asked for, over distinct strictly
-      valid molecules: its mean, and the mean distance from that value
-    evaluations: of the network, per molecule
+    - scored, mean_score, top_score: where something is scored, distinct strictly valid molecules
+      with a score, their mean, and that of the best tenth, rounded up.
+    - internal_diversity: see ``metrics.similarity``; of the first DIVERSE strictly valid molecules.
+    - nearest_training: where there are references, the mean similarity of distinct strictly valid
+      molecules to the nearest one.
+    - kept, kept_valid: where constraints are asked for, the share of all attempts, and of the
+      strictly valid ones, with all held parts in place.
+    - decorated: the share of all attempts in which every mark of the scaffold has its bond.
+    - substructure: the share of the strictly valid ones in which RDKit finds the scaffold.
+    - <property>_mean, <property>_off: where a value is asked for, over distinct strictly valid
+      molecules the mean, and the mean distance from that value.
+    - evaluations: of the network, per molecule.
 
-    Of texts those of ``metrics.text``, and what of the others has a meaning.
+    Texts have those of ``metrics.text``, and the others that have a meaning for them.
+
+    Args:
+        run: the sampling.
+        training: known molecules or text.
+        references: fingerprints of training molecules.
     """
     if not run.samples.spec.modality.molecular:
         return {
@@ -176,21 +195,28 @@ def _reached(run: Run) -> dict[str, float]:
 
 
 def mean(values: Sequence[float]) -> float:
-    """The mean, nan of no value."""
+    """Average values; nan of no value."""
     return float(np.mean(values)) if len(values) else nan
 
 
 def steering_numbers(steering: Steering) -> dict[str, float]:
-    """What guidance cost and how it went: means over the molecules, calls of the score in all.
+    """Tell the cost and the course of guidance.
 
-    looks: molecules judged on the way. unasked: distinct molecules that the score was not asked
-    about, where its calls are capped. ess: effective sample size, over the times too. resamplings:
-    of the particles of each molecule. ancestors: distinct ones at the end. entropy: of the
-    look-ahead, nats a variable, and jumped: the share of looks by mu_{t,1}, both over the times.
-    first, gained: the best reward of the first generation, and what the others added. predicted,
-    gap: what the surrogate says of the molecules that are kept, and by how much more than is true;
-    r2, spearman: how it agrees with the score on soft held-out molecules, of every component too
-    where there are several; fit_calls: of the score, for its fit, apart from calls.
+    They are means over the molecules; calls of the score are in all.
+
+    - looks: molecules judged on the way.
+    - unasked: distinct molecules that the score was not asked about, where its calls are capped.
+    - ess: effective sample size, over the times too.
+    - resamplings: of the particles of each molecule.
+    - ancestors: distinct ones at the end.
+    - entropy: of the look-ahead, nats a variable, over the times too.
+    - jumped: the share of looks by mu_{t,1}, over the times too.
+    - first, gained: the best reward of the first generation, and the gain by the others.
+    - predicted, gap: the surrogate's score of the molecules that are kept, and its excess over the
+      true one.
+    - r2, spearman: the surrogate's agreement with the score on soft held-out molecules, for every
+      component too where there are several.
+    - fit_calls: calls of the score for the surrogate's fit, apart from calls.
     """
     numbers = {"looks": steering.looks, "calls": float(steering.calls)}
     if steering.guide.max_calls is not None:
@@ -213,7 +239,7 @@ def steering_numbers(steering: Steering) -> dict[str, float]:
 
 
 def steering_by_time(steering: Steering) -> list[dict[str, float]]:
-    """The same at every time t of a look: means over the molecules."""
+    """Give the same at every time t of a look: means over the molecules."""
     if steering.sizes is None or steering.resampled is None or steering.ancestors is None:
         return [
             {"time": t, "entropy": nats, "jumped": share}

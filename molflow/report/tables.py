@@ -1,4 +1,4 @@
-"""What a sampling prints: numbers before and after, what guidance cost, what failed and why."""
+"""A sampling prints numbers before and after, the cost of guidance, and failures with reasons."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from molflow.report.results import PAGE, reasons
 from molflow.report.summary import Result, steering_numbers
 
 SHOWN = 8
-"""Reasons and errors of a table."""
+"""A table has so many reasons and errors."""
 READ = 5
-"""Texts to be read at once."""
+"""So many texts are to be read at once."""
 OF_THE_LITERATURE = ("relaxed_valid", "valence_valid", "scored")
-"""Numbers that the table before/after leaves to run.json."""
+"""The table before/after leaves these numbers to run.json."""
 
 
 def print_result(config: SampleConfig, result: Result) -> None:
-    """The tables, the speed and where the results are."""
+    """Print the tables, the speed and the place of the results.
+
+    Args:
+        config: of the sampling.
+        result: the sampling.
+    """
     samples = result.run.samples
     walk = samples.walk
     modality = samples.spec.modality
@@ -61,7 +66,7 @@ def print_result(config: SampleConfig, result: Result) -> None:
 
 
 def _about_kept(config: SampleConfig, modality: Modality) -> str:
-    """What the numbers of what is held mean."""
+    """Explain the numbers of the held parts."""
     if not modality.molecular:
         return "prompt: kept is the share of texts that have all that it says in its place"
     asked = config.scaffold or ""
@@ -78,7 +83,7 @@ def _known(numbers: dict[str, float]) -> list[tuple[str, float]]:
 
 
 def _compare(title: str, result: Result) -> None:
-    """Before and after; the rule of the scores' means and their numbers below."""
+    """Print before and after; below, the rule of the scores' means and their numbers."""
     before, after = result.before, result.metrics
     rows = [
         (name, before[name], value)
@@ -94,7 +99,7 @@ def _compare(title: str, result: Result) -> None:
 
 
 def _judged(result: Result) -> str:
-    """What a score is asked for: every text counts."""
+    """Name the things that a score is asked for: every text counts."""
     modality = result.run.samples.spec.modality
     return f"strictly valid {modality.things}" if modality.molecular else modality.things
 
@@ -133,7 +138,7 @@ def _steering(result: Result, things: str) -> None:
 
 
 def _errors(scorer: Remembered, things: str) -> None:
-    """What the score failed on, among all that it was asked about."""
+    """Print where the score failed, among all that it was asked about."""
     errors = scorer.errors()
     failed = f"{errors.total():,} of {len(scorer.known):,} {things} asked about have no score"
     _counts(failed, "error", errors.most_common(SHOWN), things)

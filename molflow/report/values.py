@@ -1,8 +1,8 @@
-"""What a report is made of: plain, frozen values.
+"""A report is made of plain, frozen values.
 
-A *series* is a set of molecules that is drawn in one colour everywhere: the training set, what was
-sampled without guidance, what was sampled with it. A plain sampling has no third series: its
-molecules are the unguided ones, and the page calls them "sampled".
+A *series* is a set of molecules that is drawn in one colour everywhere. There are three: the
+training set, the molecules sampled without guidance, those sampled with it. A plain sampling has no
+third series: its molecules are the unguided ones, and the page calls them "sampled".
 """
 
 from __future__ import annotations
@@ -21,10 +21,16 @@ Better = Literal["high", "low"]
 
 @dataclass(frozen=True)
 class Measure:
-    """One row of the table before/after: a number of the unguided and one of the guided run.
+    """A measure is one row of the table before/after.
 
-    share: a number in [0, 1] to be written in percent. None and nan are written as a dash.
-    A plain sampling gives `unguided` alone.
+    None and nan are written as a dash. A plain sampling gives `unguided` alone.
+
+    Attributes:
+        name: in the first column.
+        unguided: the number of the unguided run.
+        guided: the number of the guided run.
+        share: whether it is a number in [0, 1], to be written in percent.
+        doc: the definition.
     """
 
     name: str
@@ -36,12 +42,18 @@ class Measure:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A property or a score: a number of every molecule, nan where it has none.
+    """A quantity is a property or a score: a number of every molecule, nan where it has none.
 
-    better: the direction that is wanted, if any. target: the region that is wanted (low, high),
-    infinite where it is open. training, unguided: the values of the series to compare with; those
-    of the attempts themselves are in ``Attempt.values``. A front pairs the unguided values of its
-    two quantities by their position.
+    The values of the attempts themselves are in ``Attempt.values``. A front pairs the unguided
+    values of its two quantities by their position.
+
+    Attributes:
+        name: on the page.
+        doc: the definition.
+        better: the direction that is wanted, if any.
+        target: the region that is wanted (low, high), infinite where it is open.
+        training: the values of the training set.
+        unguided: the values of the unguided series.
     """
 
     name: str
@@ -52,17 +64,20 @@ class Quantity:
     unguided: Sequence[float] = ()
 
     def hits(self, value: float) -> bool:
-        """Whether a value lies in the target region, its ends included."""
+        """Tell whether a value lies in the target region, its ends included."""
         return self.target is not None and self.target[0] <= value <= self.target[1]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One molecule that was tried for, valid or not.
+    """An attempt is one molecule that was tried for, valid or not.
 
-    smiles: None where sanitisation failed. reason: why it is not strictly valid, None if it is.
-    mol: what to draw, unsanitised where sanitisation failed; None where there is nothing to draw.
-    values: name of a quantity -> number; a missing one is not known.
+    Attributes:
+        smiles: None where sanitisation failed.
+        reason: why it is not strictly valid, None if it is.
+        mol: to be drawn, unsanitised where sanitisation failed; None where there is nothing to
+            draw.
+        values: name of a quantity -> number; a missing one is not known.
     """
 
     smiles: str | None
@@ -71,16 +86,19 @@ class Attempt:
     values: Mapping[str, float] = field(default_factory=dict)
 
     def value(self, name: str) -> float:
-        """The number of that name, nan where it is not known."""
+        """Give the number of that name, nan where it is not known."""
         number = self.values.get(name)
         return math.nan if number is None else float(number)
 
 
 @dataclass(frozen=True)
 class Ess:
-    """The effective sample size of every group of `particles` at every time.
+    """Every group of `particles` has an effective sample size at every time.
 
-    times (K,), in [0, 1]; sizes: K times the (G,) sizes of the groups, from 1 to `particles`.
+    Attributes:
+        particles: of a group.
+        times: (K,), in [0, 1].
+        sizes: K times the (G,) sizes of the groups, from 1 to `particles`.
     """
 
     particles: int
@@ -100,13 +118,21 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page says.
+    """A report holds all that the page says.
 
-    attempts: in the order of sampling, the invalid ones too. guided: whether they were sampled
-    with guidance. fronts: pairs of names of quantities, each with a direction (`better`), whose
-    Pareto front is drawn. config: nested, of the kinds that YAML knows. sections: after the
-    summary.
-    name: of the attempts' series, where they are not guided.
+    Attributes:
+        title: of the page.
+        summary: below the title.
+        table: the rows before/after.
+        quantities: of every molecule.
+        attempts: in the order of sampling, the invalid ones too.
+        config: nested, of the kinds that YAML knows.
+        guided: whether the attempts were sampled with guidance.
+        ess: of particles, where there are some.
+        fronts: pairs of names of quantities, each with a direction (`better`), whose Pareto front
+            is drawn.
+        sections: parts of the page after the summary.
+        name: of the attempts' series, where they are not guided.
     """
 
     title: str
@@ -123,18 +149,18 @@ class Report:
 
     @property
     def own(self) -> Series:
-        """The series that the attempts are."""
+        """Name the series that the attempts are."""
         return "guided" if self.guided else "unguided"
 
     @property
     def labels(self) -> dict[Series, str]:
-        """The name of every series on the page."""
+        """Name every series on the page."""
         if self.guided:
             return {"training": "training set", "unguided": "unguided", "guided": "guided"}
         return {"training": "training set", "unguided": self.name}
 
     def values_of(self, quantity: Quantity) -> dict[Series, list[float]]:
-        """The known values of every series that has some; infinite and nan ones are left out."""
+        """Give the known, finite values of every series that has some."""
         series: dict[Series, Sequence[float]] = {
             "training": quantity.training,
             "unguided": quantity.unguided,

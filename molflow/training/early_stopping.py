@@ -17,10 +17,10 @@ class EarlyStopping(pl.Callback):
     """Ends training after ``patience`` looks without a new least loss, and puts the best average
     back.
 
-    The loss is that of the diagonal s = t on the held-out examples of ``trial``, with the averaged
-    weights and the same noise at every look: the gap of a flow map says how well it agrees with
-    itself, and not how well it fits. A run that is interrupted keeps its latest average, and its
-    checkpoint holds the best one too.
+    The loss is that of training, on the held-out examples of ``trial``, with the averaged weights
+    and the same noise at every look. That of a flow map is part of it: the map follows the diagonal
+    later, so that a run which looked at the diagonal alone would end too early. A run that is
+    interrupted keeps its latest average, and its checkpoint holds the best one too.
 
     Args:
         trial: has the held-out examples.
@@ -53,8 +53,7 @@ class EarlyStopping(pl.Callback):
         with on_cores(self.trial.cores):
             losses = self.trial.held_out_losses(module)
         module.report(losses)
-        weights = module.objective.weights
-        return sum(w * losses.get(f"valid/{name}", 0.0) for name, w in weights.items())
+        return losses["valid/loss"]
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """The best average in place of the last one, where the run is at its end."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FEW_MOLECULES = {
     "trainer.batch_size": 64,
-    "trainer.learning_rate": 5e-4,
+    "trainer.learning_rate": 1e-3,
     "trainer.warmup": 50,
     "trainer.steps": 5000,
     "trainer.ema_decay": 0.99,
@@ -108,7 +108,8 @@ def _flow(said: set[str], parent: ModelSpec) -> dict[str, Any]:
 def origin_of(config: TrainConfig) -> ModelSpec | None:
     """The model whose classes and conditions a run takes: the one that it starts from, or its own
     where it is resumed; None of a run that starts from none."""
-    from molflow.model.checkpoint import find_model, read_spec
+    from molflow.model.checkpoint import read_spec
+    from molflow.model.place import find_model
 
     if config.checkpoint is None:
         return None

@@ -24,7 +24,8 @@ from molflow.datasets.streams import GraphStream, TokenStream
 from molflow.errors import InputError
 from molflow.flow.state import Fields, State
 from molflow.generator import load
-from molflow.model.checkpoint import ModelSpec, find_model, read_spec
+from molflow.model.checkpoint import ModelSpec, read_spec
+from molflow.model.place import find_model
 from molflow.sequence.vocabulary import TokenVocabulary
 
 MOST = 20_000
@@ -73,8 +74,12 @@ def joined(x: State, y: State) -> State:
     context = None
     if x.context is not None and y.context is not None:
         context = torch.cat([x.context, y.context])
-    parts = [(x.values, y.values), (x.exists, y.exists), (x.given, y.given)]
-    return State(*(_stacked(*part) for part in parts), context)
+    return State(
+        _stacked(x.values, y.values),
+        _stacked(x.exists, y.exists),
+        _stacked(x.given, y.given),
+        context,
+    )
 
 
 def _stacked(these: Fields, those: Fields) -> Fields:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 from molflow.console import atomic_write, for_json, table
 from molflow.files import METRICS
@@ -82,8 +83,9 @@ def last_trial(samples: TimedSamples, known: Known, folder: Path) -> None:
         why = "" if broken else ", which trainer.trial_share leaves no time for"
         program = "evaluate" if samples.generator.spec.modality.molecular else "sample"
         steps = max(asked or samples.counts)
+        named = quote(f"checkpoint={folder}")
         print(f"trial of {left}{why}:")
-        print(f"          python -m molflow.{program} checkpoint={folder} steps={steps}")
+        print(f"          python -m molflow.{program} {named} steps={steps}")
 
 
 def _show(made: dict[int, Samples], known: Known, folder: Path) -> None:

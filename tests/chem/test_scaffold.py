@@ -179,3 +179,17 @@ def test_a_long_text_is_refused_and_not_repeated():
     with pytest.raises(InputError) as error:
         read("C" * 20_000)
     assert len(str(error.value)) < 120
+
+
+@pytest.mark.parametrize(
+    ("text", "stereo"),
+    [
+        ("C[C@H](N)C(=O)[*:1]", True),
+        ("F/C=C/[*:1]", True),
+        ("[H]/N=C(\\C)[*:1]", True),
+        ("CC(N)C(=O)[*:1]", False),
+        ("[13CH3]C=C[*:1]", False),
+    ],
+)
+def test_a_scaffold_knows_whether_its_stereo_is_left_out(text, stereo):
+    assert read(text).stereo == stereo

@@ -23,6 +23,8 @@ from molflow.config.recipes import groups
 from molflow.datasets.names import NEEDS_A_FILE
 from molflow.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 TEXT_KEYS = [
     "out",
     "resume",

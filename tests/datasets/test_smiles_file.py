@@ -3,6 +3,7 @@
 import csv
 import gzip
 from collections.abc import Callable
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -210,7 +211,8 @@ def test_a_single_molecule_is_a_training_molecule(load: Load) -> None:
 
 
 def test_more_rows_than_one_process_takes_keep_their_order(load: Load, tmp_path: Path) -> None:
-    rows = ["C" * (1 + i // 60) + "N" * (1 + i % 60) for i in range(3_600)]
+    lengths = islice(product(range(1, 9), repeat=4), 3_600)
+    rows = ["C" * c + "N" * n + "O" * o + "S" * s for c, n, o, s in lengths]
     rows[3_000] = "C1"
     dataset = load("a.smi", "\n".join(rows))
     parsed = [canonical_smiles(read_smiles(row)) for i, row in enumerate(rows) if i != 3_000]

@@ -34,6 +34,15 @@ def test_an_error_is_kept_on_one_line_and_has_no_score(tmp_path):
     assert call.value == -math.inf
 
 
+def test_a_score_that_failed_before_it_had_parts_leaves_their_columns_empty(tmp_path):
+    log = CallsFile(tmp_path, ("qed", "sa"))
+    log.begin()
+    log.add(TWO)
+    (call,) = log.read()
+    assert call.asked == TWO.asked
+    assert len(call.scored.values) == 2
+
+
 def test_a_row_that_was_cut_off_goes(tmp_path):
     log = CallsFile(tmp_path, ("qed", "sa"))
     log.begin()

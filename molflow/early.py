@@ -1,0 +1,46 @@
+"""Mistakes of a command line that show before anything heavy is imported: names, files, texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from molflow.config import GuidanceConfig, SampleConfig, TrainConfig
+from molflow.errors import InputError
+from molflow.model.place import find_model
+
+
+def require_sampling(config: SampleConfig) -> None:
+    """InputError where the model, the score or the constraints of a sampling make no sense."""
+    from molflow.chem.constraints import parse_constraint
+
+    find_model(config.checkpoint)
+    parse_constraint(config.scaffold, config.elements, config.forbidden, marks=config.marks)
+    require_score(config.guidance)
+
+
+def require_score(config: GuidanceConfig) -> None:
+    """InputError where an objective cannot be read, or the file of a function is not there."""
+    if config.objective is not None:
+        from molflow.chem.objective import parse_objective
+
+        parse_objective(config.objective, config.aggregation)
+    if config.components is not None:
+        from molflow.chem.objective import read_objective
+
+        read_objective(Path(config.components))
+    if config.score is not None:
+        from molflow.chem.scoring import read_score
+
+        read_score(config.score)
+
+
+def require_training(config: TrainConfig) -> None:
+    """InputError where the file of a training or the model that it starts from is not there."""
+    if config.checkpoint is not None and config.resume is None:
+        find_model(config.checkpoint)
+    if config.dataset.path is not None:
+        path = Path(config.dataset.path).expanduser()
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise InputError(f"cannot read {str(path)!r}: {error.strerror or error}") from None

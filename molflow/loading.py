@@ -1,0 +1,29 @@
+"""A model by its name, looked for before anything heavy is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from molflow.console import announced
+from molflow.model.place import find_model
+
+if TYPE_CHECKING:
+    from molflow.generator import Generator
+
+
+def load(checkpoint: str | Path, device: str = "auto") -> Generator:
+    """The model in a folder, or a released one by its name, to sample from.
+
+    Args:
+        checkpoint: a run folder or any folder with model.safetensors and config.json; or "qm9".
+        device: a name that torch knows; "auto" is the GPU where there is one.
+
+    Raises:
+        InputError: something is missing, damaged or does not fit.
+    """
+    find_model(checkpoint)
+    with announced("loading torch and the model"):
+        from molflow.generator import load as load_here
+
+        return load_here(checkpoint, device)

@@ -1,0 +1,34 @@
+"""Where a model lies: told without a look into it, so that a wrong name costs nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from molflow.config.key import expanded
+from molflow.errors import InputError
+from molflow.files import CONFIG, WEIGHTS, is_place
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+
+
+def find_model(checkpoint: str | Path) -> Path:
+    """The folder of a model, given as that folder, as the file of weights in it, or by the name of
+    a released model such as "qm9" where no model in a folder of that name is here.
+
+    InputError says what is missing.
+    """
+    place = expanded(str(checkpoint), "checkpoint")
+    folder = Path(place)
+    released = PRETRAINED / folder.name
+    if not is_place(place) and released.is_dir():
+        return released
+    if folder.name == WEIGHTS and not folder.is_dir():
+        folder = folder.parent
+    if not folder.is_dir():
+        names = ", ".join(sorted(path.name for path in PRETRAINED.iterdir()))
+        wrong = "a file, where a folder is needed" if folder.is_file() else "no such folder"
+        raise InputError(f"checkpoint={checkpoint}: {wrong}; released models: {names}")
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise InputError(f"checkpoint={checkpoint}: no model there, {name} is missing")
+    return folder
