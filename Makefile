@@ -18,6 +18,9 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # Idle threads that spin slow down every other process; read when torch loads.
 export OMP_WAIT_POLICY = PASSIVE
 
+# A file of tests stays in one process, so that what its tests share is made once.
+TWO := -n 2 --dist loadfile
+
 .PHONY: train test test-all docs setup
 .DELETE_ON_ERROR:
 
@@ -25,10 +28,10 @@ train: $(STAMP)
 	$(BIN)/python -m molflow.train $(if $(wildcard $(OUT)/last.ckpt),resume=$(OUT),dataset=qm9 out=$(OUT)) $(ARGS)
 
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
 test-all: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO) -m "" --hypothesis-profile=thorough
 
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

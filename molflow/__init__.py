@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from molflow.chem.constraints import Constraint as Constraint
     from molflow.generator import load as load
     from molflow.guidance.steer import guide as guide
+    from molflow.optimization.run import optimize as optimize
 
 __version__ = "0.1.0"
 
@@ -15,6 +16,7 @@ PUBLIC = {
     "load": "molflow.generator",
     "guide": "molflow.guidance.steer",
     "Constraint": "molflow.chem.constraints",
+    "optimize": "molflow.optimize",
 }
 
 

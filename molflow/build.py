@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from molflow.chem.molecule import largest_fragment
 from molflow.config import DatasetConfig, TrainConfig
 from molflow.config.key import from_plain
 from molflow.datasets import guacamol, moses, qm9, smiles_file, text, zinc250k
 from molflow.datasets.loaders import MoleculeDataset
+from molflow.datasets.recoding import recoded
 from molflow.datasets.streams import GraphStream, TokenStream
 from molflow.datasets.text import TextDataset
 from molflow.datasets.tokens import TokenDataset, tokenised
@@ -20,7 +22,7 @@ from molflow.errors import InputError
 from molflow.metrics.text import Reference
 from molflow.modality import Known
 from molflow.model.checkpoint import ModelSpec
-from molflow.model.conditions import Standard, standardise
+from molflow.model.conditions import Standard, standardise, standardised
 
 
 def _cache(config: DatasetConfig) -> Path | None:
@@ -33,7 +35,13 @@ def _qm9(c: DatasetConfig) -> MoleculeDataset:
 
 def _smiles_file(c: DatasetConfig) -> MoleculeDataset:
     return smiles_file.load(
-        c.path, _cache(c), c.smiles_column, c.max_atoms, c.vocabulary, seed=c.seed
+        c.path,
+        _cache(c),
+        c.smiles_column,
+        c.max_atoms,
+        c.vocabulary,
+        seed=c.seed,
+        split_column=c.split_column,
     )
 
 
@@ -59,22 +67,38 @@ def build_dataset(config: DatasetConfig) -> Dataset:
 def dataset_of(spec: ModelSpec) -> Dataset:
     """The data that a model was trained on; InputError where they are gone or have changed."""
     dataset = build_dataset(from_plain(DatasetConfig, spec.dataset))
-    law = tuple(float(p) for p in dataset.size_law())
+    if spec.parent:
+        dataset = recoded(dataset, spec.vocabulary)
+    law = tuple(dataset.size_law().tolist())
+    # What was replayed is in the law of the model, and not in its data.
+    replayed = spec.parent.get("replay", 0) > 0
     for what, same in (
         ("vocabulary", dataset.vocabulary == spec.vocabulary),
-        ("law of sizes", law == spec.size_law),
+        ("law of sizes", replayed or padded(law, len(spec.size_law)) == spec.size_law),
     ):
         if not same:
             raise InputError(f"{dataset.name} has changed since the training: its {what} has")
     return dataset
 
 
+def padded(law: Sequence[float], length: int) -> tuple[float, ...]:
+    """A law of sizes with zeros behind it, up to that length."""
+    return (*law, *(0.0,) * (length - len(law)))
+
+
 def known_of(dataset: Dataset) -> Known:
-    """What samples are compared with: the molecules of the training split, or its words and
-    n-grams."""
+    """What samples are compared with: the largest fragments of the molecules of the training
+    split, or its words and n-grams."""
     if isinstance(dataset, TextDataset):
         return Reference.of(dataset.text("train"), dataset.ids("train"), dataset.vocabulary)
-    return frozenset(dataset.smiles("train"))
+    return frozenset(map(largest_fragment, dataset.smiles("train")))
+
+
+def in_pieces(dataset: Dataset) -> int:
+    """The number of training molecules of several fragments, such as salts; 0 of a text."""
+    if isinstance(dataset, TextDataset):
+        return 0
+    return sum("." in smiles for smiles in dataset.smiles("train"))
 
 
 @dataclass(frozen=True)
@@ -94,13 +118,20 @@ class Context:
         )
 
 
-def build_context(names: Sequence[str], dataset: Dataset) -> Context:
-    """These properties of every molecule, read from the cache where they lie ready."""
+def build_context(
+    names: Sequence[str], dataset: Dataset, standards: tuple[Standard, ...] = ()
+) -> Context:
+    """These properties of every molecule, read from the cache where they lie ready.
+
+    Standardised by ``standards`` where these are of the same names, else by the training split.
+    """
     if not names:
         return Context()
     if not isinstance(dataset, MoleculeDataset):
         raise InputError(f"model.condition={','.join(names)}: only for models of graphs")
     values = property_values(dataset.packed, dataset.report.parent, names)
+    if tuple(names) == tuple(one.name for one in standards):
+        return Context(standards, standardised(standards, values))
     return Context(*standardise(names, values, dataset.splits["train"]))
 
 
@@ -126,6 +157,7 @@ def build_spec(
         condition=condition,
         pair_expand=config.model.pair_expand,
         distances=config.model.distances,
+        flow=vars(config.flow).copy(),
     )
 
 

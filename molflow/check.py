@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from molflow.claims import claimed
 from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help
-from molflow.console import atomic_write, require_writable, run_program, table
+from molflow.console import atomic_write, require_writable, run_program, table, written
 from molflow.errors import InputError
 from molflow.health.findings import (
     Finding,
@@ -61,7 +62,9 @@ def main(arguments: list[str]) -> None:
     if wants_help(arguments):
         print(help_text("check"))
         return
-    check(load_config("check", arguments), arguments)
+    config = load_config("check", arguments)
+    with claimed(Path(config.out), "check", config.take_over):
+        check(config, arguments)
 
 
 def check(config: CheckConfig, arguments: list[str]) -> None:
@@ -107,12 +110,14 @@ def write_record(
     """check.json: every mean as a row of measure, field, s, t; null is undefined."""
     from importlib.metadata import version
 
+    from molflow.model.checkpoint import find_model
+
     content = {
         "arguments": arguments,
         "config": to_plain(checkup.config),
         "versions": {name: version(name) for name in PACKAGES},
         "checkpoint": {
-            "path": str(Path(checkup.config.checkpoint).resolve()),
+            "path": str(find_model(checkup.config.checkpoint).resolve()),
             "sha256": generator.fingerprint,
         },
         "device": str(generator.device),
@@ -181,7 +186,7 @@ def _endpoints(means: Mapping[Key, float]) -> None:
 
 
 def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    return "" if value is None else written(value, 3)
 
 
 def _number(value: float | None) -> float | None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from io import TextIOWrapper
 from operator import length_hint
 from pathlib import Path
 from secrets import token_hex
@@ -100,11 +101,12 @@ class _Lines:
         self.description, self.total, self.unit = description, total, unit
 
     def show(self, done: float, seconds: float) -> None:
-        of = f"/{self.total}" if self.total else ""
+        of = f"/{self.total:,}" if self.total else ""
         rate = done / seconds
+        speed = _speed(rate, self.unit)
         left = f", {(self.total - done) / rate:.0f} s left" if self.total else ""
         print(
-            f"{self.description}: {done:.0f}{of} {self.unit}, {rate:.3g} {self.unit}/s{left}",
+            f"{self.description}: {done:,.0f}{of} {self.unit}, {speed}{left}",
             file=sys.stderr,
             flush=True,
         )
@@ -125,7 +127,7 @@ class _Bar:
     def show(self, done: float, seconds: float) -> None:
         if self.bar is None:
             self._open(seconds)
-        self.bar.update(0, completed=round(done), speed=f"{done / seconds:.3g} {self.unit}/s")
+        self.bar.update(0, completed=round(done), speed=_speed(done / seconds, self.unit))
 
     def _open(self, seconds: float) -> None:
         from rich.progress import (
@@ -153,6 +155,10 @@ class _Bar:
             self.bar.stop()
 
 
+def _speed(rate: float, unit: str) -> str:
+    return f"{written(rate, 3)} {unit}/s"
+
+
 @cache
 def terminal() -> Console:
     """Give stderr as rich sees it: one for all, so that a part's bar stands below the whole's."""
@@ -173,6 +179,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     from rich.table import Table
     from rich.text import Text
 
+    class _Table(Console):
+        def on_broken_pipe(self) -> None:
+            raise
+
     grid = Table()
     for index, name in enumerate(columns):
         numeric = all(isinstance(row[index], int | float) for row in rows)
@@ -180,15 +190,34 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for row in rows:
         grid.add_row(*(Text(_cell(value)) for value in row))
     # A pipe or a file has no width: the lines stay whole there.
-    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    console = _Table(width=None if sys.stdout.isatty() else 10_000)
     console.print(Text(title, style="bold"))
     console.print(grid)
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "nan" if math.isnan(value) else f"{value:.4g}"
-    return str(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return written(value)
+
+
+def written(number: float, digits: int = 4) -> str:
+    """A number for people: 1,150, 0.0312 and 4.6e-05, never 1.15e+03.
+
+    Args:
+        number: any; whole ones are written in full up to a billion.
+        digits: significant ones of all others; below 0.001 there are two.
+    """
+    if not math.isfinite(number):
+        return str(number)
+    if number == round(number) and abs(number) < 1e9:
+        return f"{number:,.0f}"
+    if abs(number) < 1e-3:
+        return f"{number:.2g}"
+    decimals = digits - 1 - math.floor(math.log10(abs(number)))
+    if decimals > 0:
+        return f"{round(number, decimals):,.{decimals}f}".rstrip("0").rstrip(".")
+    return f"{round(number, decimals):,.0f}"
 
 
 def for_json(numbers: Mapping[str, float]) -> dict[str, float | None]:
@@ -207,6 +236,7 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
     """
     # Read when torch loads: idle threads that spin slow down every other process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    degrade(sys.stdout, sys.stderr)
     try:
         main(sys.argv[1:])
         sys.stdout.flush()
@@ -225,6 +255,13 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
     sys.exit(0)
 
 
+def degrade(*streams: object) -> None:
+    """What a stream cannot show is written as an escape from now on, and stops no program."""
+    for stream in streams:
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def require_writable(folder: Path) -> None:
     """Make the folder and try it, before hours are spent on results that belong there.
 
@@ -237,7 +274,7 @@ def require_writable(folder: Path) -> None:
         probe.touch(exist_ok=False)
         probe.unlink()
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
 
 
 @contextmanager
@@ -255,16 +292,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     try:
         yield temporary
         try:
             temporary.replace(path)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _unwritable(path: Path, error: OSError) -> InputError:
+def unwritable(path: Path, error: OSError) -> InputError:
+    """The mistake of a place where nothing can be written."""
     return InputError(f"cannot write {str(path)!r}: {error.strerror or error}")

@@ -6,6 +6,7 @@ batch that fits the caches are too short to be shared out.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from threading import Event
 from typing import TypeVar
 
 import torch
+
+if hasattr(os, "register_at_fork"):
+    # Of torch's threads a forked process has none, and would wait for them for ever.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 FEWEST = 32
 """A batch of so many examples is worth a core of its own."""

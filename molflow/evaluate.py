@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from molflow.claims import claimed
 from molflow.config import EvaluateConfig, help_text, load_config, wants_help
 from molflow.console import atomic_write, require_writable, run_program
 from molflow.errors import InputError
@@ -20,7 +21,6 @@ from molflow.files import CHECKPOINT, METRICS, WEIGHTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from molflow.build import Dataset
     from molflow.evaluation.comparison import Reference
     from molflow.evaluation.samples_file import Failure
     from molflow.evaluation.sources import Source
@@ -52,6 +52,11 @@ def main(arguments: list[str]) -> None:
 def evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
     """Reads or samples, measures, writes ``config.out`` and prints the table."""
     check(config)
+    with claimed(Path(config.out), "evaluate", config.take_over):
+        _evaluate(config, arguments)
+
+
+def _evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
     folder = Path(config.out)
     require_room(folder)
     from molflow.evaluation.comparison import Subject
@@ -88,9 +93,11 @@ def check(config: EvaluateConfig) -> None:
             raise InputError("reference: needed with samples=, a data set or a file")
         if config.steps is not None:
             raise InputError(f"steps={config.steps}: only with checkpoint=")
-        from molflow.evaluation.samples_file import kind_of
+        from molflow.datasets.molecule_file import kind_of
 
-        kind_of(Path(config.samples))
+        kind_of(Path(config.samples), "samples")
+    if config.reference_test is not None and config.split_column is not None:
+        raise InputError("reference_test, split_column: only one of them says what the test set is")
 
 
 def require_room(folder: Path) -> None:
@@ -105,49 +112,35 @@ def require_room(folder: Path) -> None:
 
 
 def load_reference(config: EvaluateConfig, generator: Generator | None) -> Reference:
-    """The data set that ``config.reference`` names, or else that the model was trained on."""
+    """What ``config.reference`` names, a data set or a file; or else what the model was trained on.
+    InputError names the choices."""
     import torch
 
-    from molflow.build import dataset_of
-    from molflow.datasets.store import cache_folder
-    from molflow.evaluation.comparison import Reference
+    from molflow.build import build_dataset, dataset_of
+    from molflow.datasets.molecule_file import Columns
+    from molflow.datasets.names import DATASETS, OF_TOKENS
+    from molflow.evaluation.references import from_dataset, from_files
 
-    if config.reference is None:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    reference, test = config.reference, config.reference_test
+    names = [name for name in DATASETS if name not in ("smiles_file", *OF_TOKENS)]
+    if reference and reference not in names and Path(reference).is_file():
+        columns = Columns(config.reference_column, config.split_column)
+        return from_files(Path(reference), columns, None if test is None else Path(test), device)
+    for key in ("reference_test", "split_column"):
+        if getattr(config, key) is not None:
+            raise InputError(f"{key}={getattr(config, key)!r}: only with a file as reference=")
+    if reference is None:
         assert generator is not None
         data = dataset_of(generator.spec)
-    else:
-        data = load_data(config)
-    if not len(data.splits["train"]):
-        raise InputError(f"reference: {data.name} has no training molecule")
-    return Reference(
-        data.name,
-        {name: data.smiles(name) for name in data.splits},
-        cache_folder() / "statistics",
-        "cuda" if torch.cuda.is_available() else "cpu",
-    )
-
-
-def load_data(config: EvaluateConfig) -> Dataset:
-    """A data set by its name, or a file split at random as for a training; InputError names the
-    choices."""
-    from molflow.build import build_dataset
-    from molflow.datasets.names import DATASETS, OF_TOKENS
-
-    reference = config.reference
-    names = [name for name in DATASETS if name not in ("smiles_file", *OF_TOKENS)]
-    if reference in names:
-        overrides = [f"dataset={reference}"]
-        if config.reference_path is not None:
-            overrides.append(f"dataset.path={config.reference_path}")
-    elif reference and Path(reference).is_file():
-        overrides = [
-            "dataset=smiles_file",
-            f"dataset.path={reference}",
-            f"dataset.smiles_column={config.reference_column}",
-        ]
+    elif reference in names:
+        path = [] if config.reference_path is None else [f"dataset.path={config.reference_path}"]
+        data = build_dataset(load_config("train", [f"dataset={reference}", *path]).dataset)
     else:
         raise InputError(f"reference={reference!r}: one of {', '.join(names)}, or a file")
-    return build_dataset(load_config("train", overrides).dataset)
+    if not len(data.splits["train"]):
+        raise InputError(f"reference: {data.name} has no training molecule")
+    return from_dataset(data, device)
 
 
 @contextmanager
@@ -168,11 +161,12 @@ def source_of(
     config: EvaluateConfig, generator: Generator | None, tell: Callable[[Failure], None]
 ) -> Source:
     """The attempts of the file, or of the model."""
+    from molflow.datasets.molecule_file import Columns
     from molflow.evaluation.sources import from_file, from_model
 
     if generator is None:
         assert config.samples is not None
-        return from_file(Path(config.samples), config.smiles_column, config.n, tell)
+        return from_file(Path(config.samples), Columns(config.smiles_column), config.n, tell)
     assert config.checkpoint is not None
     n = SAMPLED if config.n is None else config.n
     made = generator.sample(n, config.steps, config.method, config.seed)

@@ -1,5 +1,7 @@
 """Files in a run folder have these names, light enough for ``--help``."""
 
+from pathlib import Path
+
 RECORD = "run.json"
 CHECKPOINT = "last.ckpt"
 WEIGHTS = "model.safetensors"
@@ -9,5 +11,18 @@ PICTURE = "samples.png"
 TEXTS = "samples.txt"
 LOSS = "loss.png"
 SNAPSHOTS = "snapshots"
+CLAIM = "claim.json"
+AS_MADE = "as_made"
+"""The column of samples.csv with every attempt as it was made, molecule or not."""
 MOLECULES, WRITINGS = "molecules", "texts"
 """Models make these, see ``modality.Modality.things``."""
+
+
+def is_place(checkpoint: str) -> bool:
+    """Whether a model is meant by its place on disk, and not by the name of a released one.
+
+    A place has a slash, or is a file or a folder with a configuration; so a folder of other things
+    that is called as a model is does not hide it.
+    """
+    path = Path(checkpoint)
+    return path.name != checkpoint or path.is_file() or (path / CONFIG).is_file()

@@ -21,7 +21,7 @@ from molflow.chem.objective import Objective
 from molflow.errors import InputError
 from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
-from molflow.guidance.kinds import GUIDES
+from molflow.guidance.kinds import SurrogateGradient
 from molflow.modality import Held
 from molflow.model.conditions import Aim, make_aim
 from molflow.model.model import Model, read_model
@@ -110,7 +110,7 @@ class Generator(Model):
 
     def _surrogate(self, guide: Guide) -> Surrogate | None:
         """The surrogate that a guide climbs, fitted if none is kept; None where it needs none."""
-        if not GUIDES[guide.method].fitted:
+        if not isinstance(guide.guidance, SurrogateGradient):
             return None
         from molflow.build import dataset_of
         from molflow.guidance.surrogate import surrogate_for
@@ -123,16 +123,15 @@ class Generator(Model):
         draws = temperature != 0
         if guide is not None:
             self._require_subjects(guide)
-            kind = GUIDES[guide.method]
-            if kind.noise is not None:
-                noise = kind.noise if route.noise is None else route.noise
-                method = require_stochastic(route.method, noise, f"guidance={guide.method}")
+            guidance = guide.guidance
+            if guidance.noise is not None:
+                noise = guidance.noise if route.noise is None else route.noise
+                method = require_stochastic(route.method, noise, f"guidance={guidance.name}")
                 route = replace(route, noise=noise, method=method)
-            if kind.ends and temperature != 0:
-                raise InputError(
-                    f"temperature={temperature}: guidance={guide.method} draws the last step itself"
-                )
-            draws = draws or kind.draws > 0 or kind.fitted
+            if guidance.ends and temperature != 0:
+                itself = f"guidance={guidance.name} draws the last step itself"
+                raise InputError(f"temperature={temperature}: {itself}")
+            draws = draws or guidance.probable
         if draws and self.spec.loss == "mse":
             raise InputError(
                 "this model was trained with flow.loss=mse and has no probabilities to draw by: "

@@ -223,6 +223,8 @@ def read_logs(folder: Path) -> list[dict[str, float]]:
 FIRST_SHARES = ("trial/strict_valid", "trial/words_in_vocabulary")
 """A trial is judged by these, in its usual steps, or in as few as the ending of the name says."""
 
+FEW = 20
+"""Rows up to which each is a point: a line of one would not be seen."""
 LATER_SHARES = ("trial/unique", "trial/novel")
 
 
@@ -246,16 +248,19 @@ def draw_run(rows: Sequence[dict[str, float]], path: Path) -> None:
         for name in names:
             points = [(row["step"], row[name]) for row in rows if name in row]
             if points:
-                marker = "" if name.startswith("train") else "o"
+                many = name.startswith("train") and len(points) > FEW
+                marker = "" if many else "o"
                 axes.plot(*zip(*points, strict=True), label=name, marker=marker, markersize=3)
         axes.set_xlabel("step")
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
         if axes.has_data():
             axes.legend()
+        else:
+            axes.text(0.5, 0.5, "nothing was logged", transform=axes.transAxes, ha="center")
     for shares in others:
         shares.set_ylim(0, 1.02)
     trained = sorted(row["train/loss"] for row in rows if "train/loss" in row)
-    if len(trained) > 20:  # the fall from the uniform guess would flatten all that follows
+    if len(trained) > FEW:  # the fall from the uniform guess would flatten all that follows
         losses.set_ylim(0.95 * trained[0], 1.1 * trained[int(0.97 * len(trained))])
     figure.savefig(path, format="png", dpi=120)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from molflow.claims import claimed
 from molflow.config import SampleConfig, help_text, load_config, wants_help
 from molflow.console import progress, run_program
 from molflow.errors import InputError
@@ -42,14 +43,15 @@ def sample(config: SampleConfig, arguments: list[str]) -> None:
 
     With guidance an unguided control comes first: the same seed, sizes, walk and constraints.
     """
-    from molflow.guidance.steer import configured_guide
+    with claimed(Path(config.out), "sample", config.take_over):
+        from molflow.guidance.steer import configured_guide
 
-    guide = configured_guide(config.guidance)
-    if guide is None:
-        _sample(config, arguments, None)
-        return
-    with closing(guide.scorer):
-        _sample(config, arguments, guide)
+        guide = configured_guide(config.guidance)
+        if guide is None:
+            _sample(config, arguments, None)
+            return
+        with closing(guide.scorer):
+            _sample(config, arguments, guide)
 
 
 def _sample(config: SampleConfig, arguments: list[str], guide: Guide | None) -> None:
@@ -81,7 +83,7 @@ class SampleTask:
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
     """What the model was not trained for."""
-    from molflow.guidance.kinds import GUIDES
+    from molflow.chem.constraints import Plan
     from molflow.sampling.methods import METHODS
 
     spec, found = task.generator.spec, []
@@ -91,9 +93,13 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
             f"was trained without shown parts (flow.shown=0): it keeps a {part}, but has not "
             "learned to build on one"
         )
+    if isinstance(task.crowd.plan, Plan) and task.crowd.plan.scaffold.stereo:
+        found.append(
+            f"knows no stereochemistry: that of scaffold={task.config.scaffold!r} is not held"
+        )
     if task.crowd.aim is not None:
         found += outside(task.crowd.aim, spec.condition)
-    jumps = METHODS[task.walk.method].jumps or (guide is not None and GUIDES[guide.method].jumps)
+    jumps = METHODS[task.walk.method].jumps or (guide is not None and guide.guidance.jumps)
     if jumps and not spec.flow_map:
         found.append(
             "has learned no flow map (flow.distill=none): where a state will land is a guess"
@@ -118,7 +124,9 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     from molflow.model.conditions import parse_condition
     from molflow.sampling.walk import Route, read_noise_scale, read_times
 
-    constraint = parse_constraint(config.scaffold, config.elements, config.forbidden)
+    constraint = parse_constraint(
+        config.scaffold, config.elements, config.forbidden, marks=config.marks
+    )
     condition = parse_condition(config.guidance.condition)
     times = read_times(config.times, config.steps)
     scale = read_noise_scale(config.noise_scale)
@@ -147,20 +155,24 @@ def require_for_texts(config: SampleConfig) -> None:
 
 def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     """Samples, scores and measures. InputError where a fit needs molecules that are not here."""
-    from molflow.guidance.kinds import GUIDES
+    from molflow.guidance.kinds import SurrogateGradient
     from molflow.guidance.scores import Remembered
+    from molflow.report.results import kept_scores
     from molflow.report.summary import Result, Run, measure
 
     spec = task.generator.spec
     known, training, obstacle = training_of(spec)
-    if training is None and guide is not None and GUIDES[guide.method].fitted:
-        raise InputError(f"guidance={guide.method}: {obstacle or 'fitted to molecules alone'}")
+    fitted = guide is not None and isinstance(guide.guidance, SurrogateGradient)
+    if training is None and fitted:
+        why = obstacle or "fitted to molecules alone"
+        raise InputError(f"guidance={SurrogateGradient.name}: {why}")
     if guide is None:
         run = Run(task.run(None))
         return Result(run, measure(run, known), training=training, obstacle=obstacle)
     scorer = Remembered(guide.scorer, spec.modality.subject)
-    control, guided = task.run(None), task.run(replace(guide, scorer=scorer))
-    before, after = (Run(s, scorer.judge(s.checked)) for s in (control, guided))
+    with kept_scores(Path(task.config.out), scorer):
+        control, guided = task.run(None), task.run(replace(guide, scorer=scorer))
+        before, after = (Run(s, scorer.judge(s.checked)) for s in (control, guided))
     references = None if training is None else references_of(training)
     return Result(
         after,

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from molflow.claims import claimed
 from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
-from molflow.console import atomic_write, for_json, run_program, table
+from molflow.config.key import WRITE, expanded, keys
+from molflow.console import atomic_write, run_program
 from molflow.datasets.names import OF_TOKENS
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, LOSS, METRICS, RECORD
+from molflow.files import CHECKPOINT, LOSS, RECORD, is_place
 
 if TYPE_CHECKING:
     from molflow.build import Context, Dataset
@@ -21,14 +24,12 @@ if TYPE_CHECKING:
     from molflow.modality import Known
     from molflow.model.checkpoint import ModelSpec
     from molflow.training.callbacks import Trial
-    from molflow.training.module import FlowModule
+    from molflow.training.module import FlowModule, Stream
 
-OWN_FOLDER = ("out", "resume")
-PATHS = ("dataset.path", "checkpoint")
+OWN_FOLDER = ("out", "resume", "take_over")
 HELD_OUT = 2048
-LAST_SAMPLE = 1000
+FEWEST_HELD_OUT = 256
 LAST_STEPS = 50
-SHOWN = 24
 FEW_STEPS = (1, 2, 4)
 
 
@@ -38,26 +39,54 @@ def main(arguments: list[str]) -> None:
         print(help_text("train"))
         return
     config, arguments = configure(arguments)
-    train(config, arguments)
+    if not is_main_process():
+        train(config, arguments)
+        return
+    with claimed(Path(config.out), "train", config.take_over):
+        require_new(config)
+        train(config, arguments)
 
 
 def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     """The configuration, and all arguments behind it: those of a resumed run come first."""
     arguments = [anchored(argument) for argument in arguments]
-    config = load_config("train", arguments)
-    if config.resume is None:
-        if is_main_process() and (Path(config.out) / CHECKPOINT).exists():
-            raise InputError(
-                f"out={config.out}: holds a run already; resume={config.out} continues it, "
-                "or choose another folder"
-            )
+    own = {key_of(a): a.partition("=")[2] for a in arguments if key_of(a) in OWN_FOLDER}
+    if not own.get("resume"):
+        config = load_config("train", arguments)
+        config, arguments = with_parent(config, arguments)
         return config, arguments
-    if config.out != config.resume:
-        raise InputError(f"out={config.out}: resume={config.resume} goes on in its own folder")
-    kept = [a for a in read_record(config.resume)["arguments"] if key_of(a) not in OWN_FOLDER]
-    combined = [*kept, *(a for a in arguments if key_of(a) not in OWN_FOLDER)]
+    resume = own["resume"]
+    if own.get("out", resume) not in ("", resume):
+        raise InputError(f"out={own['out']}: resume={resume} goes on in its own folder")
+    kept = [a for a in read_record(resume)["arguments"] if key_of(a) not in OWN_FOLDER]
+    combined = [*kept, *(a for a in arguments if key_of(a) not in ("out", "resume"))]
     resumed = load_config("train", combined)
-    return replace(resumed, out=config.resume, resume=config.resume), combined
+    return replace(resumed, out=resume, resume=resume), combined
+
+
+def require_new(config: TrainConfig) -> None:
+    """InputError where a run would begin in the folder of another."""
+    if config.resume is None and (Path(config.out) / CHECKPOINT).exists():
+        raise InputError(
+            f"out={config.out}: holds a run already; {quote(f'resume={config.out}')} continues "
+            "it, or choose another folder"
+        )
+
+
+def with_parent(config: TrainConfig, arguments: list[str]) -> tuple[TrainConfig, list[str]]:
+    """The same, with what the model that the run starts from says where the user does not."""
+    from molflow.training.fine_tuning import inherited, origin_of
+
+    parent = origin_of(config)
+    if parent is None:
+        return config, arguments
+    there, usual = inherited(arguments, parent)
+    if is_main_process():
+        print(f"as in {config.checkpoint}, where you say nothing: {' '.join(there) or 'no key'}")
+        if usual:
+            print(f"as suits few molecules: {' '.join(usual)}")
+    arguments = [*there, *usual, *arguments]
+    return load_config("train", arguments), arguments
 
 
 def key_of(argument: str) -> str:
@@ -70,10 +99,15 @@ def anchored(argument: str) -> str:
 
     A name that is no path here (a file that is missing, a released model) stays as it is.
     """
-    key, _, value = argument.partition("=")
-    path = Path(value).expanduser()
-    meant = value and (key == "dataset.cache" or (key in PATHS and path.exists()))
-    return f"{key}={path.absolute()}" if meant else argument
+    name, _, value = argument.partition("=")
+    known = keys(TrainConfig).get(name)
+    if known is None or not known.path or not value:
+        return argument
+    path = Path(expanded(value, name))
+    if name in OWN_FOLDER:
+        return f"{name}={path}"
+    meant = path.exists() and (name != "checkpoint" or is_place(str(path)))
+    return f"{name}={path.absolute()}" if meant or known.path == WRITE else argument
 
 
 def read_record(folder: str) -> dict[str, Any]:
@@ -92,8 +126,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     """Prepares the data, trains, and says what was reached and how to sample from it."""
     import pytorch_lightning as pl
 
-    from molflow.build import build_context, build_dataset, build_spec, build_stream, known_of
-    from molflow.model.conditions import parse_names
+    from molflow.build import known_of
     from molflow.model.network import build_network
     from molflow.model.parents import load_parent
     from molflow.training.setup import build_module
@@ -107,59 +140,94 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     )
 
     devices = processes(config.trainer)
-    names = parse_names(config.model.condition)
-    dataset = build_dataset(config.dataset)
-    context = build_context(names, dataset)
-    stream = build_stream(
-        dataset,
-        config.trainer.batch_size // devices,
-        config.seed,
-        config.flow.shown,
-        context.values,
-    )
-    spec = build_spec(config, dataset, context.standards)
+    prepared = prepare(config, config.trainer.batch_size // devices)
+    spec, dataset = prepared.spec, prepared.stream.dataset
     pl.seed_everything(config.seed, verbose=False)
     net = build_network(spec)
     if config.checkpoint is not None and config.resume is None:
         load_parent(config.checkpoint, net, spec)
-    module = build_module(config, net, stream, workers_of(config.trainer))
+    module = build_module(config, net, prepared.batches, workers_of(config.trainer))
     checkpoint = None
     if config.resume is not None:
         require_same_data(config.resume, dataset)
         resumed = checkpoint_to_resume(Path(config.resume), spec, module)
-        if module.optimisation.progress(resumed.step, resumed.minutes) >= 1:
-            say_finished(config.resume, resumed.step, resumed.minutes)
+        stopped = resumed.stale >= (config.trainer.patience or math.inf)
+        if stopped or module.optimisation.progress(resumed.step, resumed.minutes) >= 1:
+            say_finished(config.resume, resumed.step, resumed.minutes, stopped)
             return
         checkpoint = resumed.path
     known = known_of(dataset) if is_main_process() else frozenset()
-    trial = make_trial(config, spec, dataset, stream, known)
+    trial = make_trial(config, spec, dataset, prepared.stream, known)
     if wants_compilation(config.trainer, config.flow.distill):
         module.compile_networks()
     trainer = make_trainer(config, trial, devices)
     if is_main_process():
         write_record(config, arguments, dataset)
-        introduce(config, stream, context, sum(p.numel() for p in net.parameters()), devices)
+        introduce(config, prepared, sum(p.numel() for p in net.parameters()), devices)
     fit(trainer, module, checkpoint)
     if trainer.is_global_zero:
         conclude(config, module, trial)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What a run learns from, and the model that it makes.
+
+    stream: of the data. batches: the same, or with molecules of the parent among them. context:
+    what is told of the data. spec: of the model. notes: lines on what comes from the parent.
+    """
+
+    stream: GraphStream | TokenStream
+    batches: Stream
+    context: Context
+    spec: ModelSpec
+    notes: list[str]
+
+
+def prepare(config: TrainConfig, batch_size: int) -> Prepared:
+    """Everything but the network, for batches of ``batch_size`` in each process."""
+    from molflow.build import build_context, build_dataset, build_spec, build_stream
+    from molflow.model.conditions import parse_names
+    from molflow.model.parents import require_kind
+    from molflow.training.fine_tuning import adopted, descended, describe, origin_of
+    from molflow.training.replay import Mixed, build_replay, count_of
+
+    names = parse_names(config.model.condition)
+    origin, dataset = origin_of(config), build_dataset(config.dataset)
+    replay, replayed = None, count_of(config.trainer.replay, batch_size)
+    if origin is not None:
+        require_kind(f"checkpoint={config.checkpoint}: ", origin, build_spec(config, dataset))
+        dataset = adopted(dataset, origin)
+        if replayed:
+            replay = build_replay(config, dataset.vocabulary, origin, replayed)
+    context = build_context(names, dataset, () if origin is None else origin.condition)
+    stream = build_stream(
+        dataset, batch_size - replayed, config.seed, config.flow.shown, context.values
+    )
+    batches = stream if replay is None else Mixed(stream, replay.stream, config.seed)
+    spec = descended(build_spec(config, dataset, context.standards), origin, config, replay)
+    notes = describe(config, dataset, origin, replay)
+    return Prepared(stream, batches, context, spec, notes)
+
+
 def require_same_data(folder: str, dataset: Dataset) -> None:
-    """InputError where the molecules are not those that the run in ``folder`` began with."""
-    before = read_record(folder).get("data")
-    if before != fingerprint(dataset):
+    """InputError where the examples are not those that the run in ``folder`` began with.
+
+    The record of an older run names its prepared data alone, and is not compared.
+    """
+    from importlib.metadata import version
+
+    from molflow.datasets.content import content_of
+
+    record = read_record(folder)
+    before, now = record.get("data"), content_of(dataset)
+    if isinstance(before, dict) and before.get("sha256") != now:
+        rdkits = record.get("versions", {}).get("rdkit"), version("rdkit")
+        by = "" if rdkits[0] == rdkits[1] else f" (RDKit {rdkits[0]} then, {rdkits[1]} now)"
         raise InputError(
-            f"resume={folder}: began on {before}, but {dataset.name} is {fingerprint(dataset)} now"
+            f"resume={folder}: began on other data: {before.get('name')} was "
+            f"{str(before.get('sha256'))[:12]}, {dataset.name} is {now[:12]} now{by}"
         )
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """The name of the prepared data, which tells their content and how they were prepared."""
-    if dataset.report is not None:
-        return dataset.report.parent.name
-    from hashlib import sha256
-
-    return f"{dataset.name}-{sha256(dataset.packed.ids.tobytes()).hexdigest()[:16]}"
 
 
 def make_trial(
@@ -170,18 +238,34 @@ def make_trial(
     known: Known,
 ) -> Trial:
     """The trial on the first held-out examples and against what is known of the training set."""
+    import numpy as np
+
     from molflow.training.callbacks import Trial
 
     held_out, size = dataset.splits["valid"][:HELD_OUT], config.trainer.batch_size
+    if len(held_out) < FEWEST_HELD_OUT:
+        # Few examples come again with other noise, so that their loss says more than of a draw.
+        held_out = np.resize(held_out, FEWEST_HELD_OUT if len(held_out) else 0)
     batches = [stream.states(held_out[k : k + size]) for k in range(0, len(held_out), size)]
-    return Trial(spec, batches, known, Path(config.out), config.trainer.sample_every)
+    settings = config.trainer
+    whole = math.inf if settings.max_minutes is None else 60 * settings.max_minutes
+    return Trial(
+        spec,
+        batches,
+        known,
+        Path(config.out),
+        settings.sample_every if settings.trial_molecules else 0,
+        settings.trial_molecules,
+        settings.trial_share * whole,
+    )
 
 
-def say_finished(folder: str, step: int, minutes: float) -> None:
-    """What to do with a run that has nothing left to do."""
+def say_finished(folder: str, step: int, minutes: float, stopped: bool) -> None:
+    """What to do with a run that has nothing left to do, by its length or by early stopping."""
     print(f"{folder}: finished already, {step:,} steps in {minutes:.1f} minutes")
-    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000")
-    print("a larger trainer.steps and trainer.max_minutes would let it go on")
+    print(f"sample:   python -m molflow.sample {quote(f'checkpoint={folder}')} n=1000")
+    longer = "trainer.patience" if stopped else "trainer.steps and trainer.max_minutes"
+    print(f"a larger {longer} would let it go on")
 
 
 def is_main_process() -> bool:
@@ -193,11 +277,13 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
     """run.json: arguments, configuration, what was left out of the data, versions."""
     from importlib.metadata import version
 
+    from molflow.datasets.content import content_of
+
     packages = ("molflow", "torch", "rdkit", "pytorch-lightning")
     content = {
         "arguments": arguments,
         "config": to_plain(config),
-        "data": fingerprint(dataset),
+        "data": {"name": dataset.name, "sha256": content_of(dataset)},
         "dropped": dict(dataset.dropped),
         "versions": {name: version(name) for name in packages},
     }
@@ -207,23 +293,30 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
 
 def introduce(
     config: TrainConfig,
-    stream: GraphStream | TokenStream,
-    context: Context,
+    prepared: Prepared,
     parameters: int,
     devices: int,
 ) -> None:
     """What is about to be trained, on what."""
+    from molflow.build import in_pieces
     from molflow.datasets.streams import padding
     from molflow.modality import modality_of
     from molflow.training.trainer import wants_bf16, wants_compilation
 
+    stream, context = prepared.stream, prepared.context
     dataset = stream.dataset
     counts = ", ".join(f"{len(indices):,} {name}" for name, indices in dataset.splits.items())
     print(f"data:    {dataset.name}: {counts}")
     if dataset.dropped:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
         print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
-    print(f"made of: {modality_of(dataset.vocabulary).describe(dataset.max_size)}")
+    if pieces := in_pieces(dataset):
+        total = len(dataset.splits["train"])
+        print(f"pieces:  {pieces:,} of {total:,} training molecules are in several, such as salts;")
+        print("         a model learns to make such molecules, which are not strictly valid")
+    print(f"made of: {modality_of(dataset.vocabulary).describe(prepared.spec.max_size)}")
+    for note in prepared.notes:
+        print(note)
     filled = " and ".join(f"{share:.0%} of the {name}" for name, share in padding(stream).items())
     shared = f", shared by {devices} processes" if devices > 1 else ""
     print(f"batches: {config.trainer.batch_size}{shared}; {filled} are padding")
@@ -238,12 +331,14 @@ def introduce(
 
 
 def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
-    """The loss plot; then a last sample, the table, and the command to go on with.
+    """The loss plot; then the last trial, where asked for, and the command to go on with.
 
     A run that was stopped by a signal ends as KeyboardInterrupt, with the command to continue.
     """
+    from molflow.generator import Generator
     from molflow.pictures import draw_run, read_logs
     from molflow.training.trainer import close_loggers
+    from molflow.training.trials import TimedSamples, last_trial
 
     folder = Path(config.out)
     close_loggers(module.loggers)
@@ -251,33 +346,23 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
         draw_run(read_logs(folder), path)
     print(f"after {module.global_step:,} steps in {module.minutes():.1f} minutes:")
     if module.progress < 1:
-        print(f"saved, continue: python -m molflow.train resume={folder}")
+        print(f"saved, continue: python -m molflow.train {quote(f'resume={folder}')}")
         raise KeyboardInterrupt
     counts = (*FEW_STEPS, LAST_STEPS) if trial.spec.flow_map else (LAST_STEPS,)
-    show_last_sample(folder, module, trial, counts)
-    print(f"sample:   python -m molflow.sample checkpoint={folder} n=1000 steps={counts[0]}")
-
-
-def show_last_sample(folder: Path, module: FlowModule, trial: Trial, counts: Sequence[int]) -> None:
-    """What the averaged weights make in each of ``counts`` steps: metrics.json, a table, and those
-    of the first for people."""
-    from molflow.generator import Generator
-    from molflow.pictures import show
-
-    generator = Generator(module.average.module.eval(), trial.spec)
-    made = [generator.sample(LAST_SAMPLE, k, seed=module.seed) for k in counts]
-    shown = show(made[0][:SHOWN], folder)
-    metrics = [samples.metrics(trial.training) for samples in made]
-    rows = [
-        {"n": LAST_SAMPLE, "steps": k, "method": samples.walk.method, "metrics": for_json(found)}
-        for k, samples, found in zip(counts, made, metrics, strict=True)
-    ]
-    with atomic_write(folder / METRICS) as path:
-        path.write_text(json.dumps({"samples": rows}, indent=1) + "\n")
-    columns = [f"{row['steps']} {row['method']}" for row in rows]
-    shares = [[name, *(found[name] for found in metrics)] for name in metrics[0]]
-    table(f"{LAST_SAMPLE:,} {trial.spec.modality.things}", ("number", *columns), shares)
-    print(f"look at:  {shown} {folder / LOSS}")
+    if config.trainer.trial_molecules:
+        net, seconds = module.average.module.eval(), 60 * module.minutes()
+        generator = Generator(net, trial.spec)
+        samples = TimedSamples(
+            generator,
+            counts,
+            config.trainer.trial_molecules,
+            config.trainer.trial_share * seconds,
+            module.seed,
+        )
+        last_trial(samples, trial.training, folder)
+    print(f"loss:     {folder / LOSS}")
+    named = quote(f"checkpoint={folder}")
+    print(f"sample:   python -m molflow.sample {named} n=1000 steps={counts[0]}")
 
 
 if __name__ == "__main__":

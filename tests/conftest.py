@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,8 @@ from molflow.sequence.transformer import SequenceTransformer
 from molflow.sequence.vocabulary import TokenVocabulary
 
 # A machine that does other things too must not fail a test: examples are counted, not timed.
-settings.register_profile("molflow", deadline=None)
+settings.register_profile("molflow", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile("molflow")
 
 CLASSES = (8, 4)
@@ -217,17 +218,55 @@ def fresh_fixture() -> Callable[..., nn.Module]:
     return fresh
 
 
-@pytest.fixture
-def letters_for_chemnet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In place of ChemNet the numbers of C, N and O in a SMILES; a cache of the test's own."""
+def put_letters(patch: pytest.MonkeyPatch, cache: Path) -> None:
+    """In place of ChemNet the numbers of C, N and O in a SMILES; ``cache`` for prepared data."""
 
     def activations(smiles: list[str], device: str = "cpu") -> np.ndarray:
         rows = [[one.count(letter) for letter in "CNO"] for one in smiles]
         return np.array(rows, np.float32).reshape(-1, 3)
 
-    monkeypatch.setattr(chemnet, "activations", activations)
-    monkeypatch.setattr(chemnet, "fingerprint", lambda: "letters")
-    monkeypatch.setenv("MOLFLOW_CACHE", str(tmp_path / "cache"))
+    patch.setattr(chemnet, "activations", activations)
+    patch.setattr(chemnet, "fingerprint", lambda: "letters")
+    patch.setenv("MOLFLOW_CACHE", str(cache))
+
+
+@pytest.fixture(scope="session", name="put_letters")
+def put_letters_fixture() -> Callable[[pytest.MonkeyPatch, Path], None]:
+    return put_letters
+
+
+@pytest.fixture(scope="session")
+def composed_once() -> None:
+    """Hydra composes the same overrides once; what it made is read and never changed."""
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    compose, made = hydra.compose, {}
+
+    def remembered(name: str, overrides: list[str]) -> Any:
+        places = str(GlobalHydra.instance().config_loader().get_search_path())
+        asked = (places, name, *overrides)
+        if asked not in made:
+            made[asked] = compose(name, overrides)
+        return made[asked]
+
+    hydra.compose = remembered
+
+
+@pytest.fixture
+def undrawn() -> Iterator[pytest.MonkeyPatch]:
+    """Figures leave empty files in the place of pictures, until a test undoes it."""
+    from matplotlib.figure import Figure
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda figure, path, **_: Path(path).touch())
+        yield patch
+
+
+@pytest.fixture
+def letters_for_chemnet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """``put_letters`` with a cache of the test's own."""
+    put_letters(monkeypatch, tmp_path / "cache")
 
 
 @pytest.fixture(scope="session", name="exact_posterior")

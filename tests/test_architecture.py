@@ -16,6 +16,7 @@ ROOT = Path(molflow.__file__).parent
 FLOORS: list[set[str]] = [
     {"errors", "files", "cores", "processes"},
     {"console"},
+    {"claims"},
     {"flow"},
     {"nn"},
     {"graph", "sequence"},
@@ -27,9 +28,9 @@ FLOORS: list[set[str]] = [
     {"guidance"},
     {"samples", "build"},
     {"generator", "pictures"},
-    {"evaluation", "health", "training"},
+    {"evaluation", "health", "training", "optimization"},
     {"report"},
-    {"train", "sample", "check", "evaluate", "__init__"},
+    {"train", "sample", "check", "evaluate", "optimize", "__init__"},
 ]
 """From the ground up: rooms of one floor do not import each other, and none imports one above."""
 PURE = {"flow", "nn", "graph", "sequence"}

@@ -29,6 +29,22 @@ def loaders(monkeypatch) -> dict:
     return doubles
 
 
+@pytest.fixture
+def salts(tmp_path):
+    """Ethylamine as a hydrochloride, ethanol."""
+    path = tmp_path / "salts.smi"
+    path.write_text("CCN.Cl\nCCO\n")
+    return smiles_file.load(path, tmp_path / "cache", fractions=(1, 0, 0))
+
+
+def test_samples_are_compared_with_the_largest_fragments_of_the_training_set(salts):
+    assert build.known_of(salts) == {"CCN", "CCO"}
+
+
+def test_molecules_in_several_pieces_are_counted(salts):
+    assert build.in_pieces(salts) == 1
+
+
 def test_every_dataset_of_the_configuration_has_its_own_loader(loaders):
     names = keys(DatasetConfig)["name"].choices
     made = {name: build.build_dataset(DatasetConfig(name=name, path="x.csv")) for name in names}

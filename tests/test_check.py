@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,6 +32,8 @@ from molflow.health.probes import (
     states_at,
 )
 from molflow.model.checkpoint import ModelSpec, save_model
+
+pytestmark = pytest.mark.usefixtures("composed_once", "undrawn")
 
 MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 MOLECULES += ["NN", "NO", "OO", "CCCO", "CCCN", "COC", "CNC", "CC=O", "C=C", "C#C", "CC#N", "C1CC1"]
@@ -74,14 +77,27 @@ def error_of(*arguments: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def record(checkpoint, tmp_path_factory) -> dict:
-    """check.json of one check. Not to be changed."""
-    return run(checkpoint, tmp_path_factory.mktemp("results") / "made" / "on demand")
+def results(checkpoint, tmp_path_factory) -> Path:
+    """The folder of one check. Not to be changed."""
+    folder = tmp_path_factory.mktemp("results") / "made" / "on demand"
+    run(checkpoint, folder)
+    return folder
 
 
-def test_a_check_leaves_its_two_files_and_nothing_else(checkpoint, tmp_path):
-    run(checkpoint, tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["check.json", "check.png"]
+@pytest.fixture(scope="module")
+def record(results) -> dict:
+    """Its check.json. Not to be changed."""
+    return json.loads((results / "check.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def record_of_a_file(of_a_file, tmp_path_factory) -> dict:
+    """check.json of the model whose data are there. Not to be changed."""
+    return run(of_a_file, tmp_path_factory.mktemp("results_of_a_file"))
+
+
+def test_a_check_leaves_its_two_files_and_nothing_else(results):
+    assert sorted(path.name for path in results.iterdir()) == ["check.json", "check.png"]
 
 
 def test_the_results_may_lie_beside_the_model(checkpoint):
@@ -127,9 +143,8 @@ def test_the_printed_tables_say_what_is_good_and_what_is_bad(checkpoint, tmp_pat
         assert text in shown
 
 
-def test_the_picture_has_a_row_for_each_field(checkpoint, tmp_path):
-    run(checkpoint, tmp_path)
-    assert Image.open(tmp_path / "check.png").size == (1600, 920)
+def test_the_picture_has_a_row_for_each_field(results):
+    assert Image.open(results / "check.png").size == (1600, 920)
 
 
 def test_the_same_seed_finds_the_same_and_another_does_not(record, checkpoint, tmp_path):
@@ -137,11 +152,12 @@ def test_the_same_seed_finds_the_same_and_another_does_not(record, checkpoint, t
     assert run(checkpoint, tmp_path / "other", "seed=1")["means"] != record["means"]
 
 
-@pytest.mark.parametrize("model", ["checkpoint", "of_a_file"])
-def test_the_batch_size_changes_nothing_but_rounding(model, request, tmp_path):
-    whole = run(request.getfixturevalue(model), tmp_path / "whole")["means"]
-    parts = run(request.getfixturevalue(model), tmp_path / "parts", "batch_size=2")["means"]
-    for one, other in zip(whole, parts, strict=True):
+@pytest.mark.parametrize(
+    ("model", "whole"), [("checkpoint", "record"), ("of_a_file", "record_of_a_file")]
+)
+def test_the_batch_size_changes_nothing_but_rounding(model, whole, request, tmp_path):
+    parts = run(request.getfixturevalue(model), tmp_path, "batch_size=2")["means"]
+    for one, other in zip(request.getfixturevalue(whole)["means"], parts, strict=True):
         assert other["mean"] == pytest.approx(one["mean"], abs=1e-5)
 
 
@@ -151,8 +167,8 @@ def test_without_data_the_states_are_the_models_own_and_it_is_said_why(record):
     assert record["states"].endswith("6 of the model's own samples at s by the Euler walk")
 
 
-def test_with_data_the_states_are_its_validation_molecules(of_a_file, tmp_path):
-    record = run(of_a_file, tmp_path)
+def test_with_data_the_states_are_its_validation_molecules(of_a_file, record_of_a_file):
+    record = record_of_a_file
     valid = len(build_dataset(DatasetConfig(**load(of_a_file).spec.dataset)).splits["valid"])
     assert valid < 6
     assert record["states"] == f"x_s are {valid} noised validation molecules of mine"
@@ -280,13 +296,13 @@ def test_a_folder_in_the_place_of_a_file_is_found_before_the_measuring(
 
 
 def test_a_failure_while_writing_leaves_no_record_of_an_earlier_check(
-    checkpoint, tmp_path, monkeypatch
+    checkpoint, results, tmp_path, monkeypatch
 ):
-    run(checkpoint, tmp_path)
+    folder = shutil.copytree(results, tmp_path / "out")
     monkeypatch.setattr("molflow.health.drawing.draw_health", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        run(checkpoint, tmp_path, "seed=1")
-    assert [path.name for path in tmp_path.iterdir()] == ["check.png"]
+        run(checkpoint, folder, "seed=1")
+    assert [path.name for path in folder.iterdir()] == ["check.png"]
 
 
 @pytest.fixture(scope="module")
@@ -341,9 +357,9 @@ def test_bits_do_not_depend_on_the_batch(of_a_file):
         assert one[field] == (pytest.approx(value, rel=1e-5), pytest.approx(error, rel=1e-4))
 
 
-def test_bits_are_in_the_summary_where_the_data_are(of_a_file, checkpoint, tmp_path):
-    def questions(model: Path) -> list[str]:
-        return [row["question"] for row in run(model, tmp_path / model.name)["summary"]]
+def test_bits_are_in_the_summary_where_the_data_are(record_of_a_file, record):
+    def questions(found: dict) -> list[str]:
+        return [row["question"] for row in found["summary"]]
 
-    assert "pairs: bits a variable, at most" in questions(of_a_file)
-    assert not any("bits" in question for question in questions(checkpoint))
+    assert "pairs: bits a variable, at most" in questions(record_of_a_file)
+    assert not any("bits" in question for question in questions(record))

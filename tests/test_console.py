@@ -1,6 +1,8 @@
 """Progress, tables, exit codes and whole files."""
 
 import io
+import math
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ from itertools import count
 import pytest
 
 from molflow import console
+from molflow.console import table, written
 from molflow.errors import InputError
 
 
@@ -88,7 +91,7 @@ def test_a_table_shows_brackets_and_long_text_whole(capsys):
 
 def test_a_table_rounds_numbers_to_four_digits(capsys):
     console.table("t", ["a", "b", "c"], [[0.123456, float("nan"), 12345]])
-    assert "0.1235 │ nan │ 12345" in capsys.readouterr().out
+    assert "0.1235 │ nan │ 12,345" in capsys.readouterr().out
 
 
 def failing_main(error: BaseException):
@@ -190,3 +193,62 @@ def test_a_folder_that_cannot_be_made_is_named_before_anything_is_written(tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot write '.*file/out': Not a directory"):
         console.require_writable(tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (1153.4, 3, "1,150"),
+        (1153.4, 4, "1,153"),
+        (12345.6, 4, "12,350"),
+        (12345.0, 4, "12,345"),
+        (89.84, 3, "89.8"),
+        (0.9999, 4, "0.9999"),
+        (0.99999, 4, "1"),
+        (0.5, 4, "0.5"),
+        (0.0312, 4, "0.0312"),
+        (0.00046, 4, "0.00046"),
+        (4.6123e-05, 4, "4.6e-05"),
+        (-1234.5, 3, "-1,230"),
+        (0.0, 4, "0"),
+        (math.nan, 4, "nan"),
+        (math.inf, 4, "inf"),
+    ],
+)
+def test_numbers_are_written_for_people(value, digits, text):
+    assert written(value, digits) == text
+
+
+def test_a_table_writes_large_numbers_without_an_exponent(capsys):
+    table("numbers", ("name", "value"), [("rate", 11534.2), ("count", 130831), ("yes", True)])
+    shown = capsys.readouterr().out
+    assert "11,530" in shown
+    assert "130,831" in shown
+
+
+def test_a_reader_that_left_in_a_table_is_code_141_too():
+    code = (
+        "from molflow.console import run_program, table;"
+        "run_program(lambda _: [table('x', ['a'], [['y' * 1000]] * 99) for _ in range(99)])"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b"output closed\n"
+    assert process.returncode == 141
+
+
+def test_what_a_terminal_cannot_show_is_written_as_an_escape():
+    code = (
+        "import sys;from molflow.console import run_program, table;"
+        "run_program(lambda _: [table('1.5\u00b11', ['a'], [['é']]), print('é', file=sys.stderr)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )
+    assert done.returncode == 0
+    assert b"1.5\\xb11" in done.stdout
+    assert done.stderr == b"\\xe9\n"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -81,3 +84,22 @@ def test_batches_are_even_and_keep_all_cores_busy(n: int, most: int, cores: int)
     assert -(-n // (size * cores)) == rounds  # as few as the largest size needs
     if size > FEWEST:  # and one less for each would be too few
         assert (size - 1) * cores * rounds < n
+
+
+FORKED = """
+import os, sys, torch, molflow.cores
+torch.set_num_threads(2)
+product = torch.ones(700, 700) @ torch.ones(700, 700)
+child = os.fork()
+if child == 0:
+    again = torch.ones(700, 700) @ torch.ones(700, 700)
+    os._exit(torch.get_num_threads() if bool((again == product).all()) else 9)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_process_forked_after_computing_on_two_threads_computes_on_one():
+    command = [sys.executable, "-c", FORKED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("1\n", "")

@@ -34,7 +34,9 @@ def commands() -> Iterator[list[str]]:
 
 
 COMMANDS = list({tuple(words): words for words in commands()}.values())
-PROGRAMS = {f"molflow.{name}": name for name in ("train", "sample", "evaluate", "check")}
+PROGRAMS = {
+    f"molflow.{name}": name for name in ("train", "sample", "evaluate", "check", "optimize")
+}
 CONFIGURED = [words for words in COMMANDS if words[0] in PROGRAMS and "--help" not in words]
 
 

@@ -93,8 +93,11 @@ def one_hot(graph: Graph, sharpness: float):
     )
 
 
-@pytest.mark.parametrize("graph", [ETHANOL, FIVE_BONDS, Graph(np.array([0]), np.array([], int))])
-@pytest.mark.parametrize("steps", [1, 3, 50])
+@pytest.mark.parametrize(
+    ("steps", "graph"),
+    [(1, Graph(np.array([0]), np.array([], int))), (3, FIVE_BONDS), (50, ETHANOL)],
+    ids=["one atom", "invalid", "valid"],
+)
 def test_a_trajectory_is_drawn_whatever_the_steps_and_graphs(tmp_path, steps, graph):
     states = [(k / steps, one_hot(graph, 0), one_hot(graph, k / steps)) for k in range(steps + 1)]
     draw_trajectory(states, Graphs(VOCABULARY), tmp_path / "trajectory.png")
@@ -132,3 +135,20 @@ def test_steps_that_were_taken_again_after_a_crash_are_drawn_once(tmp_path):
 def test_a_run_is_drawn_from_the_first_row_on_with_a_panel_for_its_trials(tmp_path, rows, width):
     draw_run(rows, tmp_path / "loss.png")
     assert Image.open(tmp_path / "loss.png").size == (width, 480)
+
+
+def test_a_single_row_is_a_point_that_can_be_seen(tmp_path):
+    def dark(rows: list[dict[str, float]]) -> int:
+        """Pixels of the first colour of lines and points."""
+        draw_run(rows, tmp_path / "loss.png")
+        pixels = np.asarray(Image.open(tmp_path / "loss.png").convert("RGB")).astype(int)
+        return int((abs(pixels - [31, 119, 180]).sum(-1) < 30).sum())
+
+    assert dark([{"step": 0.0, "train/loss": 1.0}]) > dark([]) == 0
+
+
+def test_a_run_without_rows_says_so_in_its_picture(tmp_path):
+    draw_run([], tmp_path / "loss.png")
+    empty = np.asarray(Image.open(tmp_path / "loss.png").convert("L"))
+    height, width = empty.shape
+    assert empty[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3].min() < 100

@@ -21,6 +21,8 @@ from molflow.model.conditions import Standard
 from molflow.model.network import build_network
 from molflow.sample import main, training_of
 
+pytestmark = pytest.mark.usefixtures("composed_once", "undrawn")
+
 FILES = ["grid.png", "report.html", "run.json", "samples.csv", "samples.sdf", "samples.smi"]
 MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 
@@ -412,13 +414,18 @@ def test_help_is_printed_without_loading_torch_or_rdkit():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_from_the_shell_a_mistake_is_one_line_and_code_2(checkpoint, tmp_path):
-    (tmp_path / "file").touch()
-    command = [sys.executable, "-m", "molflow.sample", f"checkpoint={checkpoint}"]
-    command += [f"out={tmp_path / 'file' / 'out'}"]
+def test_from_the_shell_a_mistake_is_one_line_and_code_2():
+    # One that is found before torch is loaded.
+    command = [sys.executable, "-m", "molflow.sample", "checkpoint=qm9", "n=0"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == f"error: cannot write '{tmp_path}/file/out': Not a directory\n"
+    assert done.stderr == "error: n=0: must be at least 1\n"
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(checkpoint, tmp_path):
+    (tmp_path / "file").touch()
+    error = error_of(checkpoint, tmp_path / "file" / "out")
+    assert error == f"cannot write '{tmp_path}/file/out': Not a directory"
 
 
 def test_a_model_without_a_map_is_said_to_have_none_where_it_jumps(checkpoint, tmp_path, capsys):

@@ -24,11 +24,14 @@ from molflow.flow.state import State
 from molflow.generator import Generator
 from molflow.guidance import surrogate
 from molflow.guidance.guides import Guide
+from molflow.guidance.kinds import BestOf
 from molflow.guidance.surrogate import Surrogate
 from molflow.model.checkpoint import save_model
 from molflow.sample import SampleTask, carry_out, main
 from molflow.samples import Samples
 from molflow.sampling.walk import Walk
+
+pytestmark = pytest.mark.usefixtures("composed_once")
 
 OBJECTIVE = "logp:-0.5±0.5,tpsa:<30*2"
 PARTICLES = "guidance.particles=4"
@@ -239,7 +242,7 @@ def test_before_and_after_equal_the_numbers_worked_out_by_hand(tiny_spec):
     config = load_config("sample", ["checkpoint=none", "n=4"])
     stub = SimpleNamespace(follow=follow, spec=spec)
     task = SampleTask(config, stub, walk, None)
-    result = carry_out(task, Guide("best_of", Atoms(), 1, 1, 0.0))
+    result = carry_out(task, Guide(BestOf(1), Atoms()))
     assert result.before["mean_score"] == 1.5
     assert result.before["top_score"] == 2
     assert result.before["strict_valid"] == 0.75
@@ -269,6 +272,21 @@ def test_a_function_that_raises_ends_well_with_its_errors_listed(
         failed = size < 3
         assert row["error"] == (RAISED if failed else "")
         assert row["score"] == ("" if failed else str(10.0 * size))
+
+
+def test_a_score_that_always_fails_stops_the_run_and_leaves_what_was_asked(checkpoint, tmp_path):
+    (tmp_path / "mine.py").write_text("def score(mol):\n    return 1 / 0\n")
+    out, score = tmp_path / "out", f"guidance.score={tmp_path / 'mine.py'}:score"
+    options = ("guidance=best_of", "guidance.invalid=-1", "guidance.max_failures=2", score)
+    with pytest.raises(InputError, match=r"max_failures=2: .*ZeroDivisionError"):
+        run(checkpoint, out, *options)
+    with (out / "scored.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 2
+    assert {row["error"] for row in table} == {
+        "score: ZeroDivisionError: division by zero (line 2)"
+    }
+    assert not (out / "run.json").exists()
 
 
 @pytest.mark.parametrize("broken", [False, True])

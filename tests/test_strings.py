@@ -97,11 +97,11 @@ class Letters:
 
 
 def toward(letter: str, method: str) -> Guide:
-    more = {"draws": 4} if GUIDES[method].draws else {"particles": 4}
+    more = {"draws": 4} if hasattr(GUIDES[method], "draws") else {"particles": 4}
     return guide(method, Letters(letter), invalid=-1.0, **more)
 
 
-STRING_GUIDES = [name for name, kind in GUIDES.items() if not kind.fitted]
+STRING_GUIDES = [name for name in GUIDES if name != "surrogate"]
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
@@ -185,7 +185,7 @@ def test_every_guide_leads_texts_to_what_a_function_wants(writer: Generator, met
 
 @pytest.mark.parametrize("method", STRING_GUIDES)
 def test_every_guide_leads_smiles_to_an_objective(chemist: Generator, method: str):
-    more = {"draws": 4} if GUIDES[method].draws else {"particles": 8}
+    more = {"draws": 4} if hasattr(GUIDES[method], "draws") else {"particles": 8}
     asked, opposite = (guide(method, f"logp:{way}", **more) for way in ("max", "min"))
 
     def worth(texts: Samples) -> float:

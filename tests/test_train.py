@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +35,7 @@ SMILES = [
     "CNC", "NC=O", "OC=O", "CCC", "CC(C)C", "C1CCC1", "c1cc[nH]c1", "c1ccoc1", "C[N+](=O)[O-]",
     "CCCC", "CC(=O)C", "CC(=O)O", "OCCO", "NCCN", "C1CCOC1", "c1ccccc1", "CC(N)=O",
 ]  # fmt: skip
+FEW = 8
 TINY = [
     "model.width=16",
     "model.pair_width=8",
@@ -45,22 +49,48 @@ TINY = [
     "trainer.compile=never",
     "trainer.precision=fp32",
     "trainer.accelerator=cpu",
+    f"trainer.trial_molecules={FEW}",
+    "trainer.trial_share=1000",
 ]
 
 
-@pytest.fixture(autouse=True)
-def _few_molecules_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("molflow.train.LAST_SAMPLE", 24)
-    monkeypatch.setattr("molflow.training.callbacks.TRIAL_SAMPLE", 24)
+pytestmark = pytest.mark.usefixtures("composed_once", "undrawn")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_steps_at_the_end() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("molflow.train.LAST_STEPS", FEW)
+        yield
+
+
+def thirty_molecules(folder: Path) -> list[str]:
+    """A training set of 30 molecules and a network of a few thousand weights."""
+    path = folder / "molecules [a=b].csv"
+    path.write_text("SMILES,name\n" + "".join(f"{s},{i}\n" for i, s in enumerate(SMILES)))
+    source = ["dataset=smiles_file", f"dataset.path={path}", "dataset.smiles_column=SMILES"]
+    return [*source, f"dataset.cache={folder / 'cache'}", *TINY]
 
 
 @pytest.fixture
 def arguments(tmp_path: Path) -> list[str]:
-    """A training set of 30 molecules and a network of a few thousand weights."""
-    path = tmp_path / "molecules [a=b].csv"
-    path.write_text("SMILES,name\n" + "".join(f"{s},{i}\n" for i, s in enumerate(SMILES)))
-    source = ["dataset=smiles_file", f"dataset.path={path}", "dataset.smiles_column=SMILES"]
-    return [*source, f"dataset.cache={tmp_path / 'cache'}", *TINY]
+    """Those of ``thirty_molecules``, in a folder of the test's own."""
+    return thirty_molecules(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def two_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two steps that is finished. Not to be changed."""
+    folder = tmp_path_factory.mktemp("two_steps")
+    given = [*thirty_molecules(folder), "trainer.steps=2", "trainer.sample_every=0"]
+    main([*given, f"out={folder / 'run'}"])
+    return folder / "run"
+
+
+@pytest.fixture
+def run_of_two_steps(two_steps: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, for the test to change."""
+    return shutil.copytree(two_steps, tmp_path / "run")
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, batch: int, *numbers: int) -> None:
@@ -211,9 +241,19 @@ def test_the_last_sample_is_of_the_averaged_weights_that_were_saved(
     average, live = [], []
     for prefix, made in (("average.module.", average), ("net.", live)):
         generator.net.load_state_dict({name: saved[prefix + name] for name in weights})
-        made += [graph.pairs.tolist() for graph in generator.sample(24, steps=50).graphs]
+        made += [graph.pairs.tolist() for graph in generator.sample(FEW, steps=FEW).graphs]
     assert drawn == [average]
     assert average != live
+
+
+def test_a_run_without_a_trial_ends_without_sampling(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr("molflow.generator.Generator.sample", None)
+    main([*arguments, f"out={run}", "trainer.sample_every=6", "trainer.trial_molecules=0"])
+    assert (run / "model.safetensors").exists()
+    assert not (run / "metrics.json").exists()
 
 
 def test_a_run_folder_holds_everything_to_look_at_sample_from_and_continue(
@@ -249,22 +289,20 @@ def test_a_network_learns_thirty_molecules_better_than_the_uniform_guess(
     assert losses[-1] < 0.5
 
 
-def test_a_run_can_start_from_the_weights_of_another(arguments: list[str], tmp_path: Path) -> None:
-    options = [*arguments, "trainer.sample_every=0"]
-    main([*options, f"out={tmp_path / 'parent'}"])
-    short = ["trainer.steps=1", "trainer.learning_rate=1e-9", "seed=5"]
-    child = [*options, *short, f"checkpoint={tmp_path / 'parent'}", f"out={tmp_path / 'child'}"]
-    main(child)
-    parent, after = (load_file(tmp_path / run / "model.safetensors") for run in ("parent", "child"))
+def test_a_run_can_start_from_the_weights_of_another(
+    arguments: list[str], two_steps: Path, tmp_path: Path
+) -> None:
+    short = ["trainer.steps=1", "trainer.learning_rate=1e-9", "seed=5", "trainer.sample_every=0"]
+    child = tmp_path / "child"
+    main([*arguments, *short, f"checkpoint={two_steps}", f"out={child}"])
+    parent, after = (load_file(run / "model.safetensors") for run in (two_steps, child))
     for name in parent:
         assert torch.allclose(parent[name], after[name], atol=1e-7)
 
 
-def test_a_parent_of_another_kind_is_refused(arguments: list[str], tmp_path: Path) -> None:
-    options = [*arguments, "trainer.sample_every=0", "trainer.steps=1"]
-    main([*options, f"out={tmp_path / 'parent'}"])
+def test_a_parent_of_another_kind_is_refused(arguments: list[str], two_steps: Path) -> None:
     with pytest.raises(InputError, match=r"prior_scale is 0\.5 there and 1\.0 here"):
-        main([*options, "flow.prior_scale=1", f"checkpoint={tmp_path / 'parent'}", "out=child"])
+        main([*arguments, "flow.prior_scale=1", f"checkpoint={two_steps}", "out=child"])
     assert not Path("child").exists()
 
 
@@ -329,10 +367,9 @@ def test_a_resumed_run_with_a_condition_equals_an_uninterrupted_one(
 
 
 def test_a_condition_can_be_learned_from_the_weights_of_a_run_without_one(
-    arguments: list[str], with_condition: list[str], tmp_path: Path
+    two_steps: Path, with_condition: list[str], tmp_path: Path
 ) -> None:
-    parent, child = tmp_path / "parent", tmp_path / "child"
-    main([*arguments, "trainer.sample_every=0", f"out={parent}"])
+    parent, child = two_steps, tmp_path / "child"
     still = ["trainer.steps=1", "trainer.warmup=1", "trainer.learning_rate=1e-9"]
     main([*with_condition, *still, f"checkpoint={parent}", f"out={child}"])
     before, after = (load_file(run / "model.safetensors") for run in (parent, child))
@@ -385,10 +422,9 @@ def test_resuming_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
         main([f"resume={tmp_path}"])
 
 
-def test_a_damaged_checkpoint_is_refused(arguments: list[str], tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
-    more = [f"resume={run}", "trainer.steps=2"]
+def test_a_damaged_checkpoint_is_refused(run_of_two_steps: Path) -> None:
+    run = run_of_two_steps
+    more = [f"resume={run}", "trainer.steps=3"]
     whole = (run / "last.ckpt").read_bytes()
     for damaged in (whole[: len(whole) // 2], b"not a checkpoint", b""):
         (run / "last.ckpt").write_bytes(damaged)
@@ -401,11 +437,9 @@ def test_a_damaged_checkpoint_is_refused(arguments: list[str], tmp_path: Path) -
         main(more)
 
 
-def test_a_checkpoint_of_another_network_is_refused(arguments: list[str], tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+def test_a_checkpoint_of_another_network_is_refused(run_of_two_steps: Path) -> None:
     with pytest.raises(InputError, match=r"last\.ckpt: width is 16 there and 32 here"):
-        main([f"resume={run}", "model.width=32"])
+        main([f"resume={run_of_two_steps}", "model.width=32"])
 
 
 def test_a_run_whose_data_have_changed_is_not_resumed(arguments: list[str], tmp_path: Path) -> None:
@@ -413,18 +447,39 @@ def test_a_run_whose_data_have_changed_is_not_resumed(arguments: list[str], tmp_
     main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
     before = (run / "config.json").read_text()
     source.write_text(source.read_text().replace("CCO,", "CCF,"))
-    with pytest.raises(InputError, match=r"resume=.*: began on .*, but molecules \[a=b\] is"):
+    with pytest.raises(InputError, match=r"began on other data: .*, molecules \[a=b\] is \w+ now"):
         main([f"resume={run}", "trainer.steps=2"])
     assert (run / "config.json").read_text() == before
 
 
-def test_a_finished_run_has_nothing_to_resume(
+def test_a_run_goes_on_with_the_same_molecules_of_another_name_and_place(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    main([*arguments, f"out={run}", "trainer.steps=2", "trainer.sample_every=0"])
+    run, source = tmp_path / "run", tmp_path / "molecules [a=b].csv"
+    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+    (tmp_path / "elsewhere").mkdir()
+    moved = source.rename(tmp_path / "elsewhere" / "renamed.csv")
+    main([f"resume={run}", f"dataset.path={moved}", "trainer.steps=2"])
+    assert "after 2 steps" in capsys.readouterr().out
+    record = json.loads((run / "run.json").read_text())
+    assert record["data"]["name"] == "renamed"
+    assert f"dataset.path={moved}" in record["arguments"]
+
+
+def test_printed_commands_can_be_pasted(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "a b=c, [1] é"
+    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("sample: ")]
+    assert shlex.split(line)[4] == f"checkpoint={run}"
+
+
+def test_a_finished_run_has_nothing_to_resume(
+    run_of_two_steps: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of_two_steps
     before = (run / "last.ckpt").read_bytes()
-    capsys.readouterr()
     main([f"resume={run}"])
     assert "finished already, 2 steps" in capsys.readouterr().out
     assert (run / "last.ckpt").read_bytes() == before
@@ -466,10 +521,8 @@ def test_hardware_that_is_not_here_is_named(arguments: list[str], tmp_path: Path
         main([*arguments, *wanted])
 
 
-def test_the_record_of_a_run_says_what_was_left_out(arguments: list[str], tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    main([*arguments, f"out={run}", "trainer.steps=1", "trainer.sample_every=0"])
-    record = json.loads((run / "run.json").read_text())
+def test_the_record_of_a_run_says_what_was_left_out(two_steps: Path) -> None:
+    record = json.loads((two_steps / "run.json").read_text())
     assert record["config"]["dataset"]["smiles_column"] == "SMILES"
     assert record["dropped"] == {}
 

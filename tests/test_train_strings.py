@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ SMILES = [
     "CNC", "NC=O", "OC=O", "CCC", "CC(C)C", "C1CCC1", "c1cc[nH]c1", "c1ccoc1", "CCCl",
 ]  # fmt: skip
 TEXT = "the cat sat on a mat and a rat ate the fat hat " * 20
+FEW = 6
 TINY = [
     "model.width=16",
     "model.depth=1",
@@ -35,31 +37,63 @@ TINY = [
     "trainer.precision=fp32",
     "trainer.accelerator=cpu",
     "trainer.sample_every=3",
+    f"trainer.trial_molecules={FEW}",
+    "trainer.trial_share=1000",
     "flow.shown=0.5",
 ]
 
 
-@pytest.fixture(autouse=True)
-def _few_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("molflow.train.LAST_SAMPLE", 24)
-    monkeypatch.setattr("molflow.training.callbacks.TRIAL_SAMPLE", 24)
+pytestmark = pytest.mark.usefixtures("composed_once", "undrawn")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_steps_at_the_end() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("molflow.train.LAST_STEPS", FEW)
+        yield
+
+
+def smiles_in(folder: Path) -> list[str]:
+    """A file of 22 molecules, as tokens."""
+    path = folder / "molecules.csv"
+    path.write_text("smiles\n" + "\n".join(SMILES) + "\n")
+    source = ["dataset=smiles_tokens", f"dataset.path={path}"]
+    return [*source, f"dataset.cache={folder / 'cache'}", *TINY]
+
+
+def text_in(folder: Path) -> list[str]:
+    """A text of 940 characters in windows of eight."""
+    path = folder / "mine.txt"
+    path.write_text(TEXT)
+    return ["dataset=text", f"dataset.path={path}", "dataset.length=8", *TINY]
 
 
 @pytest.fixture
 def of_smiles(tmp_path: Path) -> list[str]:
-    """A file of 22 molecules, as tokens."""
-    path = tmp_path / "molecules.csv"
-    path.write_text("smiles\n" + "\n".join(SMILES) + "\n")
-    source = ["dataset=smiles_tokens", f"dataset.path={path}"]
-    return [*source, f"dataset.cache={tmp_path / 'cache'}", *TINY]
+    return smiles_in(tmp_path)
 
 
 @pytest.fixture
 def of_text(tmp_path: Path) -> list[str]:
-    """A text of 940 characters in windows of eight."""
-    path = tmp_path / "mine.txt"
-    path.write_text(TEXT)
-    return ["dataset=text", f"dataset.path={path}", "dataset.length=8", *TINY]
+    return text_in(tmp_path)
+
+
+def trained_in(folder: Path, data: Callable[[Path], list[str]]) -> Path:
+    """The folder of a run of six steps without a trial."""
+    main([*data(folder), "trainer.sample_every=0", f"out={folder / 'run'}"])
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of SMILES that was trained for six steps. Not to be changed."""
+    return trained_in(tmp_path_factory.mktemp("smiles"), smiles_in)
+
+
+@pytest.fixture(scope="module")
+def trained_on_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the text that was trained for six steps. Not to be changed."""
+    return trained_in(tmp_path_factory.mktemp("text"), text_in)
 
 
 @pytest.fixture(params=["of_smiles", "of_text"])
@@ -110,8 +144,8 @@ def test_a_run_on_smiles_leaves_a_model_that_writes_them_and_a_picture(
     assert "made of: up to 7 tokens of # ( ) 1 = C Cl N O [nH] c o" in printed.out
     assert "batches: 5; " in printed.out
     assert "order" not in next(x for x in printed.out.splitlines() if x.startswith("network:"))
-    assert "trial at step 3: strict_valid" in printed.err
-    assert "24 molecules" in printed.out
+    assert f"trial of {FEW} at step 3: strict_valid" in printed.err
+    assert f"{FEW} molecules" in printed.out
 
 
 def test_a_run_on_a_text_leaves_a_model_that_writes_and_texts_to_read(
@@ -123,15 +157,15 @@ def test_a_run_on_a_text_leaves_a_model_that_writes_and_texts_to_read(
     assert {"samples.txt", "loss.png", "metrics.json"} <= files(run)
     assert "samples.png" not in files(run)
     texts = (run / "samples.txt").read_text().removesuffix("\n").split("\n\n")
-    assert [len(text) for text in texts] == [8] * 24
+    assert [len(text) for text in texts] == [8] * FEW
     assert {"trial/words_in_vocabulary", "trial/perplexity", "trial/entropy"} <= set(
         trials(run)[-1]
     )
     printed = capsys.readouterr()
     assert "made of: up to 8 tokens of ' acdefhmnorst'" in printed.out
     assert "batches: 5; 0% of the tokens are padding" in printed.out
-    assert "trial at step 6: words_in_vocabulary" in printed.err
-    assert "24 texts" in printed.out
+    assert f"trial of {FEW} at step 6: words_in_vocabulary" in printed.err
+    assert f"{FEW} texts" in printed.out
     assert "texts/s" in printed.err
     assert "molecule" not in printed.out + printed.err
 
@@ -170,28 +204,18 @@ def test_a_resumed_run_on_strings_equals_an_uninterrupted_one(
     ids=["order", "length", "symbols"],
 )
 def test_a_run_is_not_resumed_on_another_text(
-    of_text: list[str], tmp_path: Path, text: str, reason: str
+    trained_on_text: Path, tmp_path: Path, text: str, reason: str
 ) -> None:
-    run = tmp_path / "run"
-    main([*of_text, "trainer.sample_every=0", f"out={run}"])
     (tmp_path / "mine.txt").write_text(text)
-    error = error_of(f"resume={run}", "trainer.steps=8")
-    assert str(run) in error
+    other = ["dataset=text", f"dataset.path={tmp_path / 'mine.txt'}"]
+    error = error_of(f"resume={trained_on_text}", "trainer.steps=8", *other)
+    assert str(trained_on_text) in error
     assert reason in error
 
 
-def test_a_run_is_not_resumed_with_other_windows(of_text: list[str], tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    main([*of_text, "trainer.sample_every=0", f"out={run}"])
-    error = error_of(f"resume={run}", "trainer.steps=8", "dataset.length=9")
+def test_a_run_is_not_resumed_with_other_windows(trained_on_text: Path) -> None:
+    error = error_of(f"resume={trained_on_text}", "trainer.steps=8", "dataset.length=9")
     assert "max_size is 8 there and 9 here" in error
-
-
-@pytest.fixture
-def trained(of_smiles: list[str], tmp_path: Path) -> Path:
-    """A model of SMILES that was trained for six steps."""
-    main([*of_smiles, "trainer.sample_every=0", f"out={tmp_path / 'parent'}"])
-    return tmp_path / "parent"
 
 
 def test_a_run_starts_from_the_weights_of_a_model_of_strings(

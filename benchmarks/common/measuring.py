@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.common.outputs import plain
-from molflow.build import Dataset, dataset_of
+from molflow.build import Dataset, dataset_of, known_of
 from molflow.chem.molecule import Checked
 from molflow.config import NOISE
 from molflow.console import atomic_write
@@ -123,9 +123,7 @@ def prepare(generator: Generator, n: int, options: WalkOptions, force: bool) -> 
         reference_statistics(data.smiles(split), cache_folder() / "statistics", device)
         for split in ("valid", "test")
     )
-    return Protocol(
-        data, frozenset(data.smiles("train")), validation, test, n, options, force, device
-    )
+    return Protocol(data, known_of(data), validation, test, n, options, force, device)
 
 
 def perform(cell: Cell, protocol: Protocol, generator: Generator) -> Numbers:

@@ -15,7 +15,7 @@ from benchmarks.common.outputs import plain
 from benchmarks.guidance.plan import UNGUIDED, GuidedCell
 from molflow.console import atomic_write
 from molflow.datasets.store import cache_folder
-from molflow.guidance.kinds import GUIDES
+from molflow.guidance.kinds import Search
 from molflow.guidance.steer import guide
 from molflow.sampling.walk import Route
 
@@ -53,20 +53,19 @@ def guide_of(cell: GuidedCell, protocol: Protocol) -> Guide | None:
         particles=cell.settings.particles,
         draws=cell.settings.draws or None,
         strength=cell.strength,
-        generations=cell.settings.generations if GUIDES[cell.method].generations else None,
+        generations=cell.settings.generations if cell.method == Search.name else None,
     )
 
 
 def facts(cell: GuidedCell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
     """All that the numbers of a cell depend on, and no more: neither batch nor device."""
-    way = guide_of(cell, protocol)
-    names = ("method", "strength", "entropy_floor", "invalid", "restart")
-    settings = None if way is None else [getattr(way, name) for name in names]
+    guide = guide_of(cell, protocol)
+    way = None if guide is None else [cell.method, asdict(guide.guidance), guide.invalid]
     return {
         **common(cell, protocol, generator),
         "objective": protocol.objectives[cell.task],
         "settings": asdict(cell.settings),
-        "guide": settings,
+        "guide": way,
     }
 
 

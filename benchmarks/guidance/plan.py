@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from molflow.errors import InputError
-from molflow.guidance.kinds import GUIDES
+from molflow.guidance.kinds import GUIDES, BestDraw, ScoreGradient
 from molflow.sampling.methods import METHODS
 
 UNGUIDED, BEST_OF = "unguided", "best_of"
@@ -86,12 +86,13 @@ def settings(method: str, budget: int, steps: int) -> tuple[Settings, ...]:
             split = [Settings(budget // g, generations=g) for g in GENERATIONS]
             return tuple(one for one in split if one.particles > 0)
         case "draws":
-            made = [Settings(m, budget // m - 1) for m in WALKS]
+            made, fewest = [Settings(m, budget // m - 1) for m in WALKS], BestDraw.fewest
         case "gradient":
             made = [Settings(m, (budget // m - 1) // steps) for m in WALKS]
+            fewest = ScoreGradient.fewest
         case _:
             raise InputError(f"methods={method!r}: this benchmark knows no budget of it")
-    return tuple(one for one in made if one.draws >= GUIDES[method].draws)
+    return tuple(one for one in made if one.draws >= fewest)
 
 
 def looks(method: str, made: Settings, steps: int) -> int:

@@ -124,16 +124,17 @@ def reference_graphs(config: StructureConfig) -> Iterable[nx.Graph | None]:
 
 def is_file(name: str) -> bool:
     """Whether it is called as a file of molecules is."""
-    from molflow.evaluation.samples_file import KINDS
+    from molflow.datasets.molecule_file import KINDS
 
     return name.lower().removesuffix(".gz").endswith(KINDS)
 
 
 def from_file(path: str, column: str) -> Iterable[nx.Graph | None]:
     """A graph for each row, None where it holds no molecule that passes sanitisation."""
+    from molflow.datasets.molecule_file import Columns
     from molflow.evaluation.samples_file import judged
 
-    for _, attempt in judged(Path(path), column):
+    for _, attempt in judged(Path(path), Columns(column), key="path"):
         smiles = attempt.checked.smiles
         yield None if smiles is None else from_smiles(smiles)
 

@@ -19,12 +19,14 @@ from numbers import Integral
 import numpy as np
 from rdkit import Chem
 
-from molflow.chem.scaffold import Bools, Scaffold, no_scaffold, read_scaffold, takes_bond
+from molflow.chem.scaffold import Bools, Scaffold, no_scaffold, read_scaffold, takes_bonds
 from molflow.chem.vocabulary import ATOM_NAME, Vocabulary, split_name, strip_charges
 from molflow.errors import InputError
 from molflow.graph.graph import Ints
 
 COUNT = re.compile(r"\s*([A-Z][a-z]?)\s*[:=]\s*([0-9]{1,6})\s*")
+ONCE, AT_LEAST_ONCE, OPTIONAL = MARKS = ("once", "at_least_once", "optional")
+"""At each mark of a scaffold: one single bond to a new atom and no other, others too, or any."""
 ELEMENTS = frozenset(Chem.GetPeriodicTable().GetElementSymbol(number) for number in range(1, 119))
 
 
@@ -33,20 +35,23 @@ class Constraint:
     """What every molecule must satisfy; without arguments, nothing.
 
     scaffold: SMILES; neighbours of dummy atoms ``[*:1]`` are where it may grow, everywhere if there
-    is none; several fragments are to be linked. atoms: the number of atoms. elements: exact counts
-    in the whole molecule, scaffold and charged atoms included. forbidden: elements ("N": with any
-    charge) and charged atoms ("N+": that one alone) that do not occur.
+    is none; several fragments are to be linked. marks: one of MARKS, by default every dummy atom
+    becomes exactly one single bond to a new atom. atoms: the number of atoms. elements: exact
+    counts in the whole molecule, scaffold and charged atoms included. forbidden: elements ("N":
+    with any charge) and charged atoms ("N+": that one alone) that do not occur.
     """
 
     scaffold: str | None = None
     atoms: int | None = None
     elements: Mapping[str, int] = field(default_factory=dict)
     forbidden: tuple[str, ...] = ()
+    marks: str = ONCE
 
     def __str__(self) -> str:
         """As it is asked for: scaffold='CC', elements='N:2,O:1'."""
         counts = ",".join(f"{name}:{count}" for name, count in self.elements.items())
         asked = {"scaffold": self.scaffold, "atoms": self.atoms, "elements": counts or None}
+        asked["marks"] = None if self.marks == ONCE else self.marks
         asked["forbidden"] = ",".join(self.forbidden) or None
         return ", ".join(f"{name}={one!r}" for name, one in asked.items() if one is not None)
 
@@ -56,6 +61,7 @@ def parse_constraint(
     elements: str | None = None,
     forbidden: str | None = None,
     atoms: int | None = None,
+    marks: str = ONCE,
 ) -> Constraint:
     """The constraint of a command line, such as elements="N:2,O:1", forbidden="F,S".
 
@@ -66,6 +72,7 @@ def parse_constraint(
         atoms,
         _read_counts(elements or ""),
         _read_names(forbidden or ""),
+        marks,
     )
 
 
@@ -105,11 +112,23 @@ class Plan:
     allowed: Bools
     sizes: tuple[int, int]
 
+    @property
+    def marks(self) -> Ints:
+        """(M,) atoms of the scaffold that have a single bond to a new atom each, those of one
+        fragment side by side; an atom with two marks comes twice. Empty where none is asked for."""
+        scaffold = self.scaffold
+        if self.constraint.marks == OPTIONAL:
+            return np.zeros(0, np.int64)
+        atoms = np.argsort(scaffold.fragments, kind="stable")
+        return np.repeat(atoms, scaffold.marks[atoms])
+
 
 def plan(constraint: Constraint, vocabulary: Vocabulary, max_atoms: int) -> Plan:
     """How a model of so many atoms at most meets a constraint; InputError says why it cannot."""
     _require_whole(constraint)
     _require_elements(constraint)
+    if constraint.marks not in MARKS:
+        raise InputError(f"marks={constraint.marks!r}: one of {', '.join(MARKS)}")
     text = constraint.scaffold
     scaffold = read_scaffold(text, vocabulary, max_atoms) if text else no_scaffold()
     banned = np.array([is_forbidden(name, constraint) for name in vocabulary.atoms])
@@ -173,7 +192,7 @@ def _sizes(
     constraint: Constraint, scaffold: Scaffold, drawn: int, others: bool, max_atoms: int
 ) -> tuple[int, int]:
     """The range of sizes; drawn: counted atoms beside the scaffold, others: whether more may be."""
-    k, atoms = len(scaffold), constraint.atoms
+    k, atoms, ends = len(scaffold), constraint.atoms, _ends(constraint, scaffold)
     parts = {"atoms of the scaffold": k, "counted atoms": drawn}
     held = " and ".join(f"{n} {what}" for what, n in parts.items() if n) or "no atom"
     if atoms is not None:
@@ -181,12 +200,17 @@ def _sizes(
             raise InputError(f"atoms={atoms}: this model makes 1 to {max_atoms} atoms")
         if atoms < k + drawn:
             raise InputError(f"atoms={atoms}: the constraints hold {held}")
+        if atoms < k + ends:
+            raise scaffold.error(
+                f"atoms={atoms} leaves {atoms - k} atoms for {ends} marks of a fragment, where "
+                f"marks={constraint.marks}"
+            )
         if atoms > k + drawn and not others:
             raise InputError(
                 f"atoms={atoms}: the constraints hold {held} and leave no element for another"
             )
         return atoms, atoms
-    smallest = max(k + max(drawn, 1 if k else 0), 1)
+    smallest = max(k + max(drawn, ends, 1 if k else 0), 1)
     largest = max_atoms if others else k + drawn
     if smallest > max_atoms:
         rest = "" if k + drawn > max_atoms else ", so that none is left to grow"
@@ -196,6 +220,13 @@ def _sizes(
     if smallest > largest:
         raise InputError("constraints: every element is forbidden or counted, none is left to grow")
     return smallest, largest
+
+
+def _ends(constraint: Constraint, scaffold: Scaffold) -> int:
+    """New atoms that the marks need: those of one fragment bond to different ones."""
+    if constraint.marks == OPTIONAL or not len(scaffold):
+        return 0
+    return int(np.bincount(scaffold.fragments, scaffold.marks).max())
 
 
 def _require_growth(scaffold: Scaffold, vocabulary: Vocabulary, smallest: int) -> None:
@@ -210,5 +241,5 @@ def _require_growth(scaffold: Scaffold, vocabulary: Vocabulary, smallest: int) -
         which = f"fragment {smiles} " if len(fragments) > 1 else "it "
         if not members:
             raise scaffold.error(f"{which}has no mark, so that nothing links it")
-        if not any(takes_bond(scaffold.graph, vocabulary, i) for i in members):
+        if not any(takes_bonds(scaffold.graph, vocabulary, i) for i in members):
             raise scaffold.error(f"{which}has no free valence, so that nothing can grow")

@@ -3,7 +3,8 @@
 Every constraint is exact by construction. A scaffold's atoms and the pairs among them are given
 variables of the state, clean at every time, as the parts that training shows; so are atoms of the
 elements that are counted, and the pairs of scaffold atoms that may not grow with new atoms, as
-"none". Classes that no other atom may have are ruled out of the posterior (``flow.restriction``).
+"none". A mark of a scaffold is a single bond to a new atom that random numbers choose. Classes
+that no other atom may have are ruled out of the posterior (``flow.restriction``).
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ import torch
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from molflow.chem.constraints import Plan, is_forbidden
+from molflow.chem.constraints import ONCE, Plan, is_forbidden
 from molflow.chem.scaffold import Bools
-from molflow.chem.vocabulary import strip_charges
+from molflow.chem.vocabulary import BONDS, strip_charges
 from molflow.errors import InputError
 from molflow.flow.state import Fields, State
 from molflow.graph.graph import Graph, Ints, pair_count, pair_endpoints
 from molflow.graph.state import clean_state
+
+SINGLE = BONDS.index("single")
+DIGITS = 2**26
+"""The half of the digits of a random number that does not choose the counted atoms."""
 
 
 def conditioned(law: NDArray[np.float64], plan: Plan) -> NDArray[np.float64]:
@@ -46,8 +51,8 @@ def held_state(plan: Plan, sizes: Ints, priority: NDArray[np.float64]) -> State:
     """What sampling holds: a state whose given variables are one-hot at their class.
 
     sizes: (B,), within plan.sizes. priority: (B, N), N >= every size, distinct random numbers in
-    each row: the counted atoms are the free ones of highest priority. The values of free variables
-    are meaningless: noise goes there.
+    each row: the counted atoms are the free ones of highest priority, and its last digits choose
+    the atoms at the marks. The values of free variables are meaningless: noise goes there.
     """
     n, k = priority.shape[1], len(plan.scaffold)
     positions = np.arange(n)
@@ -57,16 +62,36 @@ def held_state(plan: Plan, sizes: Ints, priority: NDArray[np.float64]) -> State:
     chosen = np.where(free, -priority, np.inf).argsort(1, kind="stable")[:, : len(plan.drawn)]
     np.put_along_axis(atoms, chosen, np.broadcast_to(plan.drawn, chosen.shape), 1)
     np.put_along_axis(held, chosen, True, 1)
-    pairs, held_pairs = (np.broadcast_to(x, (len(sizes), len(x))) for x in _pairs(plan, n))
+    pairs, held_pairs = (np.tile(x, (len(sizes), 1)) for x in _pairs(plan, n))
+    _bond_marks(plan, free, priority, pairs, held_pairs)
     state = clean_state(
         torch.from_numpy(atoms),
-        torch.from_numpy(pairs.copy()),
+        torch.from_numpy(pairs),
         torch.from_numpy(sizes),
         (len(plan.vocabulary.atoms), len(plan.vocabulary.bonds)),
     )
-    return state.hold(
-        {"atoms": torch.from_numpy(held), "pairs": torch.from_numpy(held_pairs.copy())}
-    )
+    return state.hold({"atoms": torch.from_numpy(held), "pairs": torch.from_numpy(held_pairs)})
+
+
+def _bond_marks(
+    plan: Plan, free: Bools, priority: NDArray[np.float64], pairs: Ints, held: Bools
+) -> None:
+    """Writes a single bond from every mark to a new atom into pairs (B, P) and held (B, P).
+
+    Marks of one fragment bond to different atoms, chosen at random. Where there are fewer new atoms
+    than marks, those of several fragments share one.
+    """
+    marks = plan.marks
+    if not len(marks):
+        return
+    digits = np.where(free, priority * DIGITS % 1, np.inf)
+    ends = digits.argsort(1, kind="stable")
+    turns = np.arange(len(marks)) % free.sum(1)[:, None]
+    ends = np.take_along_axis(ends, turns, 1)
+    # Free atoms come after those of the scaffold.
+    places = ends * (ends - 1) // 2 + marks
+    np.put_along_axis(pairs, places, SINGLE, 1)
+    np.put_along_axis(held, places, True, 1)
 
 
 def allowed_classes(plan: Plan) -> Fields:
@@ -82,7 +107,27 @@ def _pairs(plan: Plan, n: int) -> tuple[Ints, Bools]:
     held = (low < k) & (high >= k)
     held[held] = ~plan.scaffold.grows[low[held]]
     classes[: pair_count(k)], held[: pair_count(k)] = plan.scaffold.graph.pairs, plan.scaffold.fixed
+    if plan.constraint.marks == ONCE and len(plan.marks):
+        # All but the bonds of the marks, which differ from molecule to molecule.
+        held[low < k] = True
     return classes, held
+
+
+def decorated(graph: Graph, plan: Plan) -> bool:
+    """Whether every mark has its bonds to new atoms, by ``constraints.MARKS``.
+
+    Where they are optional: whether every marked atom has at least as many bonds as marks. True
+    without marks.
+    """
+    k, marks = len(plan.scaffold), plan.scaffold.marks
+    low, high = pair_endpoints(len(graph))
+    outside = (low < k) & (high >= k)
+    bonds = np.bincount(low[outside], graph.pairs[outside] > 0, minlength=k)
+    single = np.bincount(low[outside], graph.pairs[outside] == SINGLE, minlength=k)
+    marked = marks > 0
+    enough = bonds if not len(plan.marks) else single
+    exact = plan.constraint.marks == ONCE and bool(len(plan.marks))
+    return bool((enough >= marks)[marked].all()) and not (exact and (bonds != marks)[marked].any())
 
 
 def kept(graph: Graph, plan: Plan) -> bool:
@@ -91,11 +136,15 @@ def kept(graph: Graph, plan: Plan) -> bool:
     if not smallest <= len(graph) <= largest:
         return False
     pairs, held = _pairs(plan, len(graph))
+    if len(plan.marks):
+        low, high = pair_endpoints(len(graph))
+        held &= (high < k) | (low >= k) | ~plan.scaffold.grows[np.minimum(low, k - 1)]
     names = [plan.vocabulary.atoms[a] for a in graph.atoms.tolist()]
     elements = Counter(map(strip_charges, names))
     return (
         np.array_equal(graph.atoms[:k], plan.scaffold.graph.atoms)
         and np.array_equal(graph.pairs[held], pairs[held])
+        and (not len(plan.marks) or decorated(graph, plan))
         and all(elements[name] == count for name, count in plan.constraint.elements.items())
         and not any(is_forbidden(name, plan.constraint) for name in names)
     )

@@ -1,10 +1,11 @@
 """Molecules as labelled graphs and back.
 
 A graph holds elements, formal charges and kekulised bonds; hydrogens follow from RDKit's valence
-model, stereochemistry is dropped. A molecule that would come back changed (radicals, carbenes,
-isotopes, dative bonds, hydrogens other than the model's) is `Unusable`. On the way back `build`
-makes exactly the graph and `check` says whether it is a molecule: full sanitisation in the
-literature's sense, RDKit's own clean-up of pentavalent nitro groups included, and nothing else.
+model, stereochemistry and isotopes are left out by `smiles.identified`. A molecule that would come
+back changed (radicals, carbenes, dative bonds, hydrogens other than the model's) is `Unusable`. On
+the way back `build` makes exactly the graph and `check` says whether it is a molecule: full
+sanitisation in the literature's sense, RDKit's own clean-up of pentavalent nitro groups included,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from molflow.chem.smiles import (
     atom_names,
     canonical_order,
     canonical_smiles,
+    identified,
     read_smiles,
 )
 from molflow.chem.vocabulary import (
@@ -38,12 +40,14 @@ __all__ = [
     "Checked",
     "Unusable",
     "Vocabulary",
+    "as_made",
     "atom_names",
     "build",
     "canonical_order",
     "canonical_smiles",
     "check",
     "check_many",
+    "largest_fragment",
     "read_smiles",
     "sanitise",
     "strip_charges",
@@ -56,6 +60,16 @@ BOND_TYPES = {
     "triple": Chem.BondType.TRIPLE,
     AROMATIC: Chem.BondType.AROMATIC,
 }
+ORDERED = frozenset(
+    {
+        *BOND_TYPES.values(),
+        Chem.BondType.QUADRUPLE,
+        Chem.BondType.QUINTUPLE,
+        Chem.BondType.HEXTUPLE,
+        Chem.BondType.DATIVE,
+    }
+)
+"""Bonds of a molecule, as against those of a drawing or a search."""
 BOND_ORDERS = {BOND_TYPES[name]: BONDS.index(name) for name in BONDS[1:]}
 
 
@@ -167,6 +181,17 @@ def build(graph: Graph, vocabulary: Vocabulary) -> Chem.RWMol:
     return mol
 
 
+def as_made(graph: Graph, vocabulary: Vocabulary) -> str:
+    """The SMILES of exactly these atoms, charges and bonds, molecule or not; "" of no atom.
+
+    Nothing is sanitised: RDKit may refuse to read it, but without sanitisation it comes back.
+    """
+    mol = build(graph, vocabulary).GetMol()
+    mol.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(mol)
+    return Chem.MolToSmiles(mol, canonical=False)
+
+
 @dataclass(frozen=True)
 class Checked:
     """What became of one graph. Invalid: mol, smiles and largest are None, reason says why.
@@ -232,7 +257,21 @@ def sanitise(mol: Chem.RWMol, operations: int = Chem.SANITIZE_ALL) -> str | None
         return "kekulisation"
     except (Chem.MolSanitizeException, RuntimeError, ValueError) as error:
         return other_reason(error)
-    return None
+    return _orderless(mol)
+
+
+def _orderless(mol: Chem.RWMol) -> str | None:
+    """The reason why a sanitised molecule is none where a bond has no order, or an atom or a bond
+    stands for several: RDKit lets both pass."""
+    for bond in mol.GetBonds():
+        kind = bond.GetBondType()
+        ends = (bond.GetBeginAtom(), bond.GetEndAtom())
+        in_ring = bond.IsInRing() and all(atom.GetIsAromatic() for atom in ends)
+        outside = kind == Chem.BondType.AROMATIC and not in_ring
+        if kind not in ORDERED or outside or bond.HasQuery():
+            name = "aromatic outside an aromatic ring" if outside else kind.name.lower()
+            return f"bond without an order: {name}"
+    return "atom that stands for several" if any(a.HasQuery() for a in mol.GetAtoms()) else None
 
 
 def other_reason(error: Exception) -> str:
@@ -249,11 +288,16 @@ def check(graph: Graph, vocabulary: Vocabulary) -> Checked:
         failure = sanitise(mol)
     if failure is not None:
         return Checked(None, None, None, len(Chem.GetMolFrags(mol)), failure)
-    return checked(mol.GetMol())
+    return checked(identified(mol) if "H" in vocabulary.atom_class else mol.GetMol())
+
+
+def largest_fragment(smiles: str) -> str:
+    """The canonical SMILES of a molecule's fragment with most atoms, as of `Checked.largest`."""
+    return (checked(read_smiles(smiles)).largest or smiles) if "." in smiles else smiles
 
 
 def checked(mol: Chem.Mol) -> Checked:
-    """What is said of a sanitised molecule."""
+    """The findings of a sanitised molecule that `identified` has reduced."""
     smiles, parts = canonical_smiles(mol), Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)
     if len(parts) == 1:
         return Checked(smiles, smiles, mol, 1, None)

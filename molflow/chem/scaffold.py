@@ -1,8 +1,9 @@
 """Scaffolds: the part of a molecule that sampling keeps, read from SMILES with attachment points.
 
-A dummy atom, ``[*:1]`` or ``*``, marks its neighbour: bonds to the rest of the molecule start at
-marked atoms alone, or anywhere where none is marked. A scaffold of several fragments is to be
-linked: pairs between two fragments are free where both atoms may grow, all others are held.
+A dummy atom, ``[*:1]`` or ``*``, marks its neighbour and stands for one single bond to the rest of
+the molecule (``constraints.MARKS``): such bonds start at marked atoms alone, or anywhere where none
+is marked. A scaffold of several fragments is to be linked: pairs between two fragments are free
+where both atoms may grow, all others are held.
 
 Training shows connected parts in the order that they have in the canonical SMILES of the whole
 molecule, which a scaffold alone does not tell. The order here is that of the canonical SMILES of
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import build, check, to_graph
-from molflow.chem.smiles import LONGEST, Unusable, canonical_order
+from molflow.chem.smiles import LONGEST, Unusable, canonical_order, has_stereo, identified, parse
 from molflow.chem.vocabulary import Vocabulary, atom_name
 from molflow.errors import InputError
 from molflow.graph.graph import Graph, Ints, pair_count, pair_endpoints
@@ -37,17 +38,20 @@ class Scaffold:
     """k atoms to keep, the first k of every molecule, and where the molecule may grow.
 
     graph: their classes, and those of the k(k-1)/2 pairs among them. fixed (k(k-1)/2,): pairs that
-    are held, the others link fragments. grows (k,): atoms where bonds to new atoms may start.
-    fragments (k,): the fragment of every atom, counted from 0. mol: the sanitised molecule of
-    graph, hydrogens at the marks; None where k = 0. text: as the user wrote it.
+    are held, the others link fragments. grows (k,): atoms where bonds to new atoms may start. marks
+    (k,): the number of dummy atoms at each. fragments (k,): the fragment of every atom, counted
+    from 0. mol: the sanitised molecule of graph, hydrogens at the marks; None where k = 0. text: as
+    the user wrote it. stereo: whether that tells stereochemistry, which a graph does not hold.
     """
 
     text: str
     graph: Graph
     fixed: Bools
     grows: Bools
+    marks: Ints
     fragments: Ints
     mol: Chem.Mol | None
+    stereo: bool = False
 
     def __len__(self) -> int:
         return len(self.graph)
@@ -65,15 +69,15 @@ def _error(text: str, problem: str) -> InputError:
 def no_scaffold() -> Scaffold:
     """A scaffold without atoms: everything may grow."""
     nothing, none = np.zeros(0, np.int64), np.zeros(0, np.bool_)
-    return Scaffold("", Graph(nothing, nothing), none, none, nothing, None)
+    return Scaffold("", Graph(nothing, nothing), none, none, nothing, nothing, None)
 
 
 def read_scaffold(text: str, vocabulary: Vocabulary, max_atoms: int) -> Scaffold:
-    """The scaffold of a SMILES text; stereochemistry and atom maps are not kept.
+    """The scaffold of a SMILES text, as `smiles.identified` leaves it: no stereo, no isotopes.
 
     InputError where it does not parse, has more than max_atoms atoms, holds what the vocabulary
     does not, is no molecule without its charges (where the vocabulary has none), or has a mark that
-    is not on a single bond to one atom, or on an atom that takes no further bond.
+    is not on a single bond to one atom, or more marks on an atom than it takes further bonds.
     """
     mol, atoms = _capped(text)
     if atoms > max_atoms:
@@ -82,18 +86,20 @@ def read_scaffold(text: str, vocabulary: Vocabulary, max_atoms: int) -> Scaffold
     checked = check(graph, vocabulary)
     if checked.mol is None:
         raise _error(text, f"{checked.reason} in the vocabulary {', '.join(vocabulary.atoms)}")
-    marks = sorted({cap.GetNeighbors()[0].GetIdx() for cap in list(mol.GetAtoms())[atoms:]})
-    for i in marks:
-        if not takes_bond(graph, vocabulary, i):
+    marked = [cap.GetNeighbors()[0].GetIdx() for cap in list(mol.GetAtoms())[atoms:]]
+    marks = np.bincount(np.array(marked, np.int64), minlength=atoms)
+    for i in np.flatnonzero(marks).tolist():
+        if not takes_bonds(graph, vocabulary, i, int(marks[i])):
             name = vocabulary.atoms[graph.atoms[i]]
-            raise _error(text, f"the marked atom {name} has no free valence")
-    grows = np.isin(np.arange(atoms), marks) if marks else np.ones(atoms, np.bool_)
+            raise _error(text, f"the marked atom {name} has no free valence for its mark")
+    grows = marks > 0 if marked else np.ones(atoms, np.bool_)
     fragments = np.zeros(atoms, np.int64)
     for number, members in enumerate(Chem.GetMolFrags(checked.mol)):
         fragments[list(members)] = number
     low, high = pair_endpoints(atoms)
     fixed = (fragments[low] == fragments[high]) | ~(grows[low] & grows[high])
-    return Scaffold(text, graph, fixed, grows, fragments, checked.mol)
+    stereo = has_stereo(parse(text))
+    return Scaffold(text, graph, fixed, grows, marks, fragments, checked.mol, stereo)
 
 
 def _graph(text: str, mol: Chem.Mol, atoms: int, vocabulary: Vocabulary) -> Graph:
@@ -112,10 +118,11 @@ def _graph(text: str, mol: Chem.Mol, atoms: int, vocabulary: Vocabulary) -> Grap
     return Graph(whole.atoms[:atoms].astype(np.int64), pairs.astype(np.int64))
 
 
-def takes_bond(graph: Graph, vocabulary: Vocabulary, atom: int) -> bool:
-    """Whether RDKit accepts a further single bond at an atom of a valid graph."""
+def takes_bonds(graph: Graph, vocabulary: Vocabulary, atom: int, count: int = 1) -> bool:
+    """Whether RDKit accepts so many further single bonds at an atom of a valid graph."""
     mol = build(graph, vocabulary)
-    mol.AddBond(atom, mol.AddAtom(Chem.Atom(0)), Chem.BondType.SINGLE)
+    for _ in range(count):
+        mol.AddBond(atom, mol.AddAtom(Chem.Atom(0)), Chem.BondType.SINGLE)
     try:
         with rdBase.BlockLogs():
             mol.UpdatePropertyCache(strict=True)
@@ -135,11 +142,10 @@ def _capped(text: str) -> tuple[Chem.Mol, int]:
 def _with_carbons(text: str) -> Chem.Mol:
     if len(text) > LONGEST:
         raise _error(text, f"text of more than {LONGEST:,} characters")
-    with rdBase.BlockLogs():
-        read = Chem.MolFromSmiles(text)
+    read = parse(text)
     if read is None:
         raise _error(text, "does not parse as SMILES")
-    mol = Chem.RWMol(read)
+    mol = Chem.RWMol(identified(read))
     marks = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
     if len(marks) == mol.GetNumAtoms():
         raise _error(text, "no atoms")
@@ -149,8 +155,6 @@ def _with_carbons(text: str) -> Chem.Mol:
         carbon = Chem.Atom(6)
         carbon.SetBoolProp(CAP, True)
         mol.ReplaceAtom(i, carbon)
-    for atom in mol.GetAtoms():
-        atom.SetAtomMapNum(0)
     with rdBase.BlockLogs():
         Chem.SanitizeMol(mol)
     return mol.GetMol()

@@ -38,16 +38,16 @@ def serve(path: str, function: str) -> None:
     try:
         score = _load(Path(path), function)
     except (Exception, SystemExit) as error:
-        return answer(None, _reason(error, path))
+        return answer(None, reason(error, path))
     answer(None, None)
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(questions, lines), daemon=True).start()
     while True:
         subject = _subject(lines.get())
         try:
-            answer(_number(score(subject)), None)
+            answer(number(score(subject)), None)
         except (Exception, SystemExit) as error:
-            answer(None, _reason(error, path))
+            answer(None, reason(error, path))
 
 
 def _subject(line: bytes) -> Chem.Mol | str:
@@ -65,7 +65,7 @@ def _read(questions: BinaryIO, lines: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-class _Plain(Exception):
+class Plain(Exception):
     """An error whose text says it all."""
 
 
@@ -80,9 +80,9 @@ def _load(path: Path, name: str) -> Function:
     function = getattr(module, name, None)
     if function is None:
         own = [key for key, value in vars(module).items() if _is_own(value, module.__name__)]
-        raise _Plain(f"no function {name!r}, only {', '.join(own) or 'none at all'}")
+        raise Plain(f"no function {name!r}, only {', '.join(own) or 'none at all'}")
     if not callable(function):
-        raise _Plain(f"{name!r} is no function")
+        raise Plain(f"{name!r} is no function")
     return function
 
 
@@ -90,19 +90,29 @@ def _is_own(value: object, module: str) -> bool:
     return callable(value) and getattr(value, "__module__", None) == module
 
 
-def _number(result: Any) -> float:
-    """The result as a finite float: Python's, NumPy's and torch's numbers, but no text."""
+def number(result: Any) -> float:
+    """The result as a finite float.
+
+    Python's, NumPy's and torch's numbers are numbers, and arrays and tensors of one element, as
+    ``predict`` returns them. A text is none.
+    """
+    kind = type(result).__name__
+    if hasattr(result, "item"):
+        try:
+            result = result.item()
+        except (ValueError, RuntimeError):
+            raise Plain(f"returned {kind} of several numbers, where one is needed") from None
     if not hasattr(result, "__float__"):
-        raise _Plain(f"returned {type(result).__name__}, not a number")
-    number = float(result)
-    if not math.isfinite(number):
-        raise _Plain(f"returned {number}")
-    return number
+        raise Plain(f"returned {kind}, not a number")
+    value = float(result)
+    if not math.isfinite(value):
+        raise Plain(f"returned {value}")
+    return value
 
 
-def _reason(error: BaseException, path: str) -> str:
+def reason(error: BaseException, path: str) -> str:
     """One line: the kind of error, its message and the last line of the user's file in it."""
-    if isinstance(error, _Plain):
+    if isinstance(error, Plain):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == path]

@@ -5,6 +5,8 @@
 user's code runs, and it runs in a process of its own: a molecule on which it raises, hangs, dies
 or returns no finite number has that as its error, and the run goes on. What it prints goes to
 stderr.
+
+The first call has a limit of its own: imports and models are often left to it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,12 +31,15 @@ from rdkit import Chem
 
 import molflow
 from molflow.chem.aggregation import Scored
+from molflow.chem.functions import MAX_FAILURES, Own
 from molflow.chem.score_worker import MOLECULE, TEXT
 from molflow.errors import InputError
 
 Subject = Chem.Mol | str
-START_SECONDS = 120.0
-"""For the file to load, once per process: it may read a model."""
+SECONDS, START_SECONDS = 10.0, 120.0
+"""For a molecule; and for the file to load, and for its first molecule: it may read a model."""
+SILENT = 3
+"""Processes that may end without a single answer, before no other is started."""
 
 
 class Scorer(Protocol):
@@ -60,8 +66,9 @@ class _Died(Exception):
 class _Worker:
     """One process that holds the user's function and answers lines of JSON, one per molecule."""
 
-    def __init__(self, path: Path, function: str) -> None:
-        """Starts the process. InputError where the function cannot be loaded."""
+    def __init__(self, path: Path, function: str, seconds: float) -> None:
+        """Starts the process. InputError where the function cannot be loaded in so long."""
+        self.answered = False
         root = str(Path(molflow.__file__).parents[1])
         code = (
             f"import sys; sys.path.append({root!r}); "
@@ -76,7 +83,7 @@ class _Worker:
         self.answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
         try:
-            answer = self._answer(START_SECONDS)
+            answer = self._answer(seconds)
         except _Died as error:
             raise InputError(f"score: {path}: loading it {error}") from None
         if answer["error"] is not None:
@@ -114,6 +121,7 @@ class _Worker:
             self.process.stdin.write(kind + base64.b64encode(content) + b"\n")
             self.process.stdin.flush()
         answer = self._answer(seconds)
+        self.answered = True
         if answer["error"] is not None:
             return math.nan, answer["error"]
         return answer["value"], None
@@ -130,46 +138,84 @@ class _Worker:
             self.process.stdin.close()
 
 
-class ScoreFile:
+class ScoreFile(Own):
     """The function of a user's file as a scorer with one component, named after the function.
 
-    The score is used as it is: `total` is unbounded, larger is better, and nan after an error
-    (0 might be better than every true score). Usable as a context manager.
+    Usable as a context manager.
     """
 
-    def __init__(self, path: Path, function: str, timeout: float = 10.0) -> None:
-        """timeout: seconds per molecule. InputError where the function cannot be loaded."""
-        if not timeout > 0:
-            raise InputError(f"timeout={timeout}: must be more than 0 seconds")
+    def __init__(
+        self,
+        path: Path,
+        function: str,
+        timeout: float = SECONDS,
+        start: float = START_SECONDS,
+        max_failures: int | None = MAX_FAILURES,
+    ) -> None:
+        """Starts a process that holds the function.
+
+        Args:
+            path: a .py file.
+            function: its name there.
+            timeout: seconds per molecule.
+            start: seconds for the file to load, and for the first molecule.
+            max_failures: see ``functions.Own``.
+
+        Raises:
+            InputError: an argument is out of its range, or the function cannot be loaded.
+        """
+        for name, seconds in (("timeout", timeout), ("start", start)):
+            if not seconds > 0:
+                raise InputError(f"{name}={seconds}: must be more than 0 seconds")
         if not path.is_file():
             raise InputError(f"score: {str(path)!r} is no file")
         if path.suffix != ".py":
             raise InputError(f"score: {str(path)!r}: a .py file is needed")
-        self.path, self.function, self.timeout = path.resolve(), function, timeout
-        self.worker: _Worker | None = _Worker(self.path, function)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (self.function,)
+        super().__init__(function, max_failures=max_failures)
+        self.path, self.timeout, self.start = path.resolve(), timeout, start
+        self.first: float | None = None
+        self.silent = 0
+        self.worker: _Worker | None = _Worker(self.path, self.name, self.start)
 
     def describe(self) -> str:
-        return f"{self.function} of {self.path.name}"
+        return f"{self.name} of {self.path.name}"
 
     def score(self, subject: Subject) -> Scored:
-        """The user's score of one molecule or text. The process is started anew where it had to
-        end."""
+        """The user's score of one molecule or text.
+
+        The process is started anew where it had to end. InputError where it cannot be, or where
+        SILENT processes ended before there was any answer.
+        """
+        if self.worker is None:
+            self.worker = _Worker(self.path, self.name, self.start)
+        began = time.monotonic()
+        fresh = not self.worker.answered
         try:
-            if self.worker is None:
-                self.worker = _Worker(self.path, self.function)
-            value, error = self.worker.ask(subject, self.timeout)
+            value, error = self.worker.ask(subject, self._patience())
         except _Died as reason:
             self.worker = None
-            value, error = math.nan, str(reason)
-        except InputError as reason:
-            value, error = math.nan, str(reason)
-        if error is not None:
-            error = f"{self.function}: {error}"
-        return Scored(value, (value,), (value,), error)
+            self._count_silent(str(reason))
+            return self.scored(math.nan, str(reason))
+        if fresh:
+            self.first = max(self.first or 0.0, time.monotonic() - began)
+        return self.scored(value, error)
+
+    def _patience(self) -> float:
+        """Seconds for the next answer. The first of a process may take as much longer as the first
+        of an earlier one took."""
+        assert self.worker is not None
+        if self.worker.answered:
+            return self.timeout
+        return self.start if self.first is None else self.timeout + self.first
+
+    def _count_silent(self, reason: str) -> None:
+        if self.first is None:
+            self.silent += 1
+        if self.silent >= SILENT and self.max_failures is not None:
+            raise InputError(
+                f"score: {self.path}: {self.name}: {self.silent} processes ended before their "
+                f"first answer, the last: {reason}"
+            )
 
     def score_many(self, subjects: Sequence[Subject]) -> list[Scored]:
         """`score` of every molecule or text, in order."""
@@ -193,9 +239,14 @@ class ScoreFile:
         self.close()
 
 
-def open_score(text: str, timeout: float = 10.0) -> ScoreFile:
+def open_score(
+    text: str,
+    timeout: float = SECONDS,
+    start: float = START_SECONDS,
+    max_failures: int | None = MAX_FAILURES,
+) -> ScoreFile:
     """The scorer of a text "path.py:function". InputError where the text or the file is wrong."""
     path, colon, function = text.strip().rpartition(":")
     if not colon or not path or not function.isidentifier():
         raise InputError(f"score={text!r}: expected path.py:function")
-    return ScoreFile(Path(path).expanduser(), function, timeout)
+    return ScoreFile(Path(path).expanduser(), function, timeout, start, max_failures)

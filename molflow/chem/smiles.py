@@ -1,4 +1,4 @@
-"""Reading and writing SMILES, always without stereochemistry, which a graph does not hold."""
+"""Reading and writing SMILES, and the one rule of which molecules are the same: `identified`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from molflow.chem.vocabulary import atom_name
 
 LONGEST = 10_000
 """Characters of a SMILES text: of a few times more, RDKit's recursion can end the process."""
+
+RECORD = 200_000
+"""Characters of a record of an SDF: some two thousand atoms, hydrogens included."""
+MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
+"""Texts in lower case that say that there is no molecule."""
+MARKS = frozenset("[/\\*|")
+"""Without these a text writes no wildcard and nothing that `identified` leaves out."""
 
 
 class Unusable(Exception):
@@ -19,25 +26,81 @@ class Unusable(Exception):
 
 
 def read_smiles(smiles: str) -> Chem.Mol:
-    """The sanitised molecule without stereochemistry, atom maps and explicit hydrogens.
+    """The sanitised molecule of a text, as `identified` leaves it.
 
     Raises Unusable where the text is longer than LONGEST, does not parse, is empty or holds a
     wildcard.
     """
     if len(smiles) > LONGEST:
         raise Unusable(f"text of more than {LONGEST:,} characters")
-    with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(smiles)
+    mol = parse(smiles)
+    if mol is not None and mol.GetNumAtoms() and MARKS.isdisjoint(smiles):
+        return mol
+    return _required(mol)
+
+
+def read_record(record: str) -> Chem.Mol:
+    """The same of a record of an SDF, whose text is at most RECORD long."""
+    if len(record) > RECORD:
+        raise Unusable(f"record of more than {RECORD:,} characters")
+    return _required(parse_record(record))
+
+
+def _required(mol: Chem.Mol | None) -> Chem.Mol:
     if mol is None:
         raise Unusable("does not parse")
     if mol.GetNumAtoms() == 0:
         raise Unusable("no atoms")
-    Chem.RemoveStereochemistry(mol)
-    for atom in mol.GetAtoms():
-        if atom.GetAtomicNum() == 0:
-            raise Unusable("no element: *")
+    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+        raise Unusable("no element: *")
+    return identified(mol)
+
+
+def parse_record(record: str, sanitize: bool = True) -> Chem.Mol | None:
+    """`parse` of a record of an SDF."""
+    with rdBase.BlockLogs():
+        try:
+            return Chem.MolFromMolBlock(record, sanitize=sanitize, removeHs=False)
+        except (RuntimeError, ValueError):
+            return None
+
+
+def parse(smiles: str, sanitize: bool = True) -> Chem.Mol | None:
+    """The molecule of a text with its hydrogens as written; None where RDKit reads none."""
+    parameters = Chem.SmilesParserParams()
+    for name, value in (("sanitize", sanitize), ("removeHs", False)):
+        setattr(parameters, name, value)
+    with rdBase.BlockLogs():
+        return Chem.MolFromSmiles(smiles, parameters)
+
+
+def identified(mol: Chem.Mol) -> Chem.Mol:
+    """A sanitised molecule reduced to what tells two molecules apart in every comparison.
+
+    Stereochemistry, isotopes, atom maps and the hydrogens that an atom's valence implies are left
+    out. Formal charges, radicals, dative bonds and all fragments stay. Samples, references,
+    training sets and scaffolds all go through here, so that equal molecules have one SMILES.
+    """
+    plain = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(plain)
+    hydrogens = False
+    for atom in plain.GetAtoms():
         atom.SetAtomMapNum(0)
-    return mol
+        atom.SetIsotope(0)  # RDKit keeps a hydrogen that has one.
+        hydrogens = hydrogens or atom.GetAtomicNum() == 1
+    if not hydrogens:
+        return plain
+    with rdBase.BlockLogs():
+        return Chem.RemoveHs(plain)
+
+
+def has_stereo(mol: Chem.Mol | None) -> bool:
+    """Whether a molecule has stereochemistry that `identified` leaves out."""
+    if mol is None:
+        return False
+    centres = any(a.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for a in mol.GetAtoms())
+    none = (Chem.BondStereo.STEREONONE, Chem.BondStereo.STEREOANY)
+    return centres or any(bond.GetStereo() not in none for bond in mol.GetBonds())
 
 
 def canonical_smiles(mol: Chem.Mol) -> str:

@@ -6,6 +6,7 @@ Defaults live in the schema; a file in configs/ holds only what differs from the
 from molflow.config.checking import CheckConfig
 from molflow.config.evaluating import EvaluateConfig
 from molflow.config.key import SEEDS
+from molflow.config.optimizing import MOVES, OptimizeConfig, ScoreConfig
 from molflow.config.programs import (
     PROGRAMS,
     Config,
@@ -25,6 +26,7 @@ from molflow.config.training import (
 )
 
 __all__ = [
+    "MOVES",
     "NOISE",
     "PROGRAMS",
     "SEEDS",
@@ -37,7 +39,9 @@ __all__ = [
     "GuidanceConfig",
     "LoggerConfig",
     "ModelConfig",
+    "OptimizeConfig",
     "SampleConfig",
+    "ScoreConfig",
     "TrainConfig",
     "TrainerConfig",
     "help_text",

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -44,6 +45,8 @@ class Range:
         return " and ".join(bounds)
 
 
+READ, WRITE = "read", "write"
+"""What a program does at a place on disk that a key names."""
 ANY = Range()
 POSITIVE = Range(0, open="low")
 COUNT = Range(1)
@@ -59,9 +62,19 @@ def key(
     choices: tuple[str, ...] = (),
     within: Range = ANY,
     required: bool = False,
+    path: str = "",
 ) -> Any:
-    """A value of the schema; `required` is a text that must not be empty."""
-    extra = {"doc": doc, "choices": choices, "within": within, "required": required}
+    """A value of the schema.
+
+    Args:
+        default: the value where nobody gives one.
+        doc: one line of documentation.
+        choices: all values that are allowed, of a text.
+        within: the numbers that are allowed.
+        required: whether a text must not be empty.
+        path: READ or WRITE where a text is a place on disk, which may begin with ``~``.
+    """
+    extra = {"doc": doc, "choices": choices, "within": within, "required": required, "path": path}
     return field(default=default, metadata=extra)
 
 
@@ -82,6 +95,7 @@ class Key:
     choices: tuple[str, ...]
     within: Range
     required: bool
+    path: str
 
     @property
     def is_text(self) -> bool:
@@ -106,7 +120,7 @@ class Key:
             raise InputError(f"{self.name}={value!r}: must be {self.within}")
         if self.required and value == "":
             raise InputError(f"{self.name}: needs a value, {self.doc}")
-        return value
+        return expanded(value, self.name) if self.path else value
 
     @property
     def allowed(self) -> str:
@@ -119,6 +133,16 @@ class Key:
         if self.optional:
             parts.append("or null")
         return " ".join(parts)
+
+
+def expanded(path: str, name: str) -> str:
+    """The path with the home folder in place of ``~``; InputError where there is no such home."""
+    if not path.startswith("~"):
+        return path
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise InputError(f"{name}={path!r}: {error}") from None
 
 
 def keys(schema: Any, prefix: str = "") -> dict[str, Key]:

@@ -10,15 +10,17 @@ from molflow.config import recipes
 from molflow.config.checking import CheckConfig
 from molflow.config.evaluating import EvaluateConfig
 from molflow.config.key import from_plain
+from molflow.config.optimizing import OptimizeConfig
 from molflow.config.sampling import SampleConfig
 from molflow.config.training import TrainConfig, resolved
 
-Config = TrainConfig | SampleConfig | CheckConfig | EvaluateConfig
+Config = TrainConfig | SampleConfig | CheckConfig | EvaluateConfig | OptimizeConfig
 PROGRAMS: dict[str, type[Config]] = {
     "train": TrainConfig,
     "sample": SampleConfig,
     "check": CheckConfig,
     "evaluate": EvaluateConfig,
+    "optimize": OptimizeConfig,
 }
 
 
@@ -36,6 +38,10 @@ def load_config(program: Literal["check"], overrides: Sequence[str]) -> CheckCon
 
 @overload
 def load_config(program: Literal["evaluate"], overrides: Sequence[str]) -> EvaluateConfig: ...
+
+
+@overload
+def load_config(program: Literal["optimize"], overrides: Sequence[str]) -> OptimizeConfig: ...
 
 
 def load_config(program: str, overrides: Sequence[str]) -> Config:

@@ -128,7 +128,7 @@ def help_text(program: str, schema: type) -> str:
         lines.append(_line(f"{name}={default or 'null'}", doc, " | ".join(files)))
     lines += ["", "Keys (key=value):"]
     for name, entry in keys(schema).items():
-        lines.append(_line(f"{name}={_shown(entry.default)}", entry.doc, entry.allowed))
+        lines.append(_line(f"{name}={shown(entry.default)}", entry.doc, entry.allowed))
     return "\n".join(lines)
 
 
@@ -136,7 +136,7 @@ def _line(setting: str, doc: str, allowed: str) -> str:
     return f"  {setting:<32} {doc}  [{allowed}]"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as one would type it."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from molflow.config.key import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE, SEEDS, Range, key, section
+from molflow.config.key import (
+    COUNT,
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    READ,
+    SEEDS,
+    WRITE,
+    Range,
+    key,
+    section,
+)
 
 STEPS = ("auto", "euler", "heun", "flow_map", "renoised", "euler_ancestral")
+MARKS = ("once", "at_least_once", "optional")
 NOISE = 0.3
 """The usual share of the noise that a stochastic method renews: on QM9 the best of 0, 0.1, 0.3, 0.5
 and 1 in FCD, or next to it, at every number of steps."""
@@ -23,9 +35,15 @@ class GuidanceConfig:
     aggregation: str = key(
         "geometric", "mean of the objective's components", choices=("geometric", "arithmetic")
     )
-    components: str | None = key(None, "or a YAML file of components")
+    components: str | None = key(None, "or a YAML file of components", path=READ)
     score: str | None = key(None, "or path.py:function, your own code, which will run")
     score_seconds: float = key(10.0, "for one molecule by your own code", within=POSITIVE)
+    start_seconds: float = key(
+        120.0, "for your own code to load, and for its first molecule", within=POSITIVE
+    )
+    max_failures: int | None = key(
+        50, "molecules in a row without a score of your own code that end it", within=COUNT
+    )
     invalid: float | None = key(
         None, "score of what is no molecule; null is just below 0, and your own code needs a number"
     )
@@ -64,7 +82,7 @@ class GuidanceConfig:
 class SampleConfig:
     """Sample molecules from a trained generator."""
 
-    checkpoint: str = key("", "a run folder or a file of weights", required=True)
+    checkpoint: str = key("", "a run folder or a file of weights", required=True, path=READ)
     n: int = key(1000, "molecules", within=COUNT)
     steps: int | None = key(None, "from noise to molecule; null is 50", within=COUNT)
     times: str | None = key(
@@ -92,9 +110,15 @@ class SampleConfig:
         0.0, "of the last step: 0 takes the likeliest classes, 1 draws them", within=NOT_NEGATIVE
     )
     seed: int = key(0, "of the sizes and the noise", within=SEEDS)
-    out: str = key("samples", "folder of the results", required=True)
+    out: str = key("samples", "folder of the results", required=True, path=WRITE)
+    take_over: bool = key(
+        False, "take the folder of a run that ended on another machine without leaving it"
+    )
     atoms: int | None = key(None, "atoms of every molecule; null draws sizes", within=COUNT)
     scaffold: str | None = key(None, "SMILES to keep; [*:1] marks where it grows, else anywhere")
+    marks: str = key(
+        "once", "single bonds to new atoms at each mark of the scaffold", choices=MARKS
+    )
     prompt: str | None = key(
         None, "of a model of strings: the text to keep, _ where it is free, the ___ fox"
     )

@@ -10,7 +10,9 @@ from molflow.config.key import (
     INSIDE,
     NOT_NEGATIVE,
     POSITIVE,
+    READ,
     SEEDS,
+    WRITE,
     Range,
     key,
     section,
@@ -21,6 +23,7 @@ from molflow.datasets.names import (
     NEEDS_A_FILE,
     OF_SMILES,
     OF_TOKENS,
+    OWN_MOLECULES,
     SPLIT_NAMES,
     VOCABULARIES,
     require_split,
@@ -31,8 +34,17 @@ from molflow.errors import InputError
 @dataclass(frozen=True)
 class DatasetConfig:
     name: str = key("qm9", "where the molecules or texts come from", choices=DATASETS)
-    path: str | None = key(None, "your file, plain or .gz: CSV, TSV or SMI with SMILES, or a text")
-    smiles_column: str = key("smiles", "the column of that file with the SMILES", required=True)
+    path: str | None = key(
+        None,
+        "your file, plain or .gz: CSV, TSV, TXT, SMI or SDF of molecules, or a text",
+        path=READ,
+    )
+    smiles_column: str | None = key(
+        None, "the column of that file with the SMILES; null is smiles or canonical_smiles"
+    )
+    split_column: str | None = key(
+        None, "the column that says train, val or test; null splits at random"
+    )
     split: str = key("digress", "train, valid and test", choices=SPLIT_NAMES)
     seed: int = key(0, "of split=random", within=SEEDS)
     vocabulary: str = key(
@@ -53,7 +65,9 @@ class DatasetConfig:
     end_token: bool = key(
         False, "of SMILES: an end token fills strings to the longest; else a length is drawn"
     )
-    cache: str | None = key(None, "folder of prepared data; null is the user's cache folder")
+    cache: str | None = key(
+        None, "folder of prepared data; null is the user's cache folder", path=WRITE
+    )
 
 
 @dataclass(frozen=True)
@@ -143,9 +157,28 @@ class TrainerConfig:
     )
     strategy: str = key("auto", "how devices share the work", choices=("auto", "ddp"))
     sample_every: int = key(
-        2000, "steps between trials of 1,000 molecules; 0 is never", within=NOT_NEGATIVE
+        2000, "steps between trials while training; 0 is never", within=NOT_NEGATIVE
+    )
+    trial_molecules: int = key(
+        1000, "molecules of a trial, also of that at the end; 0 is none", within=NOT_NEGATIVE
+    )
+    trial_share: float = key(
+        0.1,
+        "of the time of training, for the last trial and for all before it; 100 molecules at least",
+        within=NOT_NEGATIVE,
     )
     checkpoint_minutes: float = key(3.0, "minutes between checkpoints", within=POSITIVE)
+    patience: int | None = key(
+        None,
+        "looks at the held-out loss without a new best before training ends; null: it does not end",
+        within=COUNT,
+    )
+    validate_every: int = key(50, "steps between these looks", within=COUNT)
+    replay: float = key(
+        0.0,
+        "share of every batch from the data of checkpoint, or of what it makes where they lack",
+        within=FRACTION,
+    )
     snapshots: int = key(
         0, "equal parts of the run whose last weights are kept; 0 is none", within=NOT_NEGATIVE
     )
@@ -163,9 +196,16 @@ class TrainConfig:
     """Train a generator of molecules."""
 
     seed: int = key(0, "of the weights, the batches, the times and the noise", within=SEEDS)
-    out: str = key("", "run folder; empty is the folder resumed, else runs/<dataset.name>")
-    resume: str | None = key(None, "run folder to continue")
-    checkpoint: str | None = key(None, "model whose weights to start from, such as a trained flow")
+    out: str = key(
+        "", "run folder; empty is the folder resumed, else runs/<dataset.name>", path=WRITE
+    )
+    resume: str | None = key(None, "run folder to continue", path=WRITE)
+    take_over: bool = key(
+        False, "take the folder of a run that ended on another machine without leaving it"
+    )
+    checkpoint: str | None = key(
+        None, "model whose weights to start from, such as a trained flow", path=READ
+    )
     dataset: DatasetConfig = section(DatasetConfig, "the molecules")
     model: ModelConfig = section(ModelConfig, "the network")
     flow: FlowConfig = section(FlowConfig, "the flow and its loss")
@@ -181,9 +221,16 @@ def resolved(config: TrainConfig) -> TrainConfig:
     if dataset.name not in FROM_A_FILE and dataset.path is not None:
         names = " or ".join(FROM_A_FILE)
         raise InputError(f"dataset.path={dataset.path!r}: only with dataset={names}")
+    if dataset.split_column is not None and dataset.name not in OWN_MOLECULES:
+        names = " or ".join(OWN_MOLECULES)
+        raise InputError(
+            f"dataset.split_column={dataset.split_column!r}: only with dataset={names}"
+        )
     if dataset.end_token and dataset.name not in OF_SMILES:
         raise InputError(f"dataset.end_token: only with dataset={' or '.join(OF_SMILES)}")
     require_split(dataset.name, dataset.split)
+    if config.trainer.replay > 0 and config.checkpoint is None:
+        raise InputError(f"trainer.replay={config.trainer.replay:g}: only with checkpoint=")
     if model.distances and (dataset.name in OF_TOKENS or dataset.order != "canonical"):
         raise InputError("model.distances=true: only for graphs with dataset.order=canonical")
     if config.flow.pairs == "ends" and config.flow.distill != "psd":

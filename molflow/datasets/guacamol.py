@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from molflow.datasets import smiles_file
+from molflow.datasets import molecule_file
 from molflow.datasets.download import download_folder, fetch
 from molflow.datasets.loaders import MoleculeDataset, consecutive, numbered, positions
 from molflow.datasets.names import VOCABULARIES, require_name
-from molflow.datasets.packing import Recipe, Row
+from molflow.datasets.packing import Recipe
 from molflow.datasets.prepare import prepare_files
 
 URL = "https://ndownloader.figshare.com/files/"
@@ -52,10 +52,10 @@ def load(
     return MoleculeDataset("guacamol", packed, splits, report)
 
 
-def read(sources: dict[str, Path]) -> Iterator[Row]:
+def read(sources: dict[str, Path]) -> Iterator[tuple[int, str]]:
     """(row, SMILES) of the files. InputError where one has not as many as it should."""
     return numbered((str(path), _lines(path), ROWS[name]) for name, path in sources.items())
 
 
 def _lines(path: Path) -> Iterator[str]:
-    return (text for _, text in smiles_file.read(path))
+    return (row.text for row in molecule_file.read(path))

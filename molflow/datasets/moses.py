@@ -31,7 +31,7 @@ from molflow.datasets.loaders import (
     positions,
 )
 from molflow.datasets.names import VOCABULARIES, require_name
-from molflow.datasets.packing import Recipe, Row
+from molflow.datasets.packing import Recipe
 from molflow.datasets.prepare import prepare_files
 from molflow.errors import InputError
 
@@ -68,7 +68,7 @@ def split_rows() -> dict[str, Indices]:
     return {"train": np.sort(order[VALID:]), "valid": valid, **parts}
 
 
-def read(wheel: Path) -> Iterator[Row]:
+def read(wheel: Path) -> Iterator[tuple[int, str]]:
     """(row, SMILES) of the three files. InputError where one is not as it should be."""
     folder = "moses/dataset/data"
     return numbered(

@@ -19,7 +19,8 @@ DATASET_SPLITS = {
 """The splits of each data set."""
 DATASETS = tuple(DATASET_SPLITS)
 SPLIT_NAMES = tuple(dict.fromkeys(name for names in DATASET_SPLITS.values() for name in names))
-NEEDS_A_FILE = ("smiles_file", "smiles_tokens", "text")
+OWN_MOLECULES = ("smiles_file", "smiles_tokens")
+NEEDS_A_FILE = (*OWN_MOLECULES, "text")
 FROM_A_FILE = (*NEEDS_A_FILE, "zinc250k", "text8")
 """Data sets that `dataset.path` may name a file of."""
 OF_SMILES = ("qm9_smiles", "smiles_tokens")

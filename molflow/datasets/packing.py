@@ -24,9 +24,11 @@ from molflow.chem.molecule import (
     read_smiles,
     to_graph,
 )
+from molflow.chem.smiles import MISSING, read_record
 from molflow.chem.vocabulary import ATOM_NAME
 from molflow.console import progress
 from molflow.datasets.growing import Growing
+from molflow.datasets.molecule_file import Row, shortened
 from molflow.datasets.store import CLASS_LIMIT, Packed
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
@@ -41,9 +43,8 @@ Every batch is padded to the largest molecule, and its pairs grow with the squar
 
 CHUNK = 1_000
 SHOWN = 60
-MISSING = {"nan", "na", "n/a", "null", "none"}
-
-Row = tuple[int, str]
+LARGER = "more than "
+"""How the reason begins why a large molecule is left out."""
 
 
 @dataclass(frozen=True)
@@ -62,24 +63,29 @@ Result = tuple[Packed, list[Drop]]
 class Recipe:
     """What becomes of the rows of a source.
 
-    column: where the SMILES stand. charged: formal charges belong to the atom classes. max_atoms:
-    larger molecules are left out; None, where the source is known, for no limit. distinct: a
-    molecule that came before, by its canonical SMILES, is left out.
+    column: where the SMILES stand, None is the usual place. charged: formal charges belong to the
+    atom classes. max_atoms: larger molecules are left out; None, where the source is known, for no
+    limit. distinct: a molecule that came before, by its canonical SMILES, is left out. records:
+    rows are records of an SDF, not SMILES.
     """
 
-    column: str
+    column: str | None
     charged: bool
     max_atoms: int | None
     distinct: bool
+    records: bool = False
 
 
-def pack(source: str, rows: Iterable[Row], recipe: Recipe, total: int | None = None) -> Result:
+def pack(
+    source: str, rows: Iterable[tuple[int, str] | Row], recipe: Recipe, total: int | None = None
+) -> Result:
     """The usable molecules of `rows` in their order, and the others.
 
     Atoms are stored in the order in which the canonical SMILES writes them. InputError if no
     molecule is usable, or if they have more atom classes than int8 can count.
     """
-    results = in_chunks(partial(_pack_chunk, source=source, recipe=recipe), rows, CHUNK)
+    stream = (Row(*row) for row in rows)
+    results = in_chunks(partial(_pack_chunk, source=source, recipe=recipe), stream, CHUNK)
     count = None if total is None else -(-total // CHUNK)
     results = progress(results, "reading molecules", total=count, unit="k molecules")
     whole, drops, seen = Growing(recipe.charged), list[Drop](), set[str]()
@@ -110,7 +116,9 @@ def _summary(drops: list[Drop]) -> str:
     text = drops[0].smiles[:SHOWN]
     reasons = Counter(drop.reason for drop in drops).most_common(5)
     counts = ", ".join(f"{reason} ({count})" for reason, count in reasons)
-    return f" in {len(drops)} rows: {counts}; the first is row {drops[0].row}: {text!r}"
+    larger = any(reason.startswith(LARGER) for reason, _ in reasons)
+    advice = "; dataset.max_atoms=<number> keeps larger ones" if larger else ""
+    return f" in {len(drops)} rows: {counts}; the first is row {drops[0].row}: {text!r}{advice}"
 
 
 def _distinct(packed: Packed, seen: set[str]) -> Result:
@@ -132,29 +140,31 @@ def _pack_chunk(rows: list[Row], source: str, recipe: Recipe) -> Result:
     read: list[tuple[Row, Chem.Mol]] = []
     for row in rows:
         try:
-            read.append((row, canonical_order(_molecule(row[1], recipe.max_atoms))))
+            read.append((row, canonical_order(_molecule(row, recipe))))
         except Unusable as error:
-            drops.append(Drop(*row, error.reason))
+            drops.append(Drop(row.number, shortened(row.text), error.reason))
     # A charge of two digits has no name; to_graph then refuses that molecule alone.
     names = {name for _, mol in read for name in atom_names(mol) if ATOM_NAME.fullmatch(name)}
     vocabulary = Vocabulary.infer(names or {"C"}, recipe.charged)
     kept: list[tuple[int, Graph, str]] = []
     for row, mol in read:
         try:
-            kept.append((row[0], to_graph(mol, vocabulary), canonical_smiles(mol)))
+            kept.append((row.number, to_graph(mol, vocabulary), canonical_smiles(mol)))
         except Unusable as error:
-            drops.append(Drop(*row, error.reason))
+            drops.append(Drop(row.number, shortened(row.text), error.reason))
     return _packed(source, kept, vocabulary), sorted(drops, key=lambda drop: drop.row)
 
 
-def _molecule(text: str, max_atoms: int | None) -> Chem.Mol:
-    if not text:
+def _molecule(row: Row, recipe: Recipe) -> Chem.Mol:
+    if row.reason is not None:
+        raise Unusable(row.reason)
+    if not row.text.strip():
         raise Unusable("empty cell")
-    if text.lower() in MISSING:
+    if row.text.lower() in MISSING:
         raise Unusable("missing value")
-    mol = read_smiles(text)
-    if max_atoms is not None and mol.GetNumAtoms() > max_atoms:
-        raise Unusable(f"more than {max_atoms} atoms")
+    mol = read_record(row.text) if recipe.records else read_smiles(row.text)
+    if recipe.max_atoms is not None and mol.GetNumAtoms() > recipe.max_atoms:
+        raise Unusable(f"{LARGER}{recipe.max_atoms} atoms")
     return mol
 
 

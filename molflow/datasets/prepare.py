@@ -11,15 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 from molflow.console import atomic_write
-from molflow.datasets.packing import Drop, Recipe, Row, pack
-from molflow.datasets.store import FORMAT, Packed, cache_folder
+from molflow.datasets.molecule_file import Row
+from molflow.datasets.packing import Drop, Recipe, pack
+from molflow.datasets.store import FORMAT, Packed, cache_folder, named_cache, obstacle_in
 from molflow.errors import InputError
 
 
 def prepare(
     source: Path,
     cache: Path | None,
-    rows: Callable[[], Iterable[Row]],
+    rows: Callable[[], Iterable[tuple[int, str] | Row]],
     recipe: Recipe,
     total: int | None = None,
 ) -> tuple[Packed, Path]:
@@ -31,7 +32,7 @@ def prepare_files(
     name: str,
     sources: Sequence[Path],
     cache: Path | None,
-    rows: Callable[[], Iterable[Row]],
+    rows: Callable[[], Iterable[tuple[int, str] | Row]],
     recipe: Recipe,
     total: int | None = None,
 ) -> tuple[Packed, Path]:
@@ -43,12 +44,16 @@ def prepare_files(
     of the sources, the recipe and RDKit's version; a damaged file in it is made anew. InputError if
     a source cannot be read, the cache not written, or nothing is usable.
     """
-    folder = (cache or cache_folder()) / f"{name}-{_key(sources, recipe)}"
-    target, report = folder / "packed.npz", folder / "dropped.csv"
-    try:
-        return Packed.load(target), report
-    except (FileNotFoundError, ValueError):
-        packed, drops = pack(", ".join(map(str, sources)), rows(), recipe, total)
+    key = f"{name}-{_key(sources, recipe)}"
+    for root in [cache] if cache else [named_cache(), cache_folder()]:
+        target, report = root / key / "packed.npz", root / key / "dropped.csv"
+        try:
+            return Packed.load(target), report
+        except (OSError, ValueError):
+            continue
+    if (obstacle := obstacle_in(root)) is not None:
+        raise InputError(f"dataset.cache={str(root)!r}: cannot write there, {obstacle}")
+    packed, drops = pack(", ".join(map(str, sources)), rows(), recipe, total)
     _write_drops(report, drops)
     packed.save(target)
     return packed, report

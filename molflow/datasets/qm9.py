@@ -22,7 +22,7 @@ import numpy as np
 
 from molflow.datasets.loaders import SPLITS, Indices, MoleculeDataset
 from molflow.datasets.names import QM9_SPLITS, VOCABULARIES, require_name
-from molflow.datasets.packing import Recipe, Row
+from molflow.datasets.packing import Recipe
 from molflow.datasets.prepare import prepare
 from molflow.errors import InputError
 
@@ -69,7 +69,7 @@ def data_file() -> Path:
     raise InputError(f"{FILE} is in neither {places[0].parent} nor {places[1].parent}")
 
 
-def read(source: Path) -> Iterator[Row]:
+def read(source: Path) -> Iterator[tuple[int, str]]:
     """(GDB index, SMILES) of every row of the file, as given there."""
     try:
         with gzip.open(source, "rt", encoding="utf-8", newline="") as file:

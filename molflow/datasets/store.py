@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
+from getpass import getuser
 from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +22,43 @@ from molflow.chem.molecule import Vocabulary
 from molflow.console import atomic_write
 from molflow.graph.graph import Graph
 
-FORMAT = 1
+FORMAT = 2
+"""Changes with the arrays and with the rule by which molecules are read."""
 CLASS_LIMIT = 127
 
 
 def cache_folder() -> Path:
-    """Where prepared data sets are kept: MOLFLOW_CACHE, or else ~/.cache/molflow."""
+    """Where prepared data sets are kept: `named_cache`, or where nothing can be written there a
+    folder for temporary files, which is said once."""
+    named = named_cache()
+    obstacle = obstacle_in(named)
+    return named if obstacle is None else _fallback(named, obstacle)
+
+
+def named_cache() -> Path:
+    """MOLFLOW_CACHE, or else ~/.cache/molflow."""
     named = os.environ.get("MOLFLOW_CACHE")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "molflow"
+
+
+def obstacle_in(folder: Path) -> str | None:
+    """Why nothing can be written in a folder, which need not be there yet; None where it can."""
+    place = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not place.is_dir():
+        return f"{place} is no folder"
+    allowed = os.access(place, os.W_OK | os.X_OK)
+    return None if allowed else f"no permission to write in {place}"
+
+
+@cache
+def _fallback(named: Path, obstacle: str) -> Path:
+    folder = Path(gettempdir()) / f"molflow-{getuser()}"
+    print(
+        f"warning: cannot keep prepared data in {named}: {obstacle}; they go to {folder}, and "
+        "MOLFLOW_CACHE=<folder> names another place",
+        file=sys.stderr,
+    )
+    return folder
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from molflow.console import progress
 from molflow.datasets.download import download_folder, fetch
 from molflow.datasets.loaders import SPLITS
+from molflow.datasets.molecule_file import NOT_TEXT, open_text
 from molflow.datasets.names import require_name
-from molflow.datasets.smiles_file import NOT_TEXT, open_text
 from molflow.datasets.store import starts
 from molflow.datasets.tokens import PackedTokens, TokenBatch, TokenDataset
 from molflow.errors import InputError

@@ -3,7 +3,7 @@
 Drawn from ZINC (Irwin et al., J. Chem. Inf. Model. 52, 1757, 2012) by Gomez-Bombarelli et al., ACS
 Cent. Sci. 4, 268 (2018). ZINC's terms forbid passing it on, so the file of those authors is
 downloaded, or named by `dataset.path`: the same molecules in the same order, in any form that
-`smiles_file` reads.
+`molecule_file` reads.
 
 The split is our own: 90 % / 5 % / 5 % at random by `dataset.seed`, sizes 224,511 / 12,472 / 12,472.
 The literature since CGVAE (Liu et al. 2018) and GDSS (Jo et al. 2022) tests on 24,887 molecules
@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from molflow.datasets import smiles_file
+from molflow.datasets import molecule_file, smiles_file
 from molflow.datasets.download import download_folder, fetch
 from molflow.datasets.loaders import MoleculeDataset, positions
 from molflow.datasets.names import VOCABULARIES, require_name
-from molflow.datasets.packing import Recipe, Row
+from molflow.datasets.packing import Recipe
 from molflow.datasets.prepare import prepare_files
 from molflow.errors import InputError
 
@@ -63,7 +63,7 @@ def load(
     return MoleculeDataset("zinc250k", packed, splits, report)
 
 
-def read(source: Path) -> Iterator[Row]:
-    """(row, SMILES); the official file breaks lines inside its cells, so rows are not lines."""
-    for row, (_, text) in enumerate(smiles_file.read(source), start=1):
-        yield row, text
+def read(source: Path) -> Iterator[molecule_file.Row]:
+    """The rows, from 1; the official file breaks lines inside its cells, so rows are not lines."""
+    for number, row in enumerate(molecule_file.read(source, key="dataset.path"), start=1):
+        yield row._replace(number=number)

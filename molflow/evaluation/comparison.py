@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molflow.chem.molecule import Checked
+from molflow.chem.molecule import Checked, largest_fragment
 from molflow.evaluation.samples_file import Attempts
 from molflow.metrics import chemnet
 from molflow.metrics.describing import Described, Floats, Population, describe, mean_nspdk
 from molflow.metrics.distribution import Statistics, reference_statistics
-from molflow.metrics.similarity import chosen
 
 LONG = chemnet.LENGTH - 1
 """Characters of a SMILES that fits ChemNet's usual window."""
@@ -109,24 +108,38 @@ class _Activations:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A data set by its splits, all canonical SMILES without stereo.
+    """A data set by its splits, all canonical SMILES of ``smiles.identified`` molecules.
 
-    splits: "train", "valid", "test" and, where the data have it, "test_scaffolds". cache: the
-    folder in which what is computed of them is kept.
+    splits: "train" and, where there are such, "valid", "test" and "test_scaffolds": the molecules
+    whole, which the suites of MOSES and GuacaMol compare. cache: the folder in which what is
+    computed of them is kept. files: split -> the user's file that it is of. left_out: file or data
+    set -> reason -> how many of its molecules are in no split.
     """
 
     name: str
     splits: Mapping[str, Sequence[str]]
     cache: Path | None = None
     device: str = "cpu"
+    files: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @cached_property
     def training(self) -> frozenset[str]:
-        return frozenset(self.splits["train"])
+        """The largest fragments of the training set."""
+        return frozenset(self.largest["train"])
 
-    def some(self, split: str, n: int) -> list[str]:
-        """``n`` molecules of a split, always the same ones; all where there are no more."""
-        return chosen(self.splits.get(split, ()), n)
+    @cached_property
+    def largest(self) -> Mapping[str, Sequence[str]]:
+        """The largest fragment of every molecule, by split: these the standard suite compares."""
+        return {
+            name: [largest_fragment(one) for one in smiles] for name, smiles in self.splits.items()
+        }
+
+    def lacks(self, split: str) -> str:
+        """The obstacle that a split which is not there is to the numbers against it."""
+        ways = {"test": "reference_test= or split_column=", "valid": "split_column="}
+        advice = f"; {ways[split]} names one" if self.files and split in ways else ""
+        return f"{self.name} has no split {split}: no number against it{advice}"
 
     def population(self, smiles: Sequence[str], wanted: Sequence[str]) -> Population:
         """Molecules of a split with their features, from the cache where it has them."""
@@ -144,7 +157,7 @@ class Reference:
     def moses_training(self) -> frozenset[str]:
         """What novelty is against in MOSES, whose training set our validation set is a part of."""
         held = self.splits["valid"] if self.name == "moses" else ()
-        return self.training.union(held)
+        return frozenset(self.splits["train"]).union(held)
 
     def describe(self) -> dict[str, Any]:
         """Its name, how many molecules each split has, and a name for these that no others have."""
@@ -153,4 +166,10 @@ class Reference:
             digest.update(f"\n{name}\n".encode())
             digest.update("\n".join(sorted(smiles)).encode())
         sizes = {name: len(smiles) for name, smiles in self.splits.items()}
-        return {"name": self.name, "splits": sizes, "sha256": digest.hexdigest()}
+        return {
+            "name": self.name,
+            "splits": sizes,
+            "sha256": digest.hexdigest(),
+            "files": dict(self.files),
+            "left_out": {name: dict(reasons) for name, reasons in self.left_out.items()},
+        }

@@ -25,6 +25,7 @@ from molflow.metrics import guacamol, moses, nspdk
 from molflow.metrics.describing import Population
 from molflow.metrics.distribution import extrapolated_fcd
 from molflow.metrics.intervals import Estimate, share
+from molflow.metrics.similarity import chosen
 
 GUACAMOL = 10_000
 """Molecules at most, by the protocol of GuacaMol."""
@@ -45,14 +46,14 @@ def of_moses(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     for key, split in (("Test", "test"), ("TestSF", "test_scaffolds")):
         names = ("FCD", "SNN", "Frag", "Scaf")
         if not reference.splits.get(split):
-            notes.say(f"{reference.name} has no split {split}: no number against it")
+            notes.say(reference.lacks(split))
             found |= {f"{name}/{key}": Estimate(nan) for name in names}
             continue
         others = reference.splits[split]
         found[f"FCD/{key}"] = Estimate(fcd_of(subject, whole, reference, others, notes))
-        both = pair(subject, whole, reference, split)
+        both = pair(subject, whole, reference, others)
         found |= against(*both, (f"SNN/{key}", f"Frag/{key}", f"Scaf/{key}"))
-    made, test = pair(subject, whole, reference, "test")
+    made, test = pair(subject, whole, reference, reference.splits.get("test", ()))
     found |= diversity(made, notes, ("IntDiv", "IntDiv2"))
     properties = {"logP": "logp", "SA": "sa", "QED": "qed", "weight": "weight"}
     return {
@@ -68,7 +69,8 @@ def of_guacamol(subject: Subject, reference: Reference, notes: Notes) -> Numbers
     valid = sum(one.smiles is not None for one in checked)
     distinct = list(dict.fromkeys(whole))[:GUACAMOL]
     first = whole[:GUACAMOL]
-    training = reference.some("train", GUACAMOL)
+    training = chosen(reference.splits["train"], GUACAMOL)
+    known = frozenset(reference.splits["train"])
     notes.counts |= {"guacamol/valid": len(first), "guacamol/distinct": len(distinct)}
     if len(distinct) < GUACAMOL:
         notes.say(f"GuacaMol's protocol asks for 10,000 distinct molecules, {len(distinct):,} here")
@@ -76,9 +78,7 @@ def of_guacamol(subject: Subject, reference: Reference, notes: Notes) -> Numbers
     return {
         "guacamol/validity": share(valid, len(checked)),
         "guacamol/uniqueness": share(len(set(first)), len(first)),
-        "guacamol/novelty": share(
-            sum(one not in reference.training for one in distinct), len(distinct)
-        ),
+        "guacamol/novelty": share(sum(one not in known for one in distinct), len(distinct)),
         "guacamol/kl": Estimate(_kl(subject.population(distinct), reference, training, notes)),
         "guacamol/fcd_score": Estimate(nan if isnan(fcd) else guacamol.fcd_score(fcd)),
     }
@@ -98,7 +98,7 @@ def _kl(made: Population, reference: Reference, training: Sequence[str], notes: 
 
 def more(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     """The extrapolated FCD and NSPDK's MMD, of the largest fragments."""
-    test = reference.splits.get("test", ())
+    test = reference.largest.get("test", ())
     fcd = fcd_of(subject, subject.largest, reference, test, notes)
     extrapolated = nan
     if not isnan(fcd):

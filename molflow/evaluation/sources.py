@@ -8,17 +8,10 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from molflow.datasets.molecule_file import SDF, Columns, Row, has_column, kind_of, shortened
 from molflow.errors import InputError
-from molflow.evaluation.samples_file import (
-    SDF,
-    Attempts,
-    Failure,
-    Row,
-    collect,
-    judged,
-    kind_of,
-    shortened,
-)
+from molflow.evaluation.samples_file import Attempts, Failure, collect, judged
+from molflow.files import AS_MADE
 from molflow.metrics.attempts import Attempt, read_raw, without_molecule
 
 if TYPE_CHECKING:
@@ -29,6 +22,9 @@ if TYPE_CHECKING:
 
 PICTURED = 2_000
 """Attempts at most, the first ones, that are kept to be drawn though they are no molecules."""
+
+UNTOLD = ("empty", "missing value")
+"""Reasons of rows that do not say what was made."""
 
 Tell = Callable[[Failure], None]
 
@@ -46,22 +42,28 @@ class Source:
     pictures: Mapping[int, Chem.Mol]
 
 
-def from_file(path: Path, smiles_column: str, most: int | None, tell: Tell) -> Source:
+def from_file(path: Path, columns: Columns, most: int | None, tell: Tell) -> Source:
     """The attempts of a file. ``tell`` hears of each that is not strictly valid, in order.
 
-    InputError where the file cannot be read, or holds no attempt.
+    Of a file of molflow's own sampling they are the attempts as made. Where another has a row that
+    says nothing of what was made, what that row is in the senses of relaxed_valid and valence_valid
+    cannot be told. InputError where the file cannot be read, or holds no attempt.
     """
     pictures: dict[int, Chem.Mol] = {}
-    in_records = kind_of(path) == SDF
+    in_records = kind_of(path, "samples") == SDF
+    as_made = columns.smiles is None and has_column(path, AS_MADE)
+    columns = Columns(AS_MADE) if as_made else columns
 
     def heard(failure: Failure) -> None:
         tell(failure)
         if not in_records and len(pictures) < PICTURED:
             _keep(pictures, failure.index, read_raw(failure.text))
 
-    attempts = collect(judged(path, smiles_column, most), heard)
+    attempts = collect(judged(path, columns, most), heard)
     if not attempts.checked:
         raise InputError(f"{path}: holds no attempt")
+    if not as_made and any(attempts.reasons[reason] for reason in UNTOLD):
+        attempts.relaxed = attempts.valence = None
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     about = {"file": path.name, "sha256": digest, "attempts": len(attempts.checked)}
@@ -97,7 +99,7 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
 
 def _rows(made: Samples) -> Iterator[tuple[Row, Attempt]]:
     for index, (thing, one) in enumerate(zip(made.things, made.checked, strict=True)):
-        written = shortened(thing) if isinstance(thing, str) else one.smiles or ""
+        written = shortened(made.spec.modality.written(thing))
         yield Row(index, written), Attempt(without_molecule(one))
 
 

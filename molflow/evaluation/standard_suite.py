@@ -14,7 +14,7 @@ from molflow.metrics import moses
 from molflow.metrics.describing import Floats, Population
 from molflow.metrics.distribution import FEWEST, frechet_distance
 from molflow.metrics.intervals import Estimate, mean, share
-from molflow.metrics.similarity import index_references, nearest_similarity
+from molflow.metrics.similarity import chosen, index_references, nearest_similarity
 from molflow.metrics.validity import from_checked
 
 NEIGHBOURS = 100_000
@@ -64,6 +64,8 @@ def validity(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
         "distinct_strict_valid": len(set(subject.strict)),
     }
     totals = {"unique": plain, "novel": distinct}
+    if subject.attempts.relaxed is None:
+        notes.say("relaxed_valid, valence_valid: not stated, as some rows do not say what was made")
     return {
         **{
             key: known_share(value, totals.get(key, attempts))
@@ -71,7 +73,7 @@ def validity(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
         },
         "relaxed_valid": counted(subject.attempts.relaxed, attempts),
         "valence_valid": counted(subject.attempts.valence, attempts),
-        "unique_redraw": Estimate(redrawn(reference.splits["train"], plain)),
+        "unique_redraw": Estimate(redrawn(reference.largest["train"], plain)),
         **{
             key: known_share(moses.unique_at(subject.largest, k), min(k, plain))
             for key, k in (("unique@1k", 1000), ("unique@10k", 10_000))
@@ -94,22 +96,26 @@ def redrawn(training: Sequence[str], n: int) -> float:
     (1 / n) sum_k 1 - (1 - c_k / m)^n, with c_k the times that molecule k is among its m."""
     if not n or not training:
         return nan
-    counts = np.array(list(Counter(training).values()))
-    return float(-np.expm1(n * np.log1p(-counts / len(training))).sum() / n)
+    shares = np.array(list(Counter(training).values())) / len(training)
+    with np.errstate(divide="ignore"):  # A set of one molecule: it is always found.
+        return float(-np.expm1(n * np.log1p(-shares)).sum() / n)
 
 
 def distances(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     """FCD in both variants and its floor, of the largest fragments."""
-    made, test = subject.largest, reference.splits.get("test", ())
+    made, test = subject.largest, reference.largest.get("test", ())
+    for split in ("valid", "test"):
+        if not reference.largest.get(split):
+            notes.say(reference.lacks(split))
     found = {
         "fcd_unique_validation": fcd_of(
-            subject, list(dict.fromkeys(made)), reference, reference.splits.get("valid", ()), notes
+            subject, list(dict.fromkeys(made)), reference, reference.largest.get("valid", ()), notes
         ),
         "fcd_all_test": fcd_of(subject, made, reference, test, notes),
         "fcd_floor": nan,
     }
     if not isnan(found["fcd_all_test"]):
-        floor = reference.some("train", len(made))
+        floor = chosen(reference.largest["train"], len(made))
         notes.counts["fcd_floor"] = len(floor)
         found["fcd_floor"] = frechet_distance(reference.chemnet(floor), reference.chemnet(test))
     return plain(found)
@@ -123,7 +129,7 @@ def fcd_of(
     notes: Notes,
 ) -> float:
     """FCD of molecules against a split; nan, and why, where it cannot be told."""
-    if notes.lacks_chemnet:
+    if notes.lacks_chemnet or not others:
         return nan
     sizes = {"valid": len(made), f"reference ({reference.name})": len(others)}
     enough = [notes.enough(name, n) for name, n in sizes.items()]
@@ -134,7 +140,8 @@ def fcd_of(
 
 def likeness(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     """What is compared with the test set molecule by molecule, and the diversity of the samples."""
-    made, test = pair(subject, subject.largest, reference, "test")
+    test_set = reference.largest.get("test", ())
+    made, test = pair(subject, subject.largest, reference, test_set)
     return {
         **against(made, test, ("snn", "frag", "scaf")),
         **diversity(made, notes, ("int_div", "int_div2")),
@@ -144,10 +151,9 @@ def likeness(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
 
 
 def pair(
-    subject: Subject, smiles: Sequence[str], reference: Reference, split: str
+    subject: Subject, smiles: Sequence[str], reference: Reference, others: Sequence[str]
 ) -> tuple[Population, Population]:
     """Molecules made, and those of a split, over the features that MOSES compares."""
-    others = reference.splits.get(split, ())
     return subject.population(smiles), reference.population(others, COMPARED)
 
 
@@ -195,14 +201,15 @@ def defined(molecules: Population, feature: str, notes: Notes) -> Floats:
 
 def copying(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     """How near the training set the samples come, and how near the test set's molecules do."""
-    training = reference.some("train", NEIGHBOURS)
-    size = len(reference.splits["train"])
+    training = chosen(reference.largest["train"], NEIGHBOURS)
+    size = len(reference.largest["train"])
     if len(training) < size:
         notes.say(f"nearest training molecules: among {NEIGHBOURS:,} of {size:,}, chosen by seed 0")
     neighbours = reference.population(training, ["print"]).distinct.prints("print")
+    tested = chosen(reference.largest.get("test", ()), QUERIES)
     queries = {
         "": subject.population(list(dict.fromkeys(subject.strict))),
-        "_test": reference.population(reference.some("test", QUERIES), ["print"]).distinct,
+        "_test": reference.population(tested, ["print"]).distinct,
     }
     found = {}
     index = index_references(neighbours)

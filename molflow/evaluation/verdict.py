@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from molflow.config import EvaluateConfig, to_plain
-from molflow.console import atomic_write, table
+from molflow.console import atomic_write, table, written
 from molflow.evaluation.comparison import Reference, Subject
 from molflow.evaluation.numbers import Evaluation
 from molflow.evaluation.sources import Source
@@ -21,7 +21,9 @@ SHOWN = 8
 """Reasons of the table."""
 PROTOCOL = {
     "attempts": "every row of the file or molecule of the model is one; none is left out",
-    "stereo": "left out of samples and reference alike",
+    "identity": "canonical SMILES without stereo, isotopes, atom maps and hydrogens that valence "
+    "implies, of samples and reference alike; of several fragments the largest, in the suites of "
+    "MOSES and GuacaMol the whole",
     "validity": "nothing is repaired before it is counted",
     "intervals": "95 %: Wilson's for shares (an approximation for those of distinct molecules), "
     "bootstrapped for means over molecules, none for the others",
@@ -59,6 +61,8 @@ def print_verdict(verdict: Verdict) -> None:
     table(f"{title}, suite {config.suite}", columns, rows)
     if not config.explain:
         print(f"definitions: python -m molflow.evaluate explain suite={config.suite}")
+    for line in compared(verdict):
+        print(line)
     reasons = verdict.source.attempts.reasons
     if reasons:
         failed = f"{reasons.total():,} attempts are not strictly valid, by reason"
@@ -68,11 +72,30 @@ def print_verdict(verdict: Verdict) -> None:
     print(f"results: {config.out}")
 
 
+def compared(verdict: Verdict) -> list[str]:
+    """What was compared with what, and how many: of the attempts, of each split, left out."""
+    reference, subject = verdict.reference, verdict.subject
+    lines = [
+        f"compared: {len(subject.whole):,} molecules of {len(subject):,} attempts of "
+        f"{verdict.source.name}, {len(set(subject.whole)):,} distinct"
+    ]
+    for split, smiles in reference.splits.items():
+        place = reference.files.get(split, reference.name)
+        lines.append(
+            f"with {split}: {len(smiles):,} molecules of {place}, {len(set(smiles)):,} distinct"
+        )
+    for place, reasons in reference.left_out.items():
+        if reasons:
+            counts = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items())
+            lines.append(f"left out of {place}: {counts}")
+    return lines
+
+
 def interval(estimate: Estimate) -> str:
     """ "0.912 to 0.934", or nothing."""
     if math.isnan(estimate.low):
         return ""
-    return f"{estimate.low:.4g} to {estimate.high:.4g}"
+    return f"{written(estimate.low)} to {written(estimate.high)}"
 
 
 def write_record(path: Path, verdict: Verdict, arguments: list[str]) -> None:

@@ -35,7 +35,7 @@ def csd_loss(net: Network, teacher: Network, x_s: State, s: Tensor, t: Tensor) -
     mu = log_mu.map(torch.exp)
     target = _stopped_posterior(teacher, transport(x_s, mu, s, t), t, t)
     residual = mu + (1 - t) * step_fraction(s, t) * slope - target
-    return mean_over_free(_dot(residual, residual), x_s)
+    return mean_over_free(residual.dot(residual), x_s)
 
 
 def csd_official_loss(net: Network, teacher: Network, x_s: State, s: Tensor, t: Tensor) -> Fields:
@@ -50,7 +50,7 @@ def csd_official_loss(net: Network, teacher: Network, x_s: State, s: Tensor, t: 
     x_t = transport(x_s, mu, s, t).map(Tensor.detach)
     target = _stopped_posterior(teacher, x_t, t, t) - x_t
     residual = (1 - went) * (mu - x_s) + (1 - t) * went * slope - target
-    return mean_over_free(_dot(residual, residual), x_s)
+    return mean_over_free(residual.dot(residual), x_s)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def ecld_loss(
     log_mu, slope = _log_posterior_and_slope(net, x_s, s, t)
     target = _stopped_posterior(teacher, transport(x_s, log_mu.map(torch.exp), s, t), t, t)
     factor = step_fraction(s, t) ** form.step_exponent * (1 - t) ** form.rest_exponent
-    entropy, squares = _dot(target, -1 * log_mu), _dot(slope, factor * slope)
+    entropy, squares = target.dot(-1 * log_mu), slope.dot(factor * slope)
     return mean_over_free(
         {
             name: form.entropy_weight * entropy[name] + form.slope_weight * squares[name]
@@ -104,7 +104,7 @@ def psd_loss(net: Network, teacher: Network, x_s: State, s: Tensor, t: Tensor, r
     a = semigroup_weight(s, t, r)
     target = a * mu_su + (1 - a) * mu_ut
     log_target = target.map(lambda p: p.clamp(min=torch.finfo(p.dtype).tiny).log())
-    return mean_over_free(_dot(target, log_target - _log_softmax(net(x_s, s, t))), x_s)
+    return mean_over_free(target.dot(log_target - _log_softmax(net(x_s, s, t))), x_s)
 
 
 def semigroup_weight(s: Tensor, t: Tensor, r: Tensor) -> Tensor:
@@ -137,8 +137,3 @@ def _stopped_posterior(teacher: Network, x_s: State, s: Tensor, t: Tensor) -> St
 
 def _log_softmax(logits: State) -> State:
     return logits.map(lambda x: precise(x).log_softmax(-1))
-
-
-def _dot(x: State, y: State) -> Fields:
-    """The inner product over classes: field -> (B, D)."""
-    return {name: (value * y.values[name]).sum(-1) for name, value in x.values.items()}

@@ -92,10 +92,7 @@ def look_ahead(mu: Posterior, x: State, t: Tensor, floor: float) -> LookAhead:
     entropy = _entropy(ahead)
     jumped = entropy >= floor
     if not jumped.all():
-        broad, chosen = mu(x, t, t).where_free(x).values, jumped[:, None, None]
-        ahead = ahead.with_values(
-            {name: torch.where(chosen, v, broad[name]) for name, v in ahead.values.items()}
-        )
+        ahead = ahead.where(jumped, mu(x, t, t).where_free(x))
     return LookAhead(ahead, entropy, jumped)
 
 
@@ -263,12 +260,8 @@ def _advantages(rewards: Tensor) -> Tensor:
 def _log_probability(mu: State, x_1: State) -> Tensor:
     """(B,): log mu(x_1), a sum over the free variables; x_1 one-hot."""
     free = mu.free
-    return torch.stack(
-        [
-            (value * x_1.values[name]).sum(-1).where(free[name], 1.0).log().sum(-1)
-            for name, value in mu.values.items()
-        ]
-    ).sum(0)
+    likely = {name: value.where(free[name], 1.0) for name, value in mu.dot(x_1).items()}
+    return torch.stack([value.log().sum(-1) for value in likely.values()]).sum(0)
 
 
 def _entropy(mu: State) -> Tensor:

@@ -43,11 +43,8 @@ def mse_loss(prediction: State, x_1: State) -> Fields:
     same minimiser as ``vfm_loss``, the posterior mean. It is the baseline that cross-entropy
     replaces.
     """
-    squares = {
-        name: (precise(values) - x_1.values[name]).square().sum(-1)
-        for name, values in prediction.values.items()
-    }
-    return mean_over_free(squares, x_1)
+    residual = prediction.map(precise) - x_1
+    return mean_over_free(residual.dot(residual), x_1)
 
 
 def precise(values: Tensor) -> Tensor:

@@ -100,6 +100,4 @@ def _better(old: tuple[State, Tensor], new: tuple[State, Tensor]) -> tuple[State
     """Choose the new one where it has the larger reward: (G,)."""
     (x, rewards), (y, others) = old, new
     wins = others > rewards
-    chosen = wins[:, None, None].to(x.device)
-    values = {name: torch.where(chosen, y.values[name], v) for name, v in x.values.items()}
-    return x.with_values(values), torch.where(wins, others, rewards)
+    return y.where(wins.to(y.device), x), torch.where(wins, others, rewards)

@@ -52,12 +52,14 @@ def to_pyg(graph: Graph, atom_classes: int | None = None) -> Data:
 def from_pyg(data: Data) -> Graph:
     """Convert one Data to its graph: the inverse of `to_pyg`.
 
-    x holds classes (n,) or (n, 1), integer, or rows (n, A) whose largest entry is the class.
-    edge_attr does so likewise, one per edge, in one direction or both.
+    x holds classes (n,) or (n, 1), integer, or rows (n, A) of probabilities, such as one-hot ones,
+    whose largest entry is the class. edge_attr does so likewise, one per edge, in one direction or
+    both.
 
     Raises:
-        ValueError: for anything else: a missing field, a loop, an edge to no atom, an edge whose
-            two directions differ.
+        ValueError: for anything else: rows of other features (`torch_geometric.utils.from_smiles`
+            and its QM9), a missing field, a loop, an edge to no atom, an edge whose two
+            directions differ.
     """
     atoms = _classes(data.x, "x")
     pairs = np.zeros(pair_count(len(atoms)), dtype=np.int64)
@@ -80,10 +82,17 @@ def from_pyg(data: Data) -> Graph:
 
 
 def _classes(values: torch.Tensor | None, name: str) -> np.ndarray:
-    """Read (n,) int64 classes from class indices (n,) or (n, 1), or from rows of scores (n, K)."""
+    """Read (n,) int64 classes from class indices (n,) or (n, 1), or from probabilities (n, K)."""
     if values is None:
         raise ValueError(f"{name} is missing")
     if values.dim() == 2 and values.shape[1] > 1:
+        rows = values.double()
+        if (rows < 0).any() or not torch.allclose(rows.sum(1), torch.ones(len(rows)).to(rows)):
+            raise ValueError(
+                f"{name} of shape {tuple(values.shape)} has rows of features, not of a class: "
+                "one-hot rows or integer classes are needed; of a molecule "
+                "molflow.chem.molecule.to_graph makes them"
+            )
         values = values.argmax(dim=1)
     elif values.dim() == 2 and not values.is_floating_point():
         values = values[:, 0]

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from molflow.console import meter
 from molflow.flow.particles import best_of
-from molflow.guidance.guides import Glance, Guide, Outcome, Task, steps_taken
-from molflow.guidance.kinds import GUIDES
+from molflow.guidance.guides import Glance, Guide, Outcome, Task
 from molflow.guidance.oracle import Oracle
 from molflow.sampling import sampler
 from molflow.sampling.noise import LOOKS, Crowd
@@ -72,7 +71,8 @@ def guided_walk(
 
     What the fit of the surrogate asked the scorer is not among its calls.
     """
-    crowd = replace(crowd, particles=guide.particles)
+    guidance = guide.guidance
+    crowd = replace(crowd, particles=guidance.particles)
     modality = model.spec.modality
     oracle = Oracle(guide.scorer, modality, guide.invalid, _cap(guide, surrogate))
     made: dict[int, Thing] = {}
@@ -80,10 +80,10 @@ def guided_walk(
     outcomes, n = [], len(crowd.molecules)
     with torch.no_grad(), meter("sampling", n, modality.things) as advance:
         for chosen in crowd.batches(batch_size):
-            done = partial(advance, len(chosen) / steps_taken(guide, walk.times))
+            done = partial(advance, len(chosen) / guidance.steps(walk.times))
             task = _task(model, walk, crowd[chosen], surrogate, done)
-            outcome = GUIDES[guide.method].run(guide, task, oracle)
-            best = best_of(outcome.rewards, guide.particles)
+            outcome = guidance.run(task, oracle)
+            best = best_of(outcome.rewards, guidance.particles)
             things = modality.things_of(outcome.x[best])
             made.update(zip(chosen.tolist(), things, strict=True))
             if outcome.predicted is not None:
@@ -153,7 +153,7 @@ def summarise(
 ) -> Steering:
     """The outcomes of all batches together. looks, calls: of the oracle, in all."""
     particles = [len(outcome.rewards) for outcome in outcomes]
-    molecules = sum(particles) // guide.particles
+    molecules = sum(particles) // guide.guidance.particles
     spent = sum(outcome.evaluations * n for outcome, n in zip(outcomes, particles, strict=True))
     glances: dict[float, list[Glance]] = {}
     for outcome in outcomes:

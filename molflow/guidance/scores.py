@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from molflow.chem.functions import Own, Streak
 from molflow.chem.molecule import Checked, canonical_smiles, read_smiles
 from molflow.chem.objective import Objective
 from molflow.console import progress
@@ -27,12 +28,16 @@ class Remembered:
 
     Guidance and the tables then see the same numbers, also of a slow or a random function of the
     user. known: canonical SMILES, or text, -> score, of all that was ever asked for. read: what the
-    scorer gets for one.
+    scorer gets for one. A score of the user's own that fails too often in a row ends with an
+    InputError; what it said before is known.
     """
 
     def __init__(self, scorer: Scorer, read: Callable[[str], Any] = read_smiles) -> None:
         self.scorer, self.read = scorer, read
         self.known: dict[str, Scored] = {}
+        own = isinstance(scorer, Own)
+        self.streak = Streak(scorer.max_failures if own else None)
+        self.at_once = scorer.at_once if own else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,9 +68,13 @@ class Remembered:
     def ask(self, smiles: Iterable[str | None]) -> None:
         """Makes the scores of these molecules, by their canonical SMILES, known."""
         new = dict.fromkeys(one for one in smiles if one is not None and one not in self.known)
-        # Read anew: the last digits of a score depend on the order of the atoms.
-        found = self.scorer.score_many([self.read(one) for one in new])
-        self.known |= dict(zip(new, found, strict=True))
+        asked = list(new)
+        size = self.at_once or max(len(asked), 1)
+        for chunk in (asked[i : i + size] for i in range(0, len(asked), size)):
+            # Read anew: the last digits of a score depend on the order of the atoms.
+            found = self.scorer.score_many([self.read(one) for one in chunk])
+            self.known |= dict(zip(chunk, found, strict=True))
+            self.streak.see(found)
 
     def judge(self, checked: Sequence[Checked]) -> tuple[Scored | None, ...]:
         """The score of every attempt, None where it is not strictly valid."""

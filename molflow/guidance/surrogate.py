@@ -33,6 +33,7 @@ from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.samplers import decoded
 from molflow.flow.state import Fields, State
 from molflow.graph.soft import SoftGraphNet
+from molflow.guidance.kinds import SurrogateGradient
 from molflow.guidance.oracle import Oracle
 from molflow.guidance.scores import Remembered
 from molflow.modality import Graphs
@@ -148,7 +149,7 @@ class _Looks:
         x_0 = prior(x_1, noise, self.model.spec.prior_scale).to(self.model.device)
         x_t = interpolate(x_0, x_1.to(self.model.device), t)
         with torch.no_grad():
-            mu = look_ahead(self.model.posterior, x_t, t, self.guide.entropy_floor).mu
+            mu = look_ahead(self.model.posterior, x_t, t, _floor(self.guide)).mu
         return mu, self._told(mu)
 
     def _told(self, mu: State) -> Tensor:
@@ -212,6 +213,11 @@ def _agreement(read: Tensor, true: Tensor) -> tuple[float, float]:
     return float(1 - residual), float(spearmanr(read.numpy(), true.numpy())[0])
 
 
+def _floor(guide: Guide) -> float:
+    assert isinstance(guide.guidance, SurrogateGradient)
+    return guide.guidance.entropy_floor
+
+
 def _objective(guide: Guide) -> Objective | None:
     """The objective; None where the score is a function of the user."""
     scorer = guide.scorer.scorer if isinstance(guide.scorer, Remembered) else guide.scorer
@@ -227,7 +233,7 @@ def _place(model: Model, guide: Guide) -> Path | None:
         "format": FORMAT,
         "fit": [MOLECULES, HELD_OUT, STEPS, BATCH, RATE, SEED],
         "model": [model.fingerprint, model.spec.to_dict()],
-        "score": [objective.describe(), guide.invalid, guide.entropy_floor],
+        "score": [objective.describe(), guide.invalid, _floor(guide)],
         "versions": [version("molflow"), version("rdkit")],
     }
     name = sha256(json.dumps(about).encode()).hexdigest()[:16]

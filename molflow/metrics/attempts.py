@@ -20,12 +20,9 @@ from dataclasses import dataclass, replace
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import Checked, checked, other_reason, sanitise
-from molflow.chem.smiles import LONGEST
+from molflow.chem.smiles import LONGEST, MISSING, RECORD, identified, parse, parse_record
 from molflow.metrics.validity import from_counts, sanitises_relaxed
 
-MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
-RECORD = 200_000
-"""A record of an SDF has at most so many characters: some 2,000 atoms, hydrogens included."""
 MOST_ATOMS = 1_000
 """A molecule has at most so many atoms as written; a larger one takes minutes to describe."""
 
@@ -52,55 +49,84 @@ def failed(reason: str) -> Attempt:
 
 def judge_smiles(text: str) -> Attempt:
     """Judge a SMILES: empty, missing (nan, None, ...), too long and unreadable ones have failed."""
-    text = text.strip()
-    if not text:
-        return failed("empty")
-    if text.lower() in MISSING:
-        return failed("missing value")
-    if len(text) > LONGEST:
-        return failed(f"text of more than {LONGEST:,} characters")
-    mol = read_raw(text)
-    return failed("does not parse") if mol is None else judge(mol)
+    return judge(_of_smiles(text))
 
 
 def judge_record(text: str) -> Attempt:
     """Judge one record of an SDF, from its title on; text behind its table is ignored."""
+    return judge(_of_record(text))
+
+
+def identify_smiles(text: str) -> Attempt:
+    """Read the molecule of `judge_smiles` from a text that is compared with and not judged."""
+    return identify(_of_smiles(text))
+
+
+def identify_record(text: str) -> Attempt:
+    """Read the molecule of `judge_record` from a record that is compared with."""
+    return identify(_of_record(text))
+
+
+def _of_smiles(text: str) -> Chem.Mol | str:
+    """The unsanitised molecule, or why there is none."""
+    text = text.strip()
+    if not text:
+        return "empty"
+    if text.lower() in MISSING:
+        return "missing value"
+    if len(text) > LONGEST:
+        return f"text of more than {LONGEST:,} characters"
+    return read_raw(text) or "does not parse"
+
+
+def _of_record(text: str) -> Chem.Mol | str:
     if not text.strip():
-        return failed("empty")
+        return "empty"
     if len(text) > RECORD:
-        return failed(f"record of more than {RECORD:,} characters")
-    mol = read_raw_record(text)
-    return failed("does not parse") if mol is None else judge(mol)
+        return f"record of more than {RECORD:,} characters"
+    return read_raw_record(text) or "does not parse"
 
 
 def read_raw(text: str) -> Chem.Mol | None:
     """Read the molecule as the SMILES writes it, unsanitised; None where RDKit reads none."""
-    parameters = Chem.SmilesParserParams()
-    for name in ("sanitize", "removeHs"):
-        setattr(parameters, name, False)
-    with rdBase.BlockLogs():
-        return Chem.MolFromSmiles(text, parameters) if len(text) <= LONGEST else None
+    return parse(text, sanitize=False) if len(text) <= LONGEST else None
 
 
 def read_raw_record(text: str) -> Chem.Mol | None:
     """Read the molecule of a record of an SDF, unsanitised; None where RDKit reads none."""
+    return parse_record(text, sanitize=False)
+
+
+def judge(raw: Chem.Mol | str) -> Attempt:
+    """Judge a molecule that was read without sanitisation, or the reason why there is none."""
+    attempt = identify(raw)
+    if isinstance(raw, str) or _refusal(raw) is not None:
+        return attempt
     with rdBase.BlockLogs():
-        try:
-            return Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
-        except (RuntimeError, ValueError):
-            return None
+        relaxed = sanitises_relaxed(Chem.RWMol(raw))
+        return replace(attempt, relaxed=relaxed, valence=_is_valence_valid(raw))
 
 
-def judge(raw: Chem.Mol) -> Attempt:
-    """Judge a molecule that was read without sanitisation; it is not changed."""
+def identify(raw: Chem.Mol | str) -> Attempt:
+    """Judge in the sense of plain and strict alone."""
+    if isinstance(raw, str):
+        return failed(raw)
+    reason = _refusal(raw)
+    if reason is not None:
+        return failed(reason)
+    with rdBase.BlockLogs():
+        return Attempt(_checked(raw))
+
+
+def _refusal(raw: Chem.Mol) -> str | None:
+    """Why the graph that was written is no attempt at a molecule, in any sense."""
     if raw.GetNumAtoms() == 0:
-        return failed("empty")
+        return "empty"
     if raw.GetNumAtoms() > MOST_ATOMS:
-        return failed(f"more than {MOST_ATOMS:,} atoms")
+        return f"more than {MOST_ATOMS:,} atoms"
     if any(atom.GetAtomicNum() == 0 for atom in raw.GetAtoms()):
-        return failed("no element: *")
-    with rdBase.BlockLogs():
-        return Attempt(_checked(raw), sanitises_relaxed(Chem.RWMol(raw)), _is_valence_valid(raw))
+        return "no element: *"
+    return None
 
 
 def _checked(raw: Chem.Mol) -> Checked:
@@ -109,11 +135,8 @@ def _checked(raw: Chem.Mol) -> Checked:
     failure = sanitise(mol)
     if failure is not None:
         return Checked(None, None, None, pieces, _reason(raw, failure))
-    for atom in mol.GetAtoms():  # RDKit keeps a hydrogen that has either.
-        atom.SetAtomMapNum(0)
-        atom.SetIsotope(0)
     try:
-        found = without_molecule(checked(Chem.RemoveHs(mol)))
+        found = without_molecule(checked(identified(mol)))
     except (Chem.MolSanitizeException, RuntimeError, ValueError) as error:
         return Checked(None, None, None, pieces, other_reason(error))
     written = {found.smiles, found.largest}

@@ -38,7 +38,10 @@ VALIDITY = {
     "unique_redraw": _share(
         "what unique would be, on average, of as many training molecules drawn with replacement"
     ),
-    "novel": _share("distinct that the training set lacks, stereo left out / distinct"),
+    "novel": _share(
+        "distinct largest fragments that are that of no training molecule, stereo left out / "
+        "distinct"
+    ),
     "vu": _share("distinct strictly valid molecules / attempts"),
     "vun": _share("distinct strictly valid molecules that the training set lacks / attempts"),
     "unique@1k": _share("distinct among the first 1,000 plain-valid / as many as there are"),

@@ -64,6 +64,11 @@ class Graphs:
     def key(self, thing: Graph) -> bytes:
         return thing.atoms.tobytes() + b"|" + thing.pairs.tobytes()
 
+    def written(self, thing: Graph) -> str:
+        from molflow.chem.molecule import as_made
+
+        return as_made(thing, self.vocabulary)
+
     def sketch(self, thing: Graph) -> Chem.Mol | None:
         from molflow.chem.molecule import build
 

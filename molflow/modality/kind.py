@@ -85,6 +85,10 @@ class Modality(Protocol):
         """
         ...
 
+    def written(self, thing: Thing) -> str:
+        """The text that says all of it, molecule or not: a SMILES as it was made, or the text."""
+        ...
+
     def sketch(self, thing: Thing) -> Chem.Mol | None:
         """Give the molecule as it was made, valid or not, to be drawn; None where there is none."""
         ...

@@ -77,6 +77,9 @@ class Strings:
     def key(self, thing: str) -> bytes:
         return thing.encode()
 
+    def written(self, thing: str) -> str:
+        return thing
+
     def sketch(self, thing: str) -> Chem.Mol | None:
         from molflow.metrics.attempts import read_raw
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,9 +20,10 @@ from torch.overrides import TorchFunctionMode
 
 from molflow.chem.properties import PROPERTIES
 from molflow.chem.vocabulary import Vocabulary
+from molflow.config.key import expanded
 from molflow.console import atomic_write
 from molflow.errors import InputError
-from molflow.files import CONFIG, WEIGHTS
+from molflow.files import CONFIG, WEIGHTS, is_place
 from molflow.modality import Modality, modality_of
 from molflow.model.conditions import Standard
 from molflow.sequence.vocabulary import TokenVocabulary
@@ -40,6 +41,8 @@ KINDS = (
     ("flow_map", bool),
     ("dataset", dict),
 )
+LATER = ("flow", "parent")
+"""Sections that older files lack."""
 Shape = tuple[int, ...]
 
 
@@ -58,6 +61,9 @@ class ModelSpec:
     condition: the properties that it was told of molecules in training, in the order of the
     context of its states.
     pair_expand, distances: as of ``GraphTransformer``; strings have no pairs, and always distances.
+    flow: the settings of the flow in training (``config.FlowConfig``); empty in older files.
+    parent: of a model that started from another, its ``checkpoint``, and the share ``replay`` of
+    every batch that was of its molecules; else empty.
     """
 
     vocabulary: Vocabulary | TokenVocabulary
@@ -76,6 +82,8 @@ class ModelSpec:
     condition: tuple[Standard, ...] = ()
     pair_expand: int = 4
     distances: bool = False
+    flow: dict[str, Any] = field(default_factory=dict)
+    parent: dict[str, Any] = field(default_factory=dict)
 
     @property
     def modality(self) -> Modality:
@@ -98,6 +106,7 @@ class ModelSpec:
             plain = {**plain, "max_size": plain["max_atoms"], "condition": []}
         if plain["format"] < 3:
             plain = {**plain, "pair_expand": 4, "distances": False}
+        plain = {name: {} for name in LATER} | plain
         missing = [field.name for field in fields(cls) if field.name not in plain]
         if missing:
             raise ValueError(f"{missing[0]} is missing")
@@ -124,7 +133,7 @@ def _check(values: Mapping[str, Any]) -> None:
     for name in COUNTS:
         if type(values[name]) is not int or values[name] < 1:
             raise ValueError(f"{name} is {values[name]!r}, not a count")
-    for name, kind in KINDS:
+    for name, kind in (*KINDS, *((name, dict) for name in LATER)):
         if not isinstance(values[name], kind):
             raise ValueError(f"{name} is {values[name]!r}, not a {kind.__name__}")
     pairs = isinstance(values["vocabulary"], Vocabulary)
@@ -139,6 +148,9 @@ def _check(values: Mapping[str, Any]) -> None:
         raise ValueError(f"shown is {shown!r}, not a share below 1")
     if not isinstance(scale, int | float) or not 0 < scale < math.inf:
         raise ValueError(f"prior_scale is {scale!r}, not a positive number")
+    replay = values["parent"].get("replay", 0)
+    if not isinstance(replay, int | float) or not 0 <= replay < 1:
+        raise ValueError(f"parent: replay is {replay!r}, not a share below 1")
     if len(law) != values["max_size"] + 1 or min(law) < 0 or not math.isclose(sum(law), 1):
         raise ValueError(f"size_law is no law of sizes from 0 to max_size={values['max_size']}")
     if law[0] > 0:
@@ -174,13 +186,14 @@ def save_model(folder: Path, net: nn.Module, spec: ModelSpec) -> None:
 
 def find_model(checkpoint: str | Path) -> Path:
     """The folder of a model, given as that folder, as the file of weights in it, or by the name of
-    a released model such as "qm9" where no folder of that name is here.
+    a released model such as "qm9" where no model in a folder of that name is here.
 
     InputError says what is missing.
     """
-    folder = Path(checkpoint)
+    place = expanded(str(checkpoint), "checkpoint")
+    folder = Path(place)
     released = PRETRAINED / folder.name
-    if str(folder) == folder.name and not folder.exists() and released.is_dir():
+    if not is_place(place) and released.is_dir():
         return released
     if folder.name == WEIGHTS and not folder.is_dir():
         folder = folder.parent

@@ -63,8 +63,13 @@ def standardise(
     standards = tuple(
         _standard(name, values[train, c].astype(np.float64)) for c, name in enumerate(names)
     )
+    return standards, standardised(standards, values)
+
+
+def standardised(standards: Sequence[Standard], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(M, C): (value - mean) / spread of C properties; nan stays."""
     means, spreads = ([getattr(s, part) for s in standards] for part in ("mean", "spread"))
-    return standards, ((values - means) / spreads).astype(np.float32)
+    return ((values - means) / spreads).astype(np.float32)
 
 
 def _standard(name: str, values: NDArray[np.float64]) -> Standard:

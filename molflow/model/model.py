@@ -62,6 +62,11 @@ def read_model(checkpoint: str | Path, device: str = "auto") -> Model:
 
 def _device(name: str) -> torch.device:
     """The device of that name; InputError where torch knows none or cannot compute on it."""
+    if str(name).startswith(("auto", "cuda")) and torch.cuda._is_in_bad_fork():
+        raise InputError(
+            f"device={name!r}: CUDA cannot be used in a process that was forked after it was used; "
+            "start processes by multiprocessing.get_context('spawn'), or ask for device='cpu'"
+        )
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -9,6 +9,7 @@ from html import escape
 
 import numpy as np
 
+from molflow.console import written
 from molflow.report.binning import Bins, bin_values, front, ticks
 from molflow.report.values import Ess, Quantity, Report, Series
 
@@ -28,8 +29,7 @@ def number(x: float | None) -> str:
         return "–"
     if math.isinf(x):
         return "∞" if x > 0 else "−∞"
-    text = f"{x:,.0f}" if x == round(x) and abs(x) < 1e9 else f"{x:.4g}"
-    return text.replace("-", "−")
+    return written(x).replace("-", "−")
 
 
 def percent(share: float) -> str:

@@ -15,7 +15,7 @@ from rdkit import Chem
 from molflow.chem.properties import PROPERTIES
 from molflow.config import to_plain
 from molflow.evaluation.standard_suite import SHOWN
-from molflow.evaluation.verdict import Verdict
+from molflow.evaluation.verdict import Verdict, compared
 from molflow.metrics.describing import Population
 from molflow.metrics.intervals import Estimate
 from molflow.metrics.suites import SUITES, Metric
@@ -107,7 +107,8 @@ def _summary(verdict: Verdict) -> str:
     reference, subject = verdict.reference, verdict.subject
     words = [
         f"Suite {verdict.config.suite}, compared with {reference.name} "
-        f"({_sizes(reference.splits)})."
+        f"({_sizes(reference.splits)}).",
+        *(f"{line[0].upper()}{line[1:]}." for line in compared(verdict)),
     ]
     if len(subject) > MOST:
         words.append(f"Charts and molecules are of the first {MOST:,} attempts.")

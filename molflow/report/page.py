@@ -20,7 +20,7 @@ import yaml
 from molflow.console import atomic_write
 from molflow.report.cards import card_height, data, molecules, select
 from molflow.report.charts import ess_chart, histogram, number, pareto_chart, percent
-from molflow.report.values import Quantity, Report, Series
+from molflow.report.values import Quantity, Report, Section, Series
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -51,6 +51,7 @@ def render(report: Report) -> str:
         (
             _header(report),
             f"<div class=pair>{_measures(report)}{_goals(report)}</div>",
+            *(_section(section) for section in report.sections),
             _distributions(report),
             _sampling(report, frozenset(chosen)),
             molecules(report, chosen),
@@ -70,6 +71,7 @@ def render(report: Report) -> str:
 def _header(report: Report) -> str:
     sections = {
         "summary": "Summary",
+        **{section.key: section.title for section in report.sections},
         "distributions": "Distributions" if report.quantities else "",
         "sampling": "Sampling" if report.ess or report.fronts else "",
         "grid": f"Molecules ({len(report.attempts):,})",
@@ -80,6 +82,10 @@ def _header(report: Report) -> str:
         f"<header><h1>{escape(report.title)}</h1><p class=lead>{escape(report.summary)}</p>"
         f'<nav aria-label="Sections">{links}</nav></header><main>'
     )
+
+
+def _section(section: Section) -> str:
+    return f"<section id={section.key}><h2>{escape(section.title)}</h2>{section.html}</section>"
 
 
 def _measures(report: Report) -> str:

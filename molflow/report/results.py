@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +16,8 @@ from molflow.chem.molecule import without_place
 from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, progress, require_writable
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, RECORD, TEXTS, WEIGHTS
+from molflow.files import AS_MADE, CHECKPOINT, RECORD, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
-from molflow.modality import Strings
 from molflow.report.summary import Result, Run, steering_by_time, steering_numbers
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     from molflow.samples import Samples
 
 CSV, SMI, SDF, GRID = "samples.csv", "samples.smi", "samples.sdf", "grid.png"
-TRAJECTORY, PAGE = "trajectory.png", "report.html"
-RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, TEXTS, RECORD)
+TRAJECTORY, PAGE, SCORED = "trajectory.png", "report.html", "scored.csv"
+RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, SCORED, TEXTS, RECORD)
 OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 DRAWN = 24
 FOLLOWED = 64
@@ -69,6 +71,7 @@ def write_results(
     folder = Path(config.out)
     # Gone first, written last: a folder with the record is a finished one.
     (folder / RECORD).unlink(missing_ok=True)
+    (folder / SCORED).unlink(missing_ok=True)
     if generator.spec.modality.molecular:
         (folder / TEXTS).unlink(missing_ok=True)
         write_molecules(folder, result)
@@ -81,22 +84,47 @@ def write_results(
     write_record(folder, config, arguments, generator, result)
 
 
+@contextmanager
+def kept_scores(folder: Path, scorer: Remembered) -> Iterator[None]:
+    """Writes scored.csv where the block is broken off: every score that was paid for is kept."""
+    try:
+        yield
+    except (InputError, KeyboardInterrupt):
+        if scorer.known:
+            write_scored(folder / SCORED, scorer)
+            print(
+                f"{len(scorer.known):,} were asked about before: {folder / SCORED}",
+                file=sys.stderr,
+            )
+        raise
+
+
+def write_scored(path: Path, scorer: Remembered) -> None:
+    """Everything that was asked about, in that order: SMILES or text, score, error."""
+    with (
+        atomic_write(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("asked", SCORE, "error"))
+        for asked, scored in scorer.known.items():
+            writer.writerow((asked, scored.total if has_score(scored) else None, scored.error))
+
+
 def write_molecules(folder: Path, result: Result) -> None:
     """Write samples.csv of every attempt, samples.smi and samples.sdf of the strictly valid ones.
 
-    For a model of strings samples.csv ends with the text that it wrote, molecule or not.
+    samples.csv ends with every attempt as it was made, by which it can be judged again.
     """
     run, samples = result.run, result.run.samples
     with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        texts = samples.texts if isinstance(samples.spec.modality, Strings) else None
-        text = () if texts is None else ("text",)
-        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result), *text))
+        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result), AS_MADE))
         for i, one in enumerate(samples):
             valid = one.mol is not None
             row = (i, one.smiles, valid, one.connected, one.fragments, one.reason)
-            written = () if texts is None else (texts[i],)
-            writer.writerow((*row, *held_cells(run, i), *score_cells(result, i), *written))
+            written = samples.spec.modality.written(samples.things[i])
+            writer.writerow((*row, *held_cells(run, i), *score_cells(result, i), written))
     with atomic_write(folder / SMI) as path, path.open("w") as file:
         file.writelines(
             f"{one.smiles} {i}\n" for i, one in enumerate(samples) if one.reason is None
@@ -279,10 +307,12 @@ def _reached(run: Run, metrics: dict[str, float]) -> dict[str, Any]:
 
 def _guidance(scorer: Remembered, steering: Steering) -> dict[str, Any]:
     guide = steering.guide
-    own = ("method", "particles", "draws", "strength", "entropy_floor", "invalid")
     return {
         "objective": scorer.describe(),
-        **{name: getattr(guide, name) for name in (*own, "generations", "restart", "max_calls")},
+        "method": guide.guidance.name,
+        **asdict(guide.guidance),
+        "invalid": guide.invalid,
+        "max_calls": guide.max_calls,
         **for_json(steering_numbers(steering)),
         "by_time": steering_by_time(steering),
         "scored_molecules": len(scorer.known),

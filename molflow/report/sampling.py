@@ -16,7 +16,7 @@ from molflow.report.quantities import TRAINING, Row, rows_of, training_rows, wan
 from molflow.report.summary import Result, steering_numbers
 from molflow.report.values import Ess, Measure, Quantity, Report
 
-CONSTRAINTS = ("scaffold", "atoms", "elements", "forbidden")
+CONSTRAINTS = ("scaffold", "marks", "atoms", "elements", "forbidden")
 
 WORDS: dict[str, tuple[str, str]] = {
     "mean_score": ("mean score", "over distinct strictly valid molecules that have one"),
@@ -31,6 +31,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "nearest_training": ("nearest training similarity", "Tanimoto, mean of distinct molecules"),
     "kept": ("constraints kept", "of all attempts"),
     "kept_valid": ("constraints kept if valid", "of the strictly valid molecules"),
+    "decorated": ("every mark has its bond", "of all attempts"),
     "substructure": ("scaffold found by RDKit", "of the strictly valid molecules"),
     "evaluations": ("network evaluations", "per molecule"),
     "looks": ("molecules judged on the way", "per molecule"),
@@ -51,7 +52,18 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 """Name of a number (see ``summary``) -> its words and its definition."""
 SHARES = frozenset(
-    ("strict_valid", "unique", "novel", "vu", "vun", "kept", "kept_valid", "substructure", "jumped")
+    (
+        "strict_valid",
+        "unique",
+        "novel",
+        "vu",
+        "vun",
+        "kept",
+        "kept_valid",
+        "decorated",
+        "substructure",
+        "jumped",
+    )
 )
 
 
@@ -149,11 +161,9 @@ def _guided(result: Result) -> list[str]:
     if steering is None or scorer is None:
         return []
     guide, failed = steering.guide, scorer.errors().total()
-    walks = "1 walk" if guide.particles == 1 else f"the best of {guide.particles} walks"
-    walks += f" in {guide.generations} generations" if guide.generations > 1 else ""
     words = [
-        f"Guided by {guide.method}, {walks} a molecule; the unguided control has the same seed, "
-        "sizes, steps and constraints."
+        f"Guided by {guide.guidance} a molecule; the unguided control has the same seed, sizes, "
+        "steps and constraints."
     ]
     if failed:
         words.append(f"The score failed on {failed:,} of {len(scorer.known):,} molecules.")
@@ -164,4 +174,4 @@ def _ess(result: Result) -> Ess | None:
     steering = result.run.samples.steering
     if steering is None or steering.sizes is None:
         return None
-    return Ess(steering.guide.particles, steering.times, steering.sizes.tolist())
+    return Ess(steering.guide.guidance.particles, steering.times, steering.sizes.tolist())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from molflow.chem.constraints import Plan
-from molflow.chem.holding import substructure_kept
+from molflow.chem.holding import decorated, substructure_kept
 from molflow.chem.properties import PROPERTIES
 from molflow.guidance.scores import Remembered, has_score
 from molflow.metrics.similarity import (
@@ -118,6 +118,7 @@ def measure(
       molecules to the nearest one.
     - kept, kept_valid: where constraints are asked for, the share of all attempts, and of the
       strictly valid ones, with all held parts in place.
+    - decorated: the share of all attempts in which every mark of the scaffold has its bond.
     - substructure: the share of the strictly valid ones in which RDKit finds the scaffold.
     - <property>_mean, <property>_off: where a value is asked for, over distinct strictly valid
       molecules the mean, and the mean distance from that value.
@@ -172,7 +173,10 @@ def _kept(run: Run) -> dict[str, float]:
         return numbers
     strict = [i for i, one in enumerate(samples) if one.reason is None]
     numbers["kept_valid"] = mean([samples.kept[i] for i in strict])
-    if isinstance(samples.plan, Plan) and samples.plan.scaffold.mol is not None:
+    plan = samples.plan
+    if isinstance(plan, Plan) and plan.scaffold.marks.any():
+        numbers["decorated"] = mean([decorated(graph, plan) for graph in samples.graphs])
+    if isinstance(plan, Plan) and plan.scaffold.mol is not None:
         numbers["substructure"] = mean([bool(run.substructure[i]) for i in strict])
     return numbers
 

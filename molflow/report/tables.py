@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textwrap import indent
 
 from molflow.config import SampleConfig
-from molflow.console import table
+from molflow.console import table, written
 from molflow.files import TEXTS
 from molflow.guidance.scores import Remembered
 from molflow.modality import Modality
@@ -61,7 +61,7 @@ def print_result(config: SampleConfig, result: Result) -> None:
     first = "network" if result.scorer is None else "network and scores"
     second = f", chemistry {chemistry:.2f} s" if modality.molecular else ""
     page = config.report and modality.molecular
-    print(f"speed:   {rate:.3g} {things}/s ({first} {network:.2f} s{second})")
+    print(f"speed:   {written(rate, 3)} {things}/s ({first} {network:.2f} s{second})")
     print(f"results: {config.out}{f', with {PAGE}' if page else ''}")
 
 
@@ -69,10 +69,12 @@ def _about_kept(config: SampleConfig, modality: Modality) -> str:
     """Explain the numbers of the held parts."""
     if not modality.molecular:
         return "prompt: kept is the share of texts that have all that it says in its place"
+    asked = config.scaffold or ""
     return (
         "constraints: kept is the share of all attempts that have all that is held in its "
         "place, kept_valid that of the strictly valid"
         + (", substructure that in which RDKit finds the scaffold" if config.scaffold else "")
+        + (", decorated that in which every mark has its bond" if "*" in asked else "")
     )
 
 
@@ -110,9 +112,9 @@ def _steering(result: Result, things: str) -> None:
         "looks": f"{things} judged on the way, per {things[:-1]}",
         "calls": "calls of the score, in all",
         "unasked": f"{things} not asked about, beyond guidance.max_calls",
-        "ess": f"effective particles of {guide.particles}, mean",
+        "ess": f"effective particles of {guide.guidance.particles}, mean",
         "resamplings": f"resamplings, per {things[:-1]}",
-        "ancestors": f"distinct ancestors of {guide.particles} particles, mean",
+        "ancestors": f"distinct ancestors of {guide.guidance.particles} particles, mean",
         "entropy": "entropy of the look-ahead, nats a variable",
         "jumped": "share of looks by the jump",
         "first": "best score of the first generation, mean",
@@ -126,7 +128,7 @@ def _steering(result: Result, things: str) -> None:
     for part in result.scorer.parts if result.scorer is not None else ():
         words |= {f"r2_{part}": f"R^2 for {part}", f"spearman_{part}": f"rank correlation, {part}"}
     rows = [(words[name], value) for name, value in numbers.items()]
-    table(f"guidance by {guide.method}", ("what it took", "value"), rows)
+    table(f"guidance by {guide.guidance.name}", ("what it took", "value"), rows)
     if steering.unasked:
         print(
             f"guidance.max_calls={guide.max_calls} was reached: {steering.unasked:,} distinct "

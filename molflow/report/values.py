@@ -107,6 +107,16 @@ class Ess:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A part of the page beyond those of a sampling. key: of its address. html: markup, in which
+    every text from outside is escaped."""
+
+    key: str
+    title: str
+    html: str
+
+
+@dataclass(frozen=True)
 class Report:
     """A report holds all that the page says.
 
@@ -121,6 +131,8 @@ class Report:
         ess: of particles, where there are some.
         fronts: pairs of names of quantities, each with a direction (`better`), whose Pareto front
             is drawn.
+        sections: parts of the page after the summary.
+        name: of the attempts' series, where they are not guided.
     """
 
     title: str
@@ -132,6 +144,8 @@ class Report:
     guided: bool = False
     ess: Ess | None = None
     fronts: Sequence[tuple[str, str]] = ()
+    sections: Sequence[Section] = ()
+    name: str = "sampled"
 
     @property
     def own(self) -> Series:
@@ -143,7 +157,7 @@ class Report:
         """Name every series on the page."""
         if self.guided:
             return {"training": "training set", "unguided": "unguided", "guided": "guided"}
-        return {"training": "training set", "unguided": "sampled"}
+        return {"training": "training set", "unguided": self.name}
 
     def values_of(self, quantity: Quantity) -> dict[Series, list[float]]:
         """Give the known, finite values of every series that has some."""

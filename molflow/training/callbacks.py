@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from math import nan
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
-from molflow.console import terminal
+from molflow.console import terminal, written
 from molflow.cores import on_cores
 from molflow.files import CHECKPOINT, MOLECULES, SNAPSHOTS
 from molflow.flow.state import State
@@ -22,10 +22,9 @@ from molflow.modality import Known
 from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.pictures import show
 from molflow.training.module import FlowModule, draws
+from molflow.training.trials import SHOWN, TimedSamples
 
-TRIAL_SAMPLE = 1000
 TRIAL_STEPS = 20
-SHOWN = 24
 FEW_STEPS = (1, 4)
 """Steps of the jumps that a trial of a flow map makes too."""
 
@@ -65,7 +64,7 @@ class Progress(pl.Callback):
         rate = steps * self.batch_size / (now - self.started)
         left = f", {minutes * (1 / done - 1):.1f} min left" if done > 0.01 else ""
         total = module.optimisation.steps
-        line = f"step {trainer.global_step}/{total}, {rate:.0f} {self.things}/s{left}"
+        line = f"step {trainer.global_step:,}/{total:,}, {written(rate, 3)} {self.things}/s{left}"
         if isinstance(outputs, dict) and "loss" in outputs:
             line += f", loss {float(outputs['loss']):.3f}"
         if self.bar is not None:
@@ -104,7 +103,11 @@ class Cores(pl.Callback):
 
 
 class Trial(pl.Callback):
-    """Every so many steps: the loss on held-out molecules, and a sample from the average."""
+    """Every so many steps: the loss on held-out molecules, and a sample from the average.
+
+    molecules: of every sample, at most. seconds: for all of them together; where they are over, a
+    sample has ``trials.LEAST`` molecules.
+    """
 
     def __init__(
         self,
@@ -113,9 +116,12 @@ class Trial(pl.Callback):
         training: Known,
         folder: Path,
         every: int,
+        molecules: int = 1000,
+        seconds: float = math.inf,
     ) -> None:
         self.spec, self.held_out, self.training = spec, held_out, training
         self.folder, self.every = folder, every
+        self.molecules, self.seconds = molecules, seconds
         self.cores = torch.get_num_threads()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
@@ -130,11 +136,15 @@ class Trial(pl.Callback):
     def run(self, module: FlowModule) -> Samples:
         """Logs ``trial/*`` and draws the first molecules."""
         generator = Generator(module.average.module.eval(), self.spec)
-        made = generator.sample(TRIAL_SAMPLE, TRIAL_STEPS, seed=module.seed)
+        began = time.monotonic()
+        counts = (TRIAL_STEPS, *FEW_STEPS) if self.spec.flow_map else (TRIAL_STEPS,)
+        sampling = TimedSamples(generator, counts, self.molecules, self.seconds, module.seed)
+        made, *jumps = sampling.run().values()
+        self.seconds -= time.monotonic() - began
         metrics = made.metrics(self.training)
         values = {f"trial/{name}": value for name, value in metrics.items()}
-        few = self.few_steps(generator, module.seed)
         first, *others = self.spec.modality.headlines
+        few = {one.walk.steps: one.metrics(self.training)[first] for one in jumps}
         values |= {f"trial/{first}_{k}": value for k, value in few.items()}
         losses = self.held_out_losses(module)
         values |= losses
@@ -144,24 +154,15 @@ class Trial(pl.Callback):
             if hasattr(logger, "log_image") and shown.suffix == ".png":
                 logger.log_image("trial/molecules", [str(shown)])
         print(
-            f"trial at step {module.global_step}: {first} {metrics[first]:.4g}"
-            f"{''.join(f' ({k} step: {value:.4g})' for k, value in few.items())}, "
-            f"{''.join(f'{name} {metrics[name]:.4g}, ' for name in others)}"
-            f"held-out loss {losses.get('valid/loss', nan):.4f}",
+            f"trial of {len(made):,} at step {module.global_step:,}: "
+            f"{first} {written(metrics[first])}"
+            f"{''.join(f' ({k} step: {written(value)})' for k, value in few.items())}, "
+            f"{''.join(f'{name} {written(metrics[name])}, ' for name in others)}"
+            f"held-out loss {losses.get('valid/loss', math.nan):.4f}",
             file=sys.stderr,
             flush=True,
         )
         return made
-
-    def few_steps(self, generator: Generator, seed: int) -> dict[int, float]:
-        """Steps -> the first headline of so many jumps, where the model is a flow map."""
-        if not self.spec.flow_map:
-            return {}
-        first = self.spec.modality.headlines[0]
-        return {
-            k: generator.sample(TRIAL_SAMPLE, k, seed=seed).metrics(self.training)[first]
-            for k in FEW_STEPS
-        }
 
     @torch.no_grad()
     def held_out_losses(self, module: FlowModule) -> dict[str, float]:

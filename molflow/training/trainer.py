@@ -25,6 +25,7 @@ from molflow.files import CHECKPOINT
 from molflow.model.checkpoint import ModelSpec, read_spec
 from molflow.model.parents import PARENTAL, require_same
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Snapshots, Trial
+from molflow.training.early_stopping import EarlyStopping
 from molflow.training.module import FlowModule
 from molflow.training.setup import WITHOUT_DERIVATIVE
 
@@ -53,6 +54,7 @@ def processes(settings: TrainerConfig) -> int:
         divide = f"trainer.batch_size={size}: not a multiple of trainer.devices={asked}"
         raise InputError(f"{divide}, which share it")
     if asked is not None:
+        _warn_of_crowding(settings, asked)
         return asked
     if not (trains_on_cpu(settings) and is_long(settings) and is_program()):
         return 1
@@ -66,6 +68,19 @@ def workers_of(settings: TrainerConfig) -> int:
     if settings.workers is not None:
         return settings.workers
     return 0 if trains_on_cpu(settings) else min(MOST_WORKERS, torch.get_num_threads() - 1)
+
+
+def _warn_of_crowding(settings: TrainerConfig, asked: int) -> None:
+    """Says, once, that there are more processes than cores."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = os.cpu_count() or 1 if affinity is None else len(affinity(0))
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    if trains_on_cpu(settings) and asked > cores and first:
+        print(
+            f"warning: trainer.devices={asked}: so many processes on {cores} CPU cores wait for "
+            "each other",
+            file=sys.stderr,
+        )
 
 
 def trains_on_cpu(settings: TrainerConfig) -> bool:
@@ -106,6 +121,7 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
             Progress(settings.batch_size * settings.accumulate, trial.spec.modality.things),
             trial,
             Snapshots(folder, trial.spec, settings.snapshots),
+            *early_stopping(settings, trial),
             Checkpoints(folder, trial.spec, settings.checkpoint_minutes),
         ],
         "enable_checkpointing": False,
@@ -121,6 +137,13 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
     except MisconfigurationException as error:
         asked = f"trainer.accelerator={settings.accelerator}, trainer.devices={devices}"
         raise InputError(f"{asked}: not to be had here ({str(error).splitlines()[0]})") from None
+
+
+def early_stopping(settings: TrainerConfig, trial: Trial) -> list[EarlyStopping]:
+    """The callback that ends a run early, where it is to be."""
+    if settings.patience is None:
+        return []
+    return [EarlyStopping(trial, settings.validate_every, settings.patience)]
 
 
 def make_loggers(config: TrainConfig) -> list[Logger]:
@@ -176,11 +199,13 @@ def wants_compilation(settings: TrainerConfig, distill: str) -> bool:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A checkpoint that fits: where it is, and how far its run had come."""
+    """A checkpoint that fits: where it is, how far its run had come, and how many looks at the
+    held-out loss had found no new best."""
 
     path: str
     step: int
     minutes: float
+    stale: int
 
 
 def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> Resumed:
@@ -194,7 +219,8 @@ def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> R
         saved = torch.load(path, map_location="cpu", weights_only=True)
         tensors = {name: tuple(value.shape) for name, value in saved["state_dict"].items()}
         seen, step = saved["molflow"], int(saved["global_step"])
-        resumed = Resumed(str(path), step, float(seen["minutes"]))
+        stale = saved["callbacks"].get(EarlyStopping.__name__, {}).get("stale", 0)
+        resumed = Resumed(str(path), step, float(seen["minutes"]), int(stale))
         complete = {"pytorch-lightning_version", "loops", "optimizer_states"} <= saved.keys()
         (optimizer,) = saved["optimizer_states"]
         if not complete or "parts" not in optimizer or int(seen["batches_seen"]) < step:

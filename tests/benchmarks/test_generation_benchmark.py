@@ -22,7 +22,7 @@ pytest.importorskip("benchmarks.generation", reason="the folder benchmarks is no
 from benchmarks.common.measuring import Cell
 from benchmarks.generation.__main__ import main, plan_cells, summarise
 
-pytestmark = pytest.mark.usefixtures("letters_for_chemnet")
+pytestmark = pytest.mark.usefixtures("letters_for_chemnet", "undrawn")
 
 MOLECULES = [a + b + c for a in ("C", "CC", "CO", "CN", "C=C") for b in "CNO" for c in "CNOF"]
 
@@ -55,6 +55,22 @@ def row(result: dict, method: str, steps: int = 0) -> dict:
     return found
 
 
+@pytest.fixture(scope="module")
+def results(checkpoint, tmp_path_factory, put_letters) -> Path:
+    """The folder of one run of all methods. Not to be changed."""
+    folder = tmp_path_factory.mktemp("results")
+    with pytest.MonkeyPatch.context() as patch:
+        put_letters(patch, folder / "cache")
+        run(checkpoint, folder / "out")
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def result(results) -> dict:
+    """What that run wrote. Not to be changed."""
+    return json.loads((results / "generation-tiny.json").read_text())
+
+
 @pytest.fixture
 def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, str, int]]:
     """(n, steps, method, seed) of every sampling, the one before each that warms up included."""
@@ -69,15 +85,13 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, str, int]]:
     return calls
 
 
-def test_every_method_is_measured_at_every_number_of_steps_beside_the_anchors(checkpoint, tmp_path):
-    result = run(checkpoint, tmp_path)
+def test_every_method_is_measured_at_every_number_of_steps_beside_the_anchors(result):
     found = [(row["method"], row["steps"], row["seeds"]) for row in result["rows"]]
     made = [(method, steps, seeds) for method in METHODS for steps, seeds in ((1, 2), (9, 1))]
     assert found == [("training", 0, 2), ("redraw", 0, 2), *made]
 
 
-def test_a_row_has_every_metric_with_its_n_and_the_speed(checkpoint, tmp_path):
-    result = run(checkpoint, tmp_path, "methods=flow_map")
+def test_a_row_has_every_metric_with_its_n_and_the_speed(result):
     shares = ("strict_valid", "plain_valid", "relaxed_valid", "unique", "vu", "vun", "novel")
     fcds = ("fcd_unique_validation", "fcd_all_test")
     speeds = ("per_second_network", "per_second_decoding", "per_second")
@@ -114,11 +128,9 @@ def test_a_model_of_texts_is_sent_to_its_own_benchmark(token_spec, fresh, tmp_pa
     assert "this model writes texts, no molecules: benchmarks.text measures those" in said
 
 
-def test_a_cell_holds_the_numbers_of_the_same_sampling(checkpoint, tmp_path):
-    from molflow.generator import load
+def test_a_cell_holds_the_numbers_of_the_same_sampling(checkpoint, result):
     from molflow.sample import training_of
 
-    result = run(checkpoint, tmp_path, "methods=euler")
     (cell,) = (
         c for c in result["cells"] if (c["method"], c["steps"], c["seed"]) == ("euler", 1, 1)
     )
@@ -128,8 +140,7 @@ def test_a_cell_holds_the_numbers_of_the_same_sampling(checkpoint, tmp_path):
         assert cell[name] == pytest.approx(value)
 
 
-def test_the_training_row_has_no_molecule_twice_and_the_redraw_row_has(checkpoint, tmp_path):
-    result = run(checkpoint, tmp_path, "methods=euler", "steps=1")
+def test_the_training_row_has_no_molecule_twice_and_the_redraw_row_has(result):
     floor, redraw = row(result, "training")["mean"], row(result, "redraw")["mean"]
     assert (floor["strict_valid"], floor["unique"], floor["novel"]) == (1, 1, 0)
     assert (redraw["strict_valid"], redraw["novel"]) == (1, 0)
@@ -178,8 +189,6 @@ def test_another_number_of_molecules_or_steps_is_another_cell(
 def test_other_weights_are_other_cells_but_the_same_anchors(
     checkpoint, tmp_path, sampled, perturbed
 ):
-    from molflow.generator import load
-
     run(checkpoint, tmp_path / "a", "methods=euler", "steps=1", "seeds=1")
     kept = {path.name for path in (tmp_path / "cache" / "generation").iterdir()}
     model = load(checkpoint, "cpu")
@@ -216,27 +225,25 @@ def test_a_damaged_cell_is_made_again(checkpoint, tmp_path, sampled):
     assert row(again, "training") == row(first, "training")
 
 
-def test_the_record_says_what_was_measured_and_not_where(checkpoint, tmp_path):
-    result = run(checkpoint, tmp_path, "methods=euler", "steps=1")
+def test_the_record_says_what_was_measured_and_not_where(checkpoint, results, result):
     assert result["config"]["n"] == 30
     assert len(result["model"]["sha256"]) == 64
     assert set(result["versions"]) == {"molflow", "torch", "rdkit", "numpy"}
     assert "validation set" in result["protocol"]["fcd_unique_validation"]
-    assert str(tmp_path) not in json.dumps(result)
+    assert str(results) not in json.dumps(result)
     assert str(checkpoint.parent) not in json.dumps(result)
 
 
-def test_results_bear_the_name_of_the_model_or_the_one_given(checkpoint, tmp_path):
-    run(checkpoint, tmp_path / "a", "methods=euler", "steps=1")
-    run(checkpoint, tmp_path / "b", "methods=euler", "steps=1", "name=v1.2")
-    names = [sorted(path.name for path in (tmp_path / folder).iterdir()) for folder in "ab"]
+def test_results_bear_the_name_of_the_model_or_the_one_given(checkpoint, results, result, tmp_path):
+    run(checkpoint, tmp_path, "methods=euler", "steps=1", "seeds=1", "name=v1.2")
+    folders = results, tmp_path
+    names = [sorted(path.name for path in folder.glob("generation-*")) for folder in folders]
     assert names == [
         ["generation-tiny.json", "generation-tiny.png"],
         ["generation-v1.2.json", "generation-v1.2.png"],
     ]
-    said = json.loads((tmp_path / "a" / "generation-tiny.json").read_text())
-    assert said["config"]["name"] == "tiny"
-    with Image.open(tmp_path / "a" / "generation-tiny.png") as picture:
+    assert result["config"]["name"] == "tiny"
+    with Image.open(results / "generation-tiny.png") as picture:
         assert picture.width > 1000
 
 
@@ -251,7 +258,6 @@ def test_the_tables_show_percent_with_spread_and_fcd_with_n(checkpoint, tmp_path
 
 def test_too_few_valid_molecules_leave_fcd_undefined(checkpoint, tmp_path, monkeypatch):
     from benchmarks.common import measuring
-    from molflow.generator import load
 
     generator = load(checkpoint, "cpu")
     protocol = measuring.prepare(generator, 30, measuring.WalkOptions(), force=True)
@@ -297,10 +303,6 @@ def test_references_of_fewer_than_a_thousand_molecules_are_refused(checkpoint, t
 
 
 def test_molecules_that_changed_since_the_training_are_refused(checkpoint, tmp_path, perturbed):
-    from dataclasses import replace
-
-    from molflow.generator import load
-
     model = load(checkpoint, "cpu")
     path = tmp_path / "few.csv"
     path.write_text("smiles\n" + "\n".join(MOLECULES[:-3]) + "\n")

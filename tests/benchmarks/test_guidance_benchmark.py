@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,8 @@ from molflow.build import dataset_of
 from molflow.chem.molecule import Checked, read_smiles
 from molflow.chem.objective import parse_objective
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MOLECULES = [a + b + c for a in ("C", "CC", "CO", "CN", "C=C") for b in "CNO" for c in "CNOF"]
 ROOT = Path(__file__).parents[2]
 SMALL = ("tasks=qed,logp0", "budgets=1,4", "steps=1,2", "n=8")
@@ -99,6 +104,19 @@ def run(checkpoint: Path, out: Path, *arguments: str) -> dict[str, Any]:
     main([f"checkpoint={checkpoint}", f"out={out}", *SMALL, *arguments])
     (path,) = out.glob("*.json")
     return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def results(checkpoint, tmp_path_factory) -> Path:
+    """The folder of one run, with what it said in said.txt. Not to be changed."""
+    folder = tmp_path_factory.mktemp("results")
+    said = StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setenv("MOLFLOW_CACHE", str(folder / "cache"))
+        patch.setattr(surrogate, "STEPS", 3)
+        run(checkpoint, folder / "out")
+    (folder / "said.txt").write_text(said.getvalue())
+    return folder
 
 
 def error_of(*arguments: str) -> str:
@@ -454,18 +472,18 @@ def test_the_goal_of_looks_is_what_the_largest_best_of_reaches():
 # What is written
 
 
-def test_a_run_writes_record_and_picture_and_says_first_what_it_takes(checkpoint, tmp_path, capsys):
-    result = run(checkpoint, tmp_path / "out")
-    shown = capsys.readouterr().out
+def test_a_run_writes_record_and_picture_and_says_first_what_it_takes(checkpoint, results):
+    result = json.loads((results / "out" / "guidance-tiny.json").read_text())
+    shown = (results / "said.txt").read_text()
     assert shown.index("minutes on two CPU cores") < shown.index("the best of every method")
-    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    names = sorted(path.name for path in (results / "out").iterdir())
     assert names == ["guidance-tiny.json", "guidance-tiny.png"]
-    with Image.open(tmp_path / "out" / "guidance-tiny.png") as picture:
+    with Image.open(results / "out" / "guidance-tiny.png") as picture:
         assert picture.width > 600
     assert result["objectives"] == {"qed": "qed:max", "logp0": "logp:0±0.5"}
     assert len(result["model"]["sha256"]) == 64
     assert {claim["way"] for claim in result["claims"]} <= set(GUIDES) - {"best_of"}
-    assert str(tmp_path) not in json.dumps(result)
+    assert str(results) not in json.dumps(result)
     assert str(checkpoint.parent) not in json.dumps(result)
 
 
@@ -477,10 +495,10 @@ def test_a_plan_says_which_cells_are_missing_and_makes_none(checkpoint, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_the_table_goes_between_the_markers_and_the_rest_stays(checkpoint, tmp_path):
+def test_the_table_goes_between_the_markers_and_the_rest_stays(checkpoint, results, tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text(f"# Before\n\n{BETWEEN[0]}\nold\n{BETWEEN[1]}\n\nAfter\n")
-    run(checkpoint, tmp_path / "out")
+    shutil.copytree(results / "out", tmp_path / "out")
     main(["render", f"checkpoint={checkpoint}", f"out={tmp_path / 'out'}", f"readme={readme}"])
     text = readme.read_text()
     assert text.startswith(f"# Before\n\n{BETWEEN[0]}\n8 molecules a cell")

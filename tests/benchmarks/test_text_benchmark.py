@@ -22,16 +22,18 @@ from benchmarks.common.measuring import WalkOptions
 from benchmarks.text import rows
 from benchmarks.text.__main__ import compared, main
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ANCHORS = ["held_out", "training", "unigram", "bigram", "5-gram"]
-LENGTH = 32
+LENGTH = 16
 
 
 @pytest.fixture(scope="module")
 def data() -> TextDataset:
-    """Sentences of seven words: 12,000 characters and more, 37 windows held out."""
+    """Sentences of seven words: 6,000 characters and more, 37 windows held out."""
     random = np.random.default_rng(0)
     words = ["the", "cat", "sat", "on", "mat", "dogs", "run"]
-    text = " ".join(words[i] for i in random.integers(len(words), size=3_300))
+    text = " ".join(words[i] for i in random.integers(len(words), size=1_650))
     return windows("few", "few.txt", text, LENGTH)
 
 
@@ -195,7 +197,8 @@ def test_other_weights_are_other_rows_but_the_same_anchors(model, tmp_path):
     assert len(set((tmp_path / "cache" / "generation").iterdir()) - kept) == 4
 
 
-def test_table_json_and_picture_are_written_and_paths_are_not(model, tmp_path, capsys):
+def test_table_json_and_picture_are_written_and_paths_are_not(model, tmp_path, undrawn, capsys):
+    undrawn.undo()
     run(tmp_path)
     printed = capsys.readouterr().out
     assert "words_in_vocabulary" in printed

@@ -203,3 +203,26 @@ def test_what_cannot_be_met_is_said_in_one_line(texts, problem):
 def test_a_count_that_is_no_whole_number_is_refused():
     with pytest.raises(InputError, match=r"N=1.5: a whole number is needed"):
         plan(Constraint(elements={"N": 1.5}), QM9, 9)
+
+
+def test_the_marks_of_a_fragment_need_an_atom_each():
+    assert planned(scaffold="[*:1]CCO[*:2]").sizes == (5, 9)
+    assert planned(scaffold="[*:1]CCO[*:2]", marks="optional").sizes == (4, 9)
+    assert planned(scaffold="[*:1]CO.[*:2]N").sizes == (4, 9)
+
+
+def test_marks_without_an_atom_for_each_are_refused():
+    with pytest.raises(InputError, match="atoms=4 leaves 1 atoms for 2 marks of a fragment"):
+        planned(scaffold="[*:1]CCO[*:2]", atoms=4)
+
+
+def test_more_marks_than_an_atom_takes_bonds_are_refused():
+    neutral = Vocabulary(("C", "N"), charged=False)
+    assert planned(9, neutral, scaffold="*[NH+](*)C").marks.tolist() == [0, 0]
+    with pytest.raises(InputError, match="the marked atom N has no free valence for its mark"):
+        planned(9, neutral, scaffold="*[N+](*)(C)C")
+
+
+def test_marks_are_one_of_three():
+    with pytest.raises(InputError, match="marks='twice': one of once, at_least_once, optional"):
+        planned(scaffold="[*:1]C", marks="twice")

@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from molflow.chem.constraints import Constraint, Plan, parse_constraint, plan
-from molflow.chem.holding import allowed_classes, conditioned, held_state, kept, substructure_kept
+from molflow.chem.holding import (
+    allowed_classes,
+    conditioned,
+    decorated,
+    held_state,
+    kept,
+    substructure_kept,
+)
 from molflow.chem.molecule import Vocabulary, canonical_order, read_smiles, to_graph
 from molflow.chem.vocabulary import strip_charges
 from molflow.errors import InputError
@@ -33,6 +40,10 @@ CASES = {
     "pyridine": Constraint("[*:1]c1ccncc1"),
     "linker": Constraint("[*:1]CO.[*:2]NC", atoms=7),
     "unmarked linker": Constraint("CO.NC"),
+    "two marks": Constraint("[*:1]CCO[*:2]"),
+    "two marks on an atom": Constraint("*C(*)O", elements={"N": 2}),
+    "at least one bond": Constraint("[*:1]CCO[*:2]", marks="at_least_once"),
+    "optional bonds": Constraint("[*:1]CCO[*:2]", marks="optional"),
     "nitro": Constraint("O=[N+]([O-])C[*:1]", forbidden=("F",)),
     "counts": Constraint(elements={"N": 2, "O": 1, "F": 0}),
     "everything": Constraint("[*:1]c1ccc[nH]1", None, {"N": 2, "O": 1}, ("F", "C-")),
@@ -83,7 +94,7 @@ def test_whatever_the_network_says_the_constraint_holds(case, name, steps):
     made = planned(case)
     graphs = graphs_of(made, steps, name, seed=3)
     assert all(kept(graph, made) for graph in graphs)
-    assert len({graph.atoms.tobytes() + graph.pairs.tobytes() for graph in graphs}) > 50
+    assert len({graph.atoms.tobytes() + graph.pairs.tobytes() for graph in graphs}) > 40
 
 
 @settings(max_examples=20)
@@ -128,7 +139,8 @@ def test_a_scaffold_is_held_in_the_first_atoms():
 
 
 def test_new_atoms_bond_to_marked_atoms_alone():
-    state = held_state(planned("pyridine"), np.array([8]), np.zeros((1, 8)))
+    made = plan(Constraint("[*:1]c1ccncc1", marks="optional"), QM9, 9)
+    state = held_state(made, np.array([8]), np.zeros((1, 8)))
     free = [(i, j) for j in range(8) for i in range(j) if state.free["pairs"][0, pair_index(i, j)]]
     assert free == [(0, 6), (0, 7), (6, 7)]
     closed = state.values["pairs"][0, pair_index(3, 6)]
@@ -136,11 +148,62 @@ def test_new_atoms_bond_to_marked_atoms_alone():
 
 
 def test_fragments_bond_to_each_other_at_their_marks_alone():
-    state = held_state(planned("linker"), np.array([7]), np.zeros((1, 7)))
+    made = plan(Constraint("[*:1]CO.[*:2]NC", atoms=7, marks="optional"), QM9, 9)
+    state = held_state(made, np.array([7]), np.zeros((1, 7)))
     inside = [
         (i, j) for j in range(4) for i in range(j) if state.free["pairs"][0, pair_index(i, j)]
     ]
     assert [planned("linker").scaffold.grows.tolist(), inside] == [[True, False] * 2, [(0, 2)]]
+
+
+def bonds_to_new_atoms(made: Plan, graph: Graph) -> list[list[int]]:
+    """Of every atom of the scaffold: the classes of its bonds to new atoms."""
+    k = len(made.scaffold)
+    found = [[int(graph.pairs[pair_index(i, j)]) for j in range(k, len(graph))] for i in range(k)]
+    return [[one for one in row if one] for row in found]
+
+
+@pytest.mark.parametrize("case", ["two marks", "two marks on an atom", "pyridine", "linker"])
+def test_every_mark_is_exactly_one_single_bond_to_a_new_atom(case):
+    made = planned(case)
+    for graph in graphs_of(made, 3, "renoised", seed=5):
+        expected = [[1] * marks for marks in made.scaffold.marks.tolist()]
+        assert bonds_to_new_atoms(made, graph) == expected
+
+
+def test_a_mark_may_have_more_bonds_than_one_where_at_least_one_is_asked_for():
+    made = planned("at least one bond")
+    found = [bonds_to_new_atoms(made, graph) for graph in graphs_of(made, 3, "renoised", seed=5)]
+    marked = [row for rows in found for row, n in zip(rows, made.scaffold.marks, strict=True) if n]
+    assert all(1 in row for row in marked)
+    assert any(len(row) > 1 for row in marked)
+
+
+def test_marks_without_a_bond_are_told_where_they_are_optional():
+    made = planned("optional bonds")
+    graphs = graphs_of(made, 3, "renoised", seed=5)
+    found = [bonds_to_new_atoms(made, graph) for graph in graphs]
+    marks = made.scaffold.marks.tolist()
+    met = [all(len(row) >= n for row, n in zip(rows, marks, strict=True)) for rows in found]
+    assert [decorated(graph, made) for graph in graphs] == met
+    assert {True, False} == set(met)
+
+
+def test_the_atoms_at_the_marks_are_chosen_at_random_and_apart_from_the_counted_ones():
+    made = plan(Constraint("[*:1]CO", elements={"N": 1}, atoms=6), QM9, 9)
+    random = np.random.default_rng(0)
+    state = held_state(made, np.full(4000, 6), random.random((4000, 6)))
+    atoms, classes = state.argmax()["atoms"].numpy(), state.argmax()["pairs"].numpy()
+    marked = int(np.flatnonzero(made.scaffold.marks)[0])
+    bonded = np.stack([classes[:, pair_index(marked, j)] for j in range(2, 6)], 1)
+    np.testing.assert_allclose(bonded.mean(0), 0.25, atol=0.03)
+    counted = atoms[:, 2:] == QM9.atom_class["N"]
+    np.testing.assert_allclose((bonded * counted).sum(1).mean(), 0.25, atol=0.03)
+
+
+def test_marks_of_several_fragments_share_the_only_new_atom():
+    made = plan(Constraint("[*:1]CO.[*:2]NC", atoms=5), QM9, 9)
+    assert bonds_to_new_atoms(made, graphs_of(made, 2, "euler", seed=1)[0]).count([1]) == 2
 
 
 def test_padding_is_not_held():

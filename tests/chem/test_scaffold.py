@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from molflow.chem.molecule import Vocabulary, canonical_smiles, check
-from molflow.chem.scaffold import Scaffold, no_scaffold, read_scaffold, takes_bond
+from molflow.chem.scaffold import Scaffold, no_scaffold, read_scaffold, takes_bonds
 from molflow.errors import InputError
 from molflow.graph.graph import pair_index
 
@@ -113,7 +113,7 @@ def test_no_scaffold_has_no_atoms():
 )
 def test_an_atom_takes_a_bond_where_its_valence_is_not_full(text, atom, expected):
     scaffold = read(text)
-    assert takes_bond(scaffold.graph, QM9, atom) is expected
+    assert takes_bonds(scaffold.graph, QM9, atom) is expected
 
 
 @pytest.mark.parametrize("text", SCAFFOLDS)
@@ -141,7 +141,6 @@ def test_the_held_classes_make_the_molecule_of_the_scaffold(text, smiles):
         ("C[Fe+12]", "Fe+12 is outside the vocabulary, which knows C-, C, N-, N, N+, O-, O, F"),
         ("CCCCCCCCCC", "10 atoms, where the model makes at most 9"),
         ("[CH2]C", "radical or unusual valence"),
-        ("[13CH3]C", "isotope"),
         ("C=[*:1]", "an attachment point * needs one single bond to one atom"),
         ("C[*:1]C", "an attachment point * needs one single bond to one atom"),
         ("[*:1].C", "an attachment point * needs one single bond to one atom"),
@@ -152,6 +151,11 @@ def test_a_scaffold_that_cannot_be_kept_is_refused_in_one_line(text, problem):
     with pytest.raises(InputError) as error:
         read(text)
     assert str(error.value) == f"scaffold={text!r}: {problem}"
+
+
+@pytest.mark.parametrize("text", ["[H]/N=C(\\C)[*:1]", "[H]N=C(C)[*:1]", "[15NH]=C([13CH3])[2*]"])
+def test_hydrogens_that_carry_stereo_and_isotopes_are_no_part_of_a_scaffold(text):
+    assert check(read(text).graph, QM9).smiles == "CC=N"
 
 
 def test_a_vocabulary_without_carbon_knows_no_carbon_for_the_marks():
@@ -175,3 +179,17 @@ def test_a_long_text_is_refused_and_not_repeated():
     with pytest.raises(InputError) as error:
         read("C" * 20_000)
     assert len(str(error.value)) < 120
+
+
+@pytest.mark.parametrize(
+    ("text", "stereo"),
+    [
+        ("C[C@H](N)C(=O)[*:1]", True),
+        ("F/C=C/[*:1]", True),
+        ("[H]/N=C(\\C)[*:1]", True),
+        ("CC(N)C(=O)[*:1]", False),
+        ("[13CH3]C=C[*:1]", False),
+    ],
+)
+def test_a_scaffold_knows_whether_its_stereo_is_left_out(text, stereo):
+    assert read(text).stereo == stereo

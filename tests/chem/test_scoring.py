@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from rdkit import Chem
 
 from molflow.chem.objective import parse_objective
+from molflow.chem.score_worker import Plain, number
 from molflow.chem.scoring import ScoreFile, Scorer, open_score
 from molflow.errors import InputError
 
@@ -122,8 +125,9 @@ def test_a_timeout_ends_the_process_and_what_it_started(write, tmp_path: Path) -
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    with ScoreFile(write(HANGING.format(pipe=str(pipe))), "score", timeout=1.0) as scorer:
-        assert scorer.score(MOLS[0]).error == "score: took more than 1 s"
+    path = write(HANGING.format(pipe=str(pipe)))
+    with ScoreFile(path, "score", timeout=1.0, start=5.0) as scorer:
+        assert scorer.score(MOLS[0]).error == "score: took more than 5 s"
         os.set_blocking(reader, True)
         assert select.select([reader], [], [], 20)[0], "a process is still alive"
         assert os.read(reader, 1) == b""
@@ -218,6 +222,8 @@ def _one(write) -> str:
 def test_a_timeout_must_be_positive(write) -> None:
     with pytest.raises(InputError, match="more than 0 seconds"):
         ScoreFile(write(""), "score", timeout=0)
+    with pytest.raises(InputError, match="start=0: must be more than 0 seconds"):
+        ScoreFile(write(""), "score", start=0)
 
 
 TEXTS = ["", "one\ntwo\r\n\tthree", "héllo wörld", "日本 🐈", 'a "quoted", \\n text', "x" * 100_000]
@@ -249,3 +255,60 @@ def test_a_text_on_which_the_function_fails_costs_no_other(write):
         found = scorer.score_many(["aa", "b", "a"])
     assert [one.total for one in found] == [0.5, pytest.approx(math.nan, nan_ok=True), 1]
     assert found[1].error == "score: ZeroDivisionError: division by zero (line 2)"
+
+
+def test_the_first_call_has_a_limit_of_its_own(write):
+    path = write(
+        "import time\nmodel = None\n"
+        "def score(mol):\n    global model\n    if model is None:\n"
+        "        time.sleep(1.5); model = 1\n    return mol.GetNumAtoms()\n"
+    )
+    with ScoreFile(path, "score", timeout=0.5, start=60) as scorer:
+        assert [one.error for one in scorer.score_many(MOLS[:3])] == [None] * 3
+
+
+def test_after_the_first_call_every_molecule_has_the_usual_limit(write):
+    path = write(
+        "import time\n"
+        "def score(mol):\n    time.sleep(60 * (mol.GetNumAtoms() == 2))\n    return 1\n"
+    )
+    with ScoreFile(path, "score", timeout=1, start=60) as scorer:
+        assert [one.error for one in scorer.score_many(MOLS[:2])] == [
+            None,
+            "score: took more than 1 s",
+        ]
+
+
+def test_a_process_that_never_answers_is_not_started_in_vain(write, tmp_path):
+    started = tmp_path / "started"
+    path = write(
+        f"import os\nopen({str(started)!r}, 'a').write('x')\ndef score(mol):\n    os._exit(3)\n"
+    )
+    with open_score(f"{path}:score") as scorer, pytest.raises(InputError, match="3 processes"):
+        scorer.score_many(MOLS)
+    assert started.read_text() == "xxx"
+
+
+@pytest.mark.parametrize(
+    "result",
+    ["np.array([0.5])", "np.array(0.5)", "torch.tensor(0.5)", "torch.tensor([[0.5]])"],
+)
+def test_arrays_and_tensors_of_one_element_are_numbers(result):
+    made = eval(result, {"np": np, "torch": torch})
+    assert number(made) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ("np.array([0.5, 0.6])", "returned ndarray of several numbers"),
+        ("torch.tensor([0.5, 0.6])", "returned Tensor of several numbers"),
+        ("np.array(['0.5'])", "returned ndarray, not a number"),
+        ("[0.5]", "returned list, not a number"),
+        ("1j", "returned complex, not a number"),
+        ("np.array([float('nan')])", "returned nan"),
+    ],
+)
+def test_what_is_no_number_is_said_to_be_none(result, message):
+    with pytest.raises(Plain, match=message):
+        number(eval(result, {"np": np, "torch": torch}))

@@ -23,11 +23,14 @@ from molflow.config.recipes import groups
 from molflow.datasets.names import NEEDS_A_FILE
 from molflow.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 TEXT_KEYS = [
     "out",
     "resume",
     "checkpoint",
     "dataset.smiles_column",
+    "dataset.split_column",
     "dataset.cache",
     "model.condition",
     "logger.project",

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from filelock import FileLock
 
 from molflow.datasets import qm9
 from molflow.datasets.loaders import MoleculeDataset
@@ -15,9 +16,14 @@ from molflow.datasets.store import cache_folder
 
 
 @pytest.fixture(scope="session")
-def qm9_digress() -> MoleculeDataset:
-    """All of QM9 on the default split, from the user's cache or, the first time, made there."""
-    return qm9.load(cache_folder())
+def qm9_digress(tmp_path_factory: pytest.TempPathFactory) -> MoleculeDataset:
+    """All of QM9 on the default split, from the user's cache or, the first time, made there.
+
+    One process of the tests makes it, with all cores, and the others wait.
+    """
+    # All processes of one run of the tests have this folder.
+    with FileLock(tmp_path_factory.getbasetemp().parent / "qm9.lock"):
+        return qm9.load(cache_folder())
 
 
 class Quiet(SimpleHTTPRequestHandler):

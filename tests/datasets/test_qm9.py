@@ -78,6 +78,7 @@ def test_the_random_split_follows_its_seed() -> None:
     assert first.tolist() != other.tolist()
 
 
+@pytest.mark.slow
 def test_stripped_charges_leave_four_elements_and_the_same_molecules(
     qm9_digress: MoleculeDataset,
 ) -> None:

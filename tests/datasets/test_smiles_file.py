@@ -3,6 +3,7 @@
 import csv
 import gzip
 from collections.abc import Callable
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -210,7 +211,8 @@ def test_a_single_molecule_is_a_training_molecule(load: Load) -> None:
 
 
 def test_more_rows_than_one_process_takes_keep_their_order(load: Load, tmp_path: Path) -> None:
-    rows = ["C" * (1 + i // 60) + "N" * (1 + i % 60) for i in range(3_600)]
+    lengths = islice(product(range(1, 9), repeat=4), 3_600)
+    rows = ["C" * c + "N" * n + "O" * o + "S" * s for c, n, o, s in lengths]
     rows[3_000] = "C1"
     dataset = load("a.smi", "\n".join(rows))
     parsed = [canonical_smiles(read_smiles(row)) for i, row in enumerate(rows) if i != 3_000]
@@ -221,9 +223,13 @@ def test_more_rows_than_one_process_takes_keep_their_order(load: Load, tmp_path:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "name,SMILES\nx,C\n", "no column 'smiles'; row 1 names 'name', 'SMILES'"),
-        ("a.csv", "smiles,x,smiles\nC,1,C\n", "2 columns are named 'smiles'"),
-        ("a.csv", "", "no column 'smiles'; row 1 names none"),
+        (
+            "a.csv",
+            "name,mol\nx,C\n",
+            "no column 'smiles' or 'canonical_smiles'; row 1 names 'name',",
+        ),
+        ("a.csv", "smiles,x,smiles\nC,1,C\n", "2 columns could be meant, 'smiles', 'smiles'"),
+        ("a.csv", "", "no column 'smiles' or 'canonical_smiles'; row 1 names none"),
         ("a.csv", "smiles\n", "no usable molecule: it has no rows"),
         ("a.smi", "", "no usable molecule: it has no rows"),
         (
@@ -231,14 +237,12 @@ def test_more_rows_than_one_process_takes_keep_their_order(load: Load, tmp_path:
             "smiles\nC1\nC1\n",
             "no usable molecule in 2 rows: does not parse (2); the first",
         ),
-        ("a.csv", b"smiles\nC\n\xff\xfe\n", "row 3 is not UTF-8 text"),
-        ("a.smi", b"C\nC\0C\n", "row 2 is not UTF-8 text"),
-        ("a.csv", "smiles\nCCO\n".encode("utf-16"), "row 1 is not UTF-8 text"),
-        ("a.csv", 'smiles,name\nC,"open\nCC,x\n', "row 3: unexpected end of data"),
+        ("a.smi", b"C\xff\n", "no usable molecule in 1 rows: not UTF-8 text (1); the first"),
+        ("a.csv", "smiles\nCCO\n".encode("utf-16"), "no column 'smiles' or 'canonical_smiles'"),
         ("a.csv.gz", b"smiles\nC\n", "cannot read"),
         ("a.csv.gz", gzip.compress(b"smiles\n" + b"C\n" * 99, mtime=0)[:-9], "cannot read"),
-        ("a.xlsx", "smiles\nC\n", "one of .csv, .tsv, .smi (.gz may follow)"),
-        ("a.gz", "smiles\nC\n", "one of .csv, .tsv, .smi (.gz may follow)"),
+        ("a.xlsx", "smiles\nC\n", "one of .csv, .tsv, .txt, .smi, .sdf (.gz may follow)"),
+        ("a.gz", "smiles\nC\n", "one of .csv, .tsv, .txt, .smi, .sdf (.gz may follow)"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_clear_line_and_leaves_nothing(
@@ -252,18 +256,51 @@ def test_a_file_that_cannot_be_used_is_one_clear_line_and_leaves_nothing(
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_bad_row_far_down_is_found_while_workers_read(load: Load, tmp_path: Path) -> None:
-    content = b"".join(b"%s\n" % (b"C" * (1 + i % 9)) for i in range(5_000)) + b"\xff\n"
-    with pytest.raises(InputError, match="row 5001 is not UTF-8 text"):
-        load("a.smi", content)
-    assert not (tmp_path / "cache").exists()
+def test_rows_that_cannot_be_read_are_left_out_alone(load: Load, tmp_path: Path) -> None:
+    dataset = load("a.csv", b'name,smiles\ncaf\xe9,CCO\nx,C\xff\n"open,N\nx,CC\n')
+    assert molecules(dataset) == ["CCO", "CC"]
+    assert drops(tmp_path)[1:] == [
+        ["3", "C\\udcff", "not UTF-8 text"],
+        ["4", '"open,N', "no row of a table: unexpected end of data"],
+    ]
+
+
+def test_records_of_an_sdf_are_molecules(load: Load, tmp_path: Path) -> None:
+    blocks = [Chem.MolToMolBlock(Chem.AddHs(Chem.MolFromSmiles(s))) for s in ("CCO", "C[NH3+]")]
+    dataset = load("a.sdf", "$$$$\n".join([*blocks, "broken\n\n\n  x\n"]))
+    assert molecules(dataset) == ["CCO", "C[NH3+]"]
+    assert drops(tmp_path)[1:] == [["3", "broken x", "does not parse"]]
+
+
+def test_a_column_says_which_split_a_molecule_is_of(load: Load) -> None:
+    rows = "C,train\nCC,Val\nN,TEST\nO,training\nCCC,validation\nC1,x\n"
+    dataset = load("a.csv", f"smiles,set\n{rows}", split_column="set")
+    parts = {name: dataset.smiles(name) for name in ("train", "valid", "test")}
+    assert parts == {"train": ["C", "O"], "valid": ["CC", "CCC"], "test": ["N"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("smiles,set\nC,train\nN,held\n", "row 3: set='held': one of train, val, test"),
+        ("smiles,set\nC,\n", "row 2: set='': one of train, val, test"),
+        ("smiles,set\nC,test\n", "no usable molecule with set=train"),
+        ("smiles,sets\nC,test\n", "no column 'set'; row 1 names 'smiles', 'sets'"),
+    ],
+)
+def test_a_column_that_names_no_split_is_one_clear_line(
+    load: Load, content: str, message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load("a.csv", content, split_column="set")
+    assert message in str(caught.value)
 
 
 def test_a_missing_file_a_folder_and_no_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read '.*none\.csv': No such file or directory"):
+    with pytest.raises(InputError, match=r"dataset.path='.*none\.csv': no such file"):
         smiles_file.load(tmp_path / "none.csv", tmp_path / "cache")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(InputError, match=r"cannot read '.*folder\.csv': Is a directory"):
+    with pytest.raises(InputError, match=r"dataset.path='.*folder\.csv': a folder, where a file"):
         smiles_file.load(tmp_path / "folder.csv", tmp_path / "cache")
     with pytest.raises(InputError, match=r"dataset.path is not given"):
         smiles_file.load(None, tmp_path / "cache")

@@ -9,7 +9,7 @@ from rdkit import Chem
 from molflow.chem.molecule import Vocabulary
 from molflow.datasets.growing import Growing
 from molflow.datasets.packing import Recipe, pack
-from molflow.datasets.store import Packed, cache_folder
+from molflow.datasets.store import Packed, cache_folder, obstacle_in
 from molflow.errors import InputError
 
 RECIPE = Recipe("smiles", charged=True, max_atoms=None, distinct=False)
@@ -174,3 +174,19 @@ def test_charges_are_stripped_on_demand() -> None:
     packed = packed_of(["C[N+](=O)[O-]"], Recipe("smiles", False, None, False))
     assert packed.vocabulary == Vocabulary(("C", "N", "O"), charged=False)
     assert packed.smiles == ["C[N+](=O)[O-]"]
+
+
+def test_a_cache_that_cannot_be_written_is_replaced_and_named_once(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MOLFLOW_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr("molflow.datasets.store.gettempdir", lambda: str(tmp_path / "other"))
+    assert cache_folder() == cache_folder()
+    assert cache_folder().parent == tmp_path / "other"
+    said = capsys.readouterr().err
+    assert said.count("MOLFLOW_CACHE=<folder> names another place") == 1
+    assert f"{tmp_path / 'file'} is no folder" in said
+
+
+def test_a_folder_can_be_written_before_it_is_there(tmp_path):
+    assert obstacle_in(tmp_path / "a" / "b") is None
+    assert not (tmp_path / "a").exists()

@@ -7,17 +7,16 @@ from pathlib import Path
 import pytest
 from rdkit import Chem
 
-from molflow.errors import InputError
-from molflow.evaluation.samples_file import (
+from molflow.chem.smiles import RECORD
+from molflow.datasets.molecule_file import (
     LONGEST_LINE,
     QUOTED_LINES,
-    Failure,
-    collect,
-    judged,
+    Columns,
     read,
     shortened,
 )
-from molflow.metrics.attempts import RECORD
+from molflow.errors import InputError
+from molflow.evaluation.samples_file import Failure, collect, judged
 
 Read = Callable[..., tuple[list[str | None], list[tuple[int, str, str]]]]
 
@@ -52,6 +51,19 @@ def record(smiles: str) -> str:
         ("a.csv", b"\xef\xbb\xbfsmiles,name\nCCO,ethanol\nC,methane\n"),
         ("a.csv", 'note,smiles\n"on two\nlines",CCO\n,C\n'),
         ("a.csv.gz", gzip.compress(b"smiles\nCCO\nC\n", mtime=0)),
+        ("a.csv", "name;smiles\nethanol, pure;CCO\n;C\n"),
+        ("a.csv", "name\tSMILES\nethanol, pure\tCCO\n\tC\n"),
+        ("a.csv", "Name,Canonical_SMILES\n,CCO\n,C\n"),
+        ("a.tsv", "Smiles,name\nCCO,x\nC,\n"),
+        ("a.txt", "CCO ethanol\nC\n"),
+        ("a.txt", "SMILES\nCCO\nC\n"),
+        ("a.txt", "name;Smiles\nethanol;CCO\nx;C\n"),
+        ("a.txt.gz", gzip.compress(b"id\tsmiles\n1\tCCO\n2\tC\n", mtime=0)),
+        ("a.csv", b"smiles,caf\xe9\nCCO,\xe9\nC,x\0\n"),
+        ("a.csv", b"caf\xe9,smiles\n\xe9,CCO\n\xff\xfe,C\n"),
+        ("a.csv", 'smiles,name\nCCO,"open\nC,x\n'),
+        ("a.csv", f"smiles,name\nCCO,{'x' * 1_000_000}\nC,\n"),
+        ("a.smi", b"CCO \xe9\nC\n"),
         ("a.sdf", f"{record('CCO')}> <x>\n1\n\n$$$$\n{record('C')}"),
         ("a.sdf.gz", gzip.compress(f"{record('CCO')}$$$$\n{record('C')}$$$$\n".encode())),
     ],
@@ -81,10 +93,23 @@ def test_the_name_of_an_empty_line_of_an_smi_is_no_smiles(attempts):
     assert failures == [(2, "", "empty"), (3, "", "empty")]
 
 
-def test_a_row_that_is_not_utf_8_has_failed_and_the_next_is_read(attempts):
-    smiles, failures = attempts("a.csv", b"smiles,name\nC,\xe9\nN,x\n")
+def test_a_cell_of_smiles_that_is_not_utf_8_has_failed_and_the_next_is_read(attempts):
+    smiles, failures = attempts("a.csv", b"smiles,name\nC\xe9,x\nN,x\n")
     assert smiles == [None, "N"]
-    assert failures == [(2, "C,\\udce9", "not UTF-8 text")]
+    assert failures == [(2, "C\\udce9", "not UTF-8 text")]
+
+
+def test_a_cell_of_smiles_behind_a_quote_that_does_not_close_has_failed(attempts):
+    smiles, failures = attempts("a.csv", 'name,smiles\n"open,C\nx,N\n')
+    assert smiles == [None, "N"]
+    assert failures == [(2, '"open,C', "no row of a table: unexpected end of data")]
+
+
+def test_a_name_that_is_asked_for_is_found_in_any_case_but_exactly_first(attempts):
+    wanted = Columns("Structure")
+    assert attempts("a.csv", "structure,smiles\nC,N\n", columns=wanted)[0] == ["C"]
+    assert attempts("a.csv", "structure,Structure\nC,N\n", columns=wanted)[0] == ["N"]
+    assert attempts("b.txt", "x;structure\nN;C\n", columns=wanted)[0] == ["C"]
 
 
 def test_a_line_of_a_megabyte_has_failed_its_text_shortened_and_the_next_is_read(attempts):
@@ -165,13 +190,22 @@ def test_attempts_are_counted_in_every_sense_and_by_reason_whichever_atom(tmp_pa
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "smiles,smiles\nC,C\n", "2 columns are named 'smiles'"),
-        ("a.csv", "SMILES\nC\n", "no column 'smiles'; row 1 names 'SMILES'"),
-        ("a.csv", "", "no column 'smiles'; row 1 names none"),
-        ("a.csv", b"smil\xe9s\nC\n", "row 1, the header: not UTF-8 text"),
+        ("a.csv", "smiles,smiles\nC,C\n", "2 columns could be meant, 'smiles', 'smiles': name one"),
+        (
+            "a.csv",
+            "SMILES,x,canonical_smiles\nC,1,C\n",
+            "2 columns could be meant, 'SMILES', 'canonical_smiles': name one",
+        ),
+        (
+            "a.csv",
+            "structure\nC\n",
+            "no column 'smiles' or 'canonical_smiles'; row 1 names 'structure'",
+        ),
+        ("a.csv", "", "no column 'smiles' or 'canonical_smiles'; row 1 names none"),
+        ("a.csv", b"smil\xe9s\nC\n", r"row 1 names 'smil\udce9s'"),
         ("a.csv", '"smiles\nC\n', "row 1, the header: no row of a table"),
         ("a.csv.gz", b"no gzip", "cannot read"),
-        ("a.txt", "C\n", "one of .csv, .tsv, .smi, .sdf (.gz may follow)"),
+        ("a.xlsx", "C\n", "one of .csv, .tsv, .txt, .smi, .sdf (.gz may follow)"),
     ],
 )
 def test_a_file_that_cannot_be_read_at_all_is_one_line(attempts, name, content, message):

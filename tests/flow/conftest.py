@@ -88,13 +88,17 @@ class TwoPointFlow:
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return low - excess(low) / self.density(low, t)
 
+    def away(self, y: Tensor, s: Tensor, t: Tensor) -> Tensor:
+        """What ``mean`` is for y <= 0 and s < t < 1."""
+        went = step_fraction(s, t)
+        return (self.moved(y, s, t) - (1 - went) * y) / (went * self.half)
+
     def mean(self, y: Tensor, s: Tensor, t: Tensor) -> Tensor:
         """(B,) in [-1, 1]: mu_st = m + mean * (second - first) / 2."""
         side, y = torch.where(y > 0, 1.0, -1.0), -y.abs()
         at_end, apart = t >= 1, t > s
         inside = torch.where(apart & ~at_end, t, (1 + s) / 2)
-        went = step_fraction(s, inside)
-        away = (self.moved(y, s, inside) - (1 - went) * y) / (went * self.half)
+        away = self.away(y, s, inside) if (apart & ~at_end).any() else torch.zeros_like(y)
         diagonal = torch.tanh(t * self.half * y / ((1 - t) * self.scale).square())
         mean = torch.where(at_end, -1.0, torch.where(apart, away, diagonal))
         return -side * mean.clamp(-1, 1)

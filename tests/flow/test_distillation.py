@@ -104,6 +104,12 @@ def other(perturbed, fresh_network):
     return perturbed(fresh_network(), seed=7).eval()
 
 
+@pytest.fixture(scope="module")
+def single(perturbed, fresh_network):
+    """A full-size network in single precision. Not to be changed."""
+    return perturbed(fresh_network(torch.float32))
+
+
 # The exact flow map of two points.
 
 
@@ -429,13 +435,12 @@ def test_every_parameter_gets_a_gradient(loss, network_with_positions, x_s):
 
 @all_losses()
 def test_in_mixed_precision_every_parameter_gets_a_gradient_from_the_live_teacher(
-    loss, perturbed, fresh_network, x_s
+    loss, single, x_s
 ):
-    net = perturbed(fresh_network(torch.float32))
-    single, s, t = x_s.to(torch.float32), S.float(), T.float()
+    net, x, s, t = single, x_s.to(torch.float32), S.float(), T.float()
     with torch.autocast("cpu", torch.bfloat16):
-        values = loss(net, net, single, s, t)
-        after = net(single, t, t)
+        values = loss(net, net, x, s, t)
+        after = net(x, t, t)
     assert {value.dtype for value in values.values()} == {torch.float32}
     # What the teacher left in the cache of autocast must not cut off the calls behind it.
     for found in (gradients(values, net), gradients(after.values, net)):
@@ -443,27 +448,24 @@ def test_in_mixed_precision_every_parameter_gets_a_gradient_from_the_live_teache
 
 
 @all_losses([name for name in LOSSES if name != "psd"])
-def test_the_derivative_is_taken_in_single_precision_under_autocast(
-    loss, perturbed, fresh_network, x_s
-):
-    net = perturbed(fresh_network(torch.float32))
+def test_the_derivative_is_taken_in_single_precision_under_autocast(loss, single, x_s):
     arguments = (uninformed, x_s.to(torch.float32), S.float(), T.float())
-    expected = loss(net, *arguments)
+    expected = loss(single, *arguments)
     with torch.autocast("cpu", torch.bfloat16):
-        values = loss(net, *arguments)
+        values = loss(single, *arguments)
     assert all(torch.equal(values[name], expected[name]) for name in values)
 
 
-def test_the_teacher_and_the_semigroup_loss_run_under_autocast(perturbed, fresh_network, x_s):
-    net, coarse = perturbed(fresh_network(torch.float32)), []
+def test_the_teacher_and_the_semigroup_loss_run_under_autocast(single, x_s):
+    coarse = []
 
     def recorded(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
         coarse.append(torch.is_autocast_enabled("cpu"))
-        return net(x, s, t)
+        return single(x, s, t)
 
     arguments = (x_s.to(torch.float32), S.float(), T.float())
     with torch.autocast("cpu", torch.bfloat16):
-        csd_loss(net, recorded, *arguments)
+        csd_loss(single, recorded, *arguments)
         psd_with(0.5)(recorded, recorded, *arguments)
     assert coarse == [True] * 4
 
@@ -536,24 +538,22 @@ def test_the_sum_over_coordinates_of_published_pseudo_code_has_no_gradient(netwo
 @all_losses()
 @pytest.mark.parametrize(("s", "t"), EDGES)
 def test_losses_and_gradients_are_finite_at_the_edges_of_time(
-    perturbed, fresh_network, clean, normal_like, loss, s, t
+    single, clean, normal_like, loss, s, t
 ):
-    net = perturbed(fresh_network(torch.float32))
     x_1 = clean([[3, 0, 0], [0, 1, 2]], [[0, 0, 0], [1, 0, 3]], [1, 3]).to(torch.float32)
     s, t = (times(time, time, dtype=torch.float32) for time in (s, t))
     x_s = interpolate(prior(x_1, normal_like(x_1, 0), 0.5), x_1, s)
-    values = loss(net, net, x_s, s, t)
+    values = loss(single, single, x_s, s, t)
     assert all(torch.isfinite(value).all() for value in values.values())
-    assert all(torch.isfinite(g).all() for g in gradients(values, net).values())
+    assert all(torch.isfinite(g).all() for g in gradients(values, single).values())
 
 
 @all_losses(["psd"])
 @pytest.mark.parametrize("r", [1e-7, 1 - 2**-24])
 @pytest.mark.parametrize(("s", "t"), EDGES)
-def test_the_semigroup_loss_is_finite_wherever_the_jump_is_cut(network, x_s, loss, s, t, r):
-    net = deepcopy(network).float()
+def test_the_semigroup_loss_is_finite_wherever_the_jump_is_cut(single, x_s, loss, s, t, r):
     s, t = (torch.full((4,), time) for time in (s, t))
-    values = psd_with(r)(net, net, x_s.to(torch.float32), s, t)
+    values = psd_with(r)(single, single, x_s.to(torch.float32), s, t)
     assert all(torch.isfinite(value).all() for value in values.values())
 
 

@@ -49,6 +49,18 @@ def test_numbers_per_example_scale_from_the_left_too(x):
     assert (torch.tensor([1.0, 10.0]) * x).values["b"].tolist() == [[[1, 0, -1]], [[0, 20, 0]]]
 
 
+def test_the_inner_product_is_over_the_classes(x):
+    assert x.dot(10 * x)["a"].tolist() == [[50, 250, 610], [1130, 1810, 0]]
+    assert x.dot(x)["b"].tolist() == [[2], [4]]
+
+
+def test_one_state_is_taken_in_the_chosen_examples_and_the_other_in_the_rest(x):
+    mixed = x.where(torch.tensor([False, True]), 10 * x)
+    assert mixed.values["b"].tolist() == [[[10, 0, -10]], [[0, 2, 0]]]
+    assert torch.equal(mixed.values["a"][1], x.values["a"][1])
+    assert mixed.exists is x.exists
+
+
 def test_a_plain_number_needs_no_shape():
     assert per_example(3.0, torch.zeros(2, 4, 5)) == 3.0
 

@@ -82,3 +82,25 @@ def test_data_that_is_no_labelled_graph_is_refused(change: dict, message: str) -
         setattr(data, name, value)
     with pytest.raises(ValueError, match=message):
         from_pyg(data)
+
+
+def test_features_of_other_programs_are_refused() -> None:
+    from torch_geometric.data import Data
+    from torch_geometric.utils import from_smiles
+
+    with pytest.raises(ValueError, match=r"x of shape \(3, 9\) has rows of features"):
+        from_pyg(from_smiles("CCO"))
+    ends, one_hot = torch.tensor([[0], [1]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    # As QM9 of torch_geometric: the atomic number stands beside the one-hot element.
+    with pytest.raises(ValueError, match="x of shape"):
+        from_pyg(Data(torch.cat([one_hot, torch.tensor([[6.0], [8.0]])], 1), ends, torch.ones(1)))
+    with pytest.raises(ValueError, match="edge_attr of shape"):
+        from_pyg(Data(one_hot, ends, torch.tensor([[12, 0, 1]])))
+
+
+def test_the_likeliest_class_of_a_distribution_is_taken() -> None:
+    from torch_geometric.data import Data
+
+    rows = torch.tensor([[0.3, 0.6, 0.1], [0.5, 0.25, 0.25]])
+    made = from_pyg(Data(rows, torch.tensor([[0], [1]]), torch.tensor([[0.2, 0.8]])))
+    assert (made.atoms.tolist(), made.pairs.tolist()) == ([1, 0], [1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -18,12 +18,12 @@ from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
 from molflow.flow.flow_map import Posterior, flow_map
 from molflow.flow.guidance import Reward
-from molflow.flow.samplers import Step, decoded
+from molflow.flow.samplers import Step, decoded, sample
 from molflow.flow.state import Fields, State
 from molflow.generator import Generator, Samples
 from molflow.guidance import guided, steer, surrogate
-from molflow.guidance.guides import Guide, Outcome, Task
-from molflow.guidance.kinds import GUIDES
+from molflow.guidance.guides import Guidance, Guide, Outcome, Task
+from molflow.guidance.kinds import GUIDES, BestDraw
 from molflow.guidance.steer import guide
 from molflow.guidance.surrogate import Surrogate
 from molflow.model.checkpoint import ModelSpec
@@ -316,7 +316,7 @@ def test_a_later_generation_makes_those_moves_that_end_after_its_restart():
         again=lambda number: (x_0, [move(number, k) for k in (1, 2, 3)]),
     )
     kind = usual("search", particles=1, generations=3, restart=0.3)
-    GUIDES["search"].run(kind, task, lambda x: x.values["tokens"][:, 0, 0])
+    kind.guidance.run(task, lambda x: x.values["tokens"][:, 0, 0])
     assert made == [
         *((0, 1, 0.0, 0.3), (0, 2, 0.3, 0.6), (0, 3, 0.6, 1.0)),
         *((1, 2, 0.3, 0.6), (1, 3, 0.6, 1.0), (2, 2, 0.3, 0.6), (2, 3, 0.6, 1.0)),
@@ -345,14 +345,14 @@ def test_the_end_of_draws_is_worth_what_was_told_of_it_without_being_judged_agai
     generator, monkeypatch
 ):
     worths: list[Tensor] = []
-    run = GUIDES["draws"].run
+    run = BestDraw.run
 
-    def watched(kind: Guide, task: Task, reward: Reward) -> Outcome:
-        outcome = run(kind, task, reward)
+    def watched(guidance: BestDraw, task: Task, reward: Reward) -> Outcome:
+        outcome = run(guidance, task, reward)
         worths.append(outcome.rewards - reward(decoded(outcome.x)))
         return outcome
 
-    monkeypatch.setitem(GUIDES, "draws", replace(GUIDES["draws"], run=watched))
+    monkeypatch.setattr(BestDraw, "run", watched)
     generator.sample(20, STEPS, guide=usual("draws"))
     assert torch.equal(torch.cat(worths), torch.zeros(40, dtype=torch.float64))
 
@@ -573,6 +573,30 @@ def test_a_gradient_asks_for_fresh_numbers_at_every_step_and_tells_the_times_as_
         again=lambda number: (x_0, []),
     )
     kind = usual("gradient", particles=1)
-    outcome = GUIDES["gradient"].run(kind, task, lambda x: x.values["tokens"][:, 0, 0])
+    outcome = kind.guidance.run(task, lambda x: x.values["tokens"][:, 0, 0])
     assert asked == [(1, 3), (2, 3)]
     assert [glance.time for glance in outcome.glances] == [0.0, 0.1]
+
+
+def test_a_guidance_of_your_own_is_one_class_with_its_options(generator):
+    @dataclass(frozen=True)
+    class Worst(Guidance):
+        """Every walk is worth the less, the more it scores."""
+
+        amount: float = 1.0
+
+        def run(self, task: Task, reward: Reward) -> Outcome:
+            x = sample(task.moves, task.mu, task.x_0, task.times)
+            return Outcome(x, -self.amount * reward(decoded(x)), len(task.moves))
+
+    made = guide(Worst(particles=3), Recorder(), amount=2.0)
+    assert made.guidance == Worst(3, 2.0)
+    assert str(made.guidance) == "own, the best of 3 walks"
+    worst, best = (
+        rewards_of(generator.sample(20, STEPS, guide=one))
+        for one in (made, guide("best_of", Recorder(), particles=3))
+    )
+    assert all(low <= high for low, high in zip(worst, best, strict=True))
+    assert sum(worst) < sum(best)
+    with pytest.raises(InputError, match="strength=1: guidance=own has no strength"):
+        guide(Worst(), Recorder(), strength=1)

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Sequence
 
+import pytest
 from rdkit import Chem
 
 from molflow.chem.aggregation import Scored
+from molflow.chem.functions import Own
 from molflow.chem.molecule import Checked
 from molflow.chem.objective import parse_objective
+from molflow.errors import InputError
 from molflow.guidance.scores import Remembered, has_score
 
 
@@ -88,3 +91,45 @@ def test_an_objective_has_parts_and_one_component_is_its_own_description():
 def test_a_function_of_the_user_has_no_parts_beside_itself():
     assert Remembered(Counting()).parts == ()
     assert Remembered(Counting()).objective is None
+
+
+class Broken(Own):
+    """Has no score for anything from the molecule with ``first`` atoms on."""
+
+    def __init__(self, first: int, max_failures: int | None) -> None:
+        super().__init__("broken", max_failures=max_failures)
+        self.first, self.asked = first, 0
+
+    def describe(self) -> str:
+        return "broken"
+
+    def score_many(self, mols: Sequence[Chem.Mol]) -> list[Scored]:
+        self.asked += len(mols)
+        fails = [mol.GetNumAtoms() >= self.first for mol in mols]
+        return [self.scored(math.nan if no else 1.0, "no luck" if no else None) for no in fails]
+
+    def close(self) -> None:
+        pass
+
+
+CHAINS = ["C" * n for n in range(1, 41)]
+
+
+def test_ten_failures_in_a_row_are_told_once_with_the_last_error(capsys):
+    Remembered(Broken(1, None)).ask(CHAINS)
+    told = "warning: 10 in a row have no score, the last: broken: no luck\n"
+    assert capsys.readouterr().err == told
+
+
+def test_too_many_failures_in_a_row_are_the_end_and_what_was_scored_stays_known():
+    inner = Broken(first=6, max_failures=20)
+    scorer = Remembered(inner)
+    with pytest.raises(InputError, match=r"max_failures=20: .*the last: broken: no luck"):
+        scorer.ask(CHAINS)
+    assert inner.asked == 25
+    assert [has_score(one) for one in scorer.known.values()] == [True] * 5 + [False] * 20
+
+
+def test_failures_with_scores_between_are_no_streak(capsys):
+    Remembered(Broken(2, 5)).ask([one for n in range(2, 20) for one in ("C" * n, f"[{n}CH4]")])
+    assert capsys.readouterr().err == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
@@ -14,7 +15,7 @@ from molflow.chem.scoring import ScoreFile
 from molflow.config import GuidanceConfig
 from molflow.errors import InputError
 from molflow.generator import load
-from molflow.guidance.kinds import GUIDES
+from molflow.guidance.kinds import GUIDES, BestOf, ScoreGradient, Search
 from molflow.guidance.steer import configured_guide, guide
 
 UNSTARTED = object.__new__(ScoreFile)
@@ -22,35 +23,51 @@ UNSTARTED = object.__new__(ScoreFile)
 
 
 @pytest.mark.parametrize(
-    ("method", "particles", "draws", "strength"),
+    ("method", "options"),
     [
-        ("best_of", 16, 16, 0.0),
-        ("draws", 1, 16, 0.0),
-        ("gradient", 1, 16, 0.3),
-        ("particles", 16, 16, 20.0),
-        ("search", 16, 16, 0.0),
-        ("surrogate", 1, 16, 0.3),
+        ("best_of", {"particles": 16}),
+        ("draws", {"particles": 1, "draws": 16}),
+        ("gradient", {"particles": 1, "draws": 16, "strength": 0.3, "entropy_floor": 0.02}),
+        ("particles", {"particles": 16, "strength": 20.0}),
+        ("search", {"particles": 16, "generations": 4, "restart": 0.35}),
+        ("surrogate", {"particles": 1, "strength": 0.3, "entropy_floor": 0.02}),
     ],
 )
-def test_every_guide_has_usual_values(method, particles, draws, strength):
+def test_every_guide_has_options_of_its_own_and_their_usual_values(method, options):
     made = guide(method, "qed:max")
-    assert (made.particles, made.draws, made.strength) == (particles, draws, strength)
-    assert (made.method, made.entropy_floor, made.invalid) == (method, 0.02, -0.01)
-
-
-def test_a_search_has_usual_generations_and_the_others_one():
-    assert [guide(method, "qed:max").generations for method in GUIDES] == [1, 1, 1, 1, 4, 1]
-    assert guide("search", "qed:max").restart == 0.35
-    made = guide("search", "qed:max", generations=7, restart=0.0)
-    assert (made.generations, made.restart) == (7, 0.0)
+    assert asdict(made.guidance) == options
+    assert (made.guidance.name, made.invalid, made.max_calls) == (method, -0.01, None)
 
 
 def test_what_is_given_is_taken():
     made = guide(
         "gradient", "qed:max", particles=3, draws=5, strength=0.0, entropy_floor=0.1, invalid=-1
     )
-    assert (made.particles, made.draws, made.strength) == (3, 5, 0.0)
-    assert (made.entropy_floor, made.invalid) == (0.1, -1)
+    assert made.guidance == ScoreGradient(3, 5, 0.0, 0.1)
+    assert made.invalid == -1
+    assert guide("search", "qed:max", generations=7, restart=0.0).guidance == Search(16, 7, 0.0)
+
+
+def test_a_guidance_is_taken_as_it_is_with_what_is_given_beside_it():
+    assert guide(Search(particles=4), "qed:max") == guide("search", "qed:max", particles=4)
+    assert guide(Search(particles=4), "qed:max", restart=0.2).guidance == Search(4, 4, 0.2)
+
+
+def test_what_is_given_as_none_is_usual():
+    assert guide("search", "qed:max", particles=None) == guide("search", "qed:max")
+
+
+@pytest.mark.parametrize(
+    ("guidance", "told"),
+    [
+        (BestOf(), "best_of, the best of 16 walks"),
+        (ScoreGradient(), "gradient, 1 walk"),
+        (Search(), "search, the best of 16 walks in 4 generations"),
+        (Search(1, 1), "search, 1 walk"),
+    ],
+)
+def test_a_guidance_says_what_it_does_for_a_molecule(guidance, told):
+    assert str(guidance) == told
 
 
 def test_an_objective_is_read_from_text_and_taken_as_it_is():
@@ -75,6 +92,12 @@ def test_own_scores_need_the_score_of_what_is_no_molecule():
         ("best_of", {"draws": 4}, "draws=4: guidance=best_of has no draws"),
         ("particles", {"draws": 4}, "draws=4: guidance=particles has no draws"),
         ("best_of", {"strength": 1.0}, "strength=1.0: guidance=best_of has no strength"),
+        ("best_of", {"steps": 4}, "steps=4: guidance=best_of has no steps"),
+        (
+            "search",
+            {"entropy_floor": 0.1},
+            "entropy_floor=0.1: guidance=search has no entropy_floor",
+        ),
         ("draws", {"strength": 0.0}, "strength=0.0: guidance=draws has no strength"),
         ("search", {"draws": 4}, "draws=4: guidance=search has no draws"),
         ("best_of", {"generations": 4}, "generations=4: guidance=best_of has no generations"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from molflow.chem.molecule import Vocabulary, build
+from molflow.chem.molecule import Checked, Vocabulary, build
 from molflow.chem.smiles import LONGEST, canonical_smiles, read_smiles
 from molflow.graph.graph import Graph
 from molflow.metrics.attempts import MOST_ATOMS, RECORD, judge, judge_record, judge_smiles
@@ -92,10 +92,7 @@ def test_a_molecule_that_breaks_when_its_hydrogens_are_left_out_has_failed():
 
 
 def test_a_molecule_whose_own_smiles_cannot_be_read_has_failed():
-    atoms = "".join(f"    0.0000    0.0000    0.0000 {name:<3} 0  0\n" for name in ("N", "C", "Si"))
-    bonds = "  1  2  1\n  2  3 10\n  1  3  9\n"
-    counts, ends = "  3  3  0  0  0  0  0  0  0  0999 V2000\n", "M  CHG  1   1  -9\nM  END\n"
-    checked = judge_record(f"\n\n\n{counts}{atoms}{bonds}{ends}").checked
+    checked = judge_smiles("P1P[CH-][S+]=[Al][O]1.[CH3-]").checked
     assert (checked.smiles, checked.largest) == (None, None)
     assert checked.reason == "its own SMILES does not parse"
 
@@ -142,3 +139,36 @@ def test_the_molecules_of_the_graphs_released_by_digress_give_the_known_numbers(
     assert sum(one.checked.smiles is not None for one in judged) == 9921
     assert sum(one.relaxed for one in judged) == 9938
     assert sum(one.valence for one in judged) == 9930
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("CC~O", "unspecified"),
+        ("C:C", "aromatic outside an aromatic ring"),
+        ("CC:O", "aromatic outside an aromatic ring"),
+        ("c1ccccc1~C", "unspecified"),
+    ],
+)
+def test_a_bond_without_an_order_makes_no_molecule(text, kind):
+    attempt = judge_smiles(text)
+    assert attempt.checked == Checked(None, None, None, 1, f"bond without an order: {kind}")
+    assert not attempt.relaxed
+
+
+@pytest.mark.parametrize(
+    ("text", "smiles"),
+    [
+        ("c1ccccc1-c1ccccc1", "c1ccc(-c2ccccc2)cc1"),
+        ("N->[Cu+2]<-N", "[NH3]->[Cu+2]<-[NH3]"),
+        ("C1:C:C:C:C:C:1", "c1ccccc1"),
+    ],
+)
+def test_a_bond_with_an_order_does(text, smiles):
+    assert judge_smiles(text).checked.smiles == smiles
+
+
+@pytest.mark.parametrize("kind", [5, 6, 7, 8])
+def test_a_bond_of_a_query_in_an_sdf_makes_no_molecule(kind):
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("CCO")).replace("  2  3  1", f"  2  3  {kind}")
+    assert judge_record(block).checked.reason.startswith("bond without an order")

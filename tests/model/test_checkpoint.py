@@ -19,6 +19,7 @@ from molflow.model.checkpoint import (
     FORMAT,
     PRETRAINED,
     ModelSpec,
+    find_model,
     load_weights,
     read_spec,
     save_model,
@@ -302,6 +303,14 @@ def test_a_model_of_strings_keeps_its_vocabulary(spec):
     assert ModelSpec.from_dict(json.loads(json.dumps(strings.to_dict()))) == strings
 
 
+@pytest.mark.parametrize("device", ["auto", "cuda", "cuda:0"])
+def test_a_process_forked_after_cuda_was_used_is_told_so(model, monkeypatch, device):
+    monkeypatch.setattr(torch.cuda, "_is_in_bad_fork", lambda: True)
+    with pytest.raises(InputError, match="forked after it was used"):
+        molflow.load(model, device=device)
+    molflow.load(model, device="cpu")
+
+
 @pytest.mark.parametrize("device", ["tpu9", "cuda:99", "meta", "", None])
 def test_a_device_that_torch_cannot_use_is_named(model, device):
     with pytest.raises(InputError) as error:
@@ -327,11 +336,27 @@ def test_a_generator_shows_itself_in_one_line(model):
     )
 
 
-def test_a_released_model_is_found_by_its_name_where_no_folder_has_it(tmp_path, monkeypatch):
+def test_a_released_model_is_found_by_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     released = load("qm9")
     assert released.spec.dataset["name"] == "qm9"
     assert len(released.sample(2, steps=2)) == 2
+
+
+def test_a_folder_of_other_things_does_not_hide_the_model_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "qm9").mkdir()
-    with pytest.raises(InputError, match=r"checkpoint=qm9: no model there"):
-        load("qm9")
+    assert find_model("qm9") == PRETRAINED / "qm9"
+    with pytest.raises(InputError, match=r"checkpoint=\./qm9: no model there"):
+        find_model("./qm9")
+    (tmp_path / "qm9" / "config.json").write_text("{}")
+    (tmp_path / "qm9" / "model.safetensors").write_bytes(b"")
+    assert find_model("qm9") == Path("qm9")
+
+
+def test_a_model_is_found_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "run" / name).write_bytes(b"")
+    assert find_model("~/run") == tmp_path / "run"

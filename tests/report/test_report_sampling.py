@@ -16,6 +16,7 @@ from molflow.chem.properties import PROPERTIES
 from molflow.config import load_config
 from molflow.guidance.guided import Steering
 from molflow.guidance.guides import Guide
+from molflow.guidance.kinds import ParticleFilter
 from molflow.guidance.scores import Remembered
 from molflow.report.page import render
 from molflow.report.quantities import direction, training_rows, wanted
@@ -71,7 +72,7 @@ def reported(sampled):
             run = sampled(smiles, None)
             return sampling_report(options, Result(run, measure(run, None), training=training))
         steering = Steering(
-            Guide("particles", scorer, 4, 1, 20.0),
+            Guide(ParticleFilter(4, strength=20.0), scorer),
             evaluations=8.0,
             looks=8.0,
             calls=3,

@@ -15,6 +15,7 @@ from molflow.chem.molecule import check_many, read_smiles, to_graph
 from molflow.graph.graph import Graph
 from molflow.guidance.guided import Steering
 from molflow.guidance.guides import Guide
+from molflow.guidance.kinds import ParticleFilter
 from molflow.metrics.similarity import fingerprints, index_references
 from molflow.report.summary import Run, measure, steering_by_time, steering_numbers
 from molflow.samples import Samples
@@ -22,7 +23,7 @@ from molflow.sampling.walk import Walk
 
 BROKEN = Graph(np.array([2, 0, 0, 0], np.int16), np.array([2, 2, 0, 2, 0, 0], np.int8))
 """An oxygen with three double bonds."""
-GUIDE = Guide("particles", None, 4, 1, 20.0)
+GUIDE = Guide(ParticleFilter(4, strength=20.0), None)
 
 
 @pytest.fixture

@@ -382,14 +382,13 @@ def test_a_trial_samples_from_the_average(
     make_module: MakeModule,
     fresh: Callable[..., nn.Module],
 ) -> None:
-    monkeypatch.setattr("molflow.training.callbacks.TRIAL_SAMPLE", 30)
     module = make_module(perturbed(fresh(spec), seed=1, size=1.0))
     module.average.module.load_state_dict(perturbed(fresh(spec), seed=2, size=1.0).state_dict())
     live, average = (
         [graph.atoms.tolist() for graph in Generator(net, spec).sample(30, 20, seed=0).graphs]
         for net in (module.net, module.average.module)
     )
-    made = Trial(spec, [], frozenset(), tmp_path, every=1).run(module)
+    made = Trial(spec, [], frozenset(), tmp_path, every=1, molecules=30).run(module)
     assert live != average
     assert [graph.atoms.tolist() for graph in made.graphs] == average
     assert (tmp_path / "samples.png").exists()

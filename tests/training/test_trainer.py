@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -336,6 +337,14 @@ def test_as_many_devices_as_asked_share_a_batch_that_can_be_shared_out() -> None
     assert processes(TrainerConfig(devices=4, steps=1, accelerator="cpu")) == 4
     with pytest.raises(InputError, match=r"batch_size=250: not a multiple of trainer\.devices=4"):
         processes(TrainerConfig(devices=4, batch_size=250))
+
+
+def test_more_processes_than_cores_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    crowd = len(os.sched_getaffinity(0)) + 1
+    processes(TrainerConfig(devices=crowd, batch_size=crowd, accelerator="cpu"))
+    assert f"warning: trainer.devices={crowd}: so many processes" in capsys.readouterr().err
+    processes(TrainerConfig(devices=1, accelerator="cpu"))
+    assert capsys.readouterr().err == ""
 
 
 def test_a_process_that_was_started_counts_its_like(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,64 @@
+"""Scores of the user's own: what they share, and what is done when they fail again and again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from molflow.chem.aggregation import Scored
+from molflow.errors import InputError
+
+TOLD = 10
+"""Failures in a row after which the run says so."""
+MAX_FAILURES = 50
+"""Failures in a row after which it ends, unless another number is asked for."""
+
+
+class Own:
+    """A score of the user's own: one component, whose value is used as it is.
+
+    ``total`` is unbounded, larger is better, and nan after an error (0 might be better than every
+    true score).
+
+    Args:
+        name: of the component.
+        at_once: subjects of one call at most, None is any number.
+        max_failures: subjects in a row without a score after which a run ends; None is no bound.
+    """
+
+    def __init__(
+        self, name: str, at_once: int | None = 1, max_failures: int | None = MAX_FAILURES
+    ) -> None:
+        self.name, self.at_once, self.max_failures = name, at_once, max_failures
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The component's name."""
+        return (self.name,)
+
+    def scored(self, value: float, error: str | None) -> Scored:
+        """One score. error: why there is none, and then the value is nan."""
+        return Scored(value, (value,), (value,), None if error is None else f"{self.name}: {error}")
+
+
+class Streak:
+    """How many in a row have no score: TOLD are told on stderr, more than ``most`` are the end."""
+
+    def __init__(self, most: int | None) -> None:
+        self.most, self.length = most, 0
+
+    def see(self, found: Sequence[Scored]) -> None:
+        """Counts on. InputError, with the last error, where the streak is too long."""
+        for scored in found:
+            self.length = 0 if scored.error is None else self.length + 1
+            if self.length == TOLD:
+                print(
+                    f"warning: {TOLD} in a row have no score, the last: {scored.error}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+            if self.most is not None and self.length >= self.most:
+                raise InputError(
+                    f"guidance.max_failures={self.most}: so many in a row have no score, the last: "
+                    f"{scored.error}"
+                )

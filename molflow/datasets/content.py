@@ -1,0 +1,26 @@
+"""What a data set is to a training, whatever its file is called and wherever that lies."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+
+import numpy as np
+
+from molflow.datasets.loaders import MoleculeDataset
+from molflow.datasets.tokens import TokenDataset
+
+
+def content_of(dataset: MoleculeDataset | TokenDataset) -> str:
+    """The sha256 of the vocabulary, the examples in their order and the splits."""
+    packed = dataset.packed
+    facts = [dataset.vocabulary.to_dict(), {name: len(x) for name, x in dataset.splits.items()}]
+    digest = sha256(json.dumps(facts).encode())
+    arrays = (
+        (packed.ids, packed.starts)
+        if isinstance(dataset, TokenDataset)
+        else (dataset.packed.sizes, dataset.packed.atoms, dataset.packed.pairs)
+    )
+    for array in (*arrays, *dataset.splits.values()):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

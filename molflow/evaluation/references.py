@@ -1,0 +1,71 @@
+"""What attempts are compared with: a data set with its splits, or files of anyone's molecules.
+
+A file is the training set, whole: nothing of it is set aside. A second file is the test set, or a
+column says of each row which split it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from molflow.chem.molecule import without_place
+from molflow.datasets.molecule_file import SDF, Columns, kind_of, split_of
+from molflow.datasets.store import cache_folder
+from molflow.errors import InputError
+from molflow.evaluation.comparison import Reference
+from molflow.evaluation.samples_file import judged
+from molflow.metrics.attempts import identify_record, identify_smiles
+
+if TYPE_CHECKING:
+    from molflow.build import Dataset
+
+Molecules = Mapping[str, list[str]]
+
+
+def from_dataset(data: Dataset, device: str) -> Reference:
+    """A data set with the splits that a model is trained and measured on."""
+    return Reference(
+        data.name,
+        {name: data.smiles(name) for name in data.splits},
+        cache_folder() / "statistics",
+        device,
+        left_out={data.name: data.dropped},
+    )
+
+
+def from_files(path: Path, columns: Columns, test: Path | None, device: str) -> Reference:
+    """The molecules of a file, and of one for testing, by the rule that judges attempts.
+
+    InputError where a file cannot be read or has no molecule, and where no row is for training.
+    """
+    splits, left_out = read_reference(path, columns, "reference")
+    files = dict.fromkeys(splits, path.name)
+    dropped = {path.name: left_out}
+    if test is not None:
+        of_test, left_out = read_reference(test, Columns(columns.smiles), "reference_test")
+        splits, files = {**splits, "test": of_test["train"]}, {**files, "test": test.name}
+        dropped = {**dropped, test.name: left_out}
+    return Reference(path.name, splits, cache_folder() / "statistics", device, files, dropped)
+
+
+def read_reference(path: Path, columns: Columns, key: str) -> tuple[Molecules, Mapping[str, int]]:
+    """The molecules of a file by split, "train" where no column says another, each row that holds
+    one; and how many rows hold none, by reason."""
+    identify = identify_record if kind_of(path, key) == SDF else identify_smiles
+    splits: dict[str, list[str]] = {"train": []}
+    left_out: Counter[str] = Counter()
+    for row, attempt in judged(path, columns, key=key, judge=identify):
+        one = attempt.checked
+        if one.smiles is None:
+            left_out[without_place(one.reason or "")] += 1
+            continue
+        split = "train" if columns.split is None else split_of(path, row, columns.split)
+        splits.setdefault(split, []).append(one.smiles)
+    if not splits["train"]:
+        asked = "" if columns.split is None else f" with {columns.split}=train"
+        reasons = ", ".join(f"{reason} ({n:,})" for reason, n in left_out.most_common(5))
+        raise InputError(f"{key}={str(path)!r}: no molecule{asked}{reasons and f': {reasons}'}")
+    return splits, dict(left_out.most_common())

@@ -1,0 +1,166 @@
+"""Batches of new molecules from a population, by the moves that the bandit chooses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molflow.chem.constraints import Plan
+from molflow.chem.satisfying import place_of_scaffold
+from molflow.chem.smiles import Unusable, read_smiles
+from molflow.graph.moves import Draft
+from molflow.optimization.bandit import Bandit
+from molflow.optimization.finishing import Finisher
+from molflow.optimization.moves import Child, Move
+from molflow.optimization.population import Population
+
+WAVES = 6
+"""Times that a batch is filled up."""
+MODEL_WAVES = 2
+"""Waves after which places that a model left empty go to moves without a network."""
+PLACES, CHILDREN = 0, 1
+"""What random numbers of a round are for."""
+ATTEMPTS, INVALID, REPEATED, OUTSIDE, NEW = "attempts", "invalid", "repeated", "outside", "calls"
+"""What became of children: all of them, no molecules, known ones, those that break a constraint,
+and those that are scored."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A move with one of its settings."""
+
+    move: Move
+    setting: float | None
+
+    @property
+    def key(self) -> tuple[str, float | None]:
+        return self.move.name, self.setting
+
+
+@dataclass(frozen=True)
+class Born:
+    """A molecule that was not known: canonical SMILES, number of its arm, those of its parents."""
+
+    smiles: str
+    arm: int
+    parents: tuple[int, ...]
+
+
+@dataclass
+class Litter:
+    """The children of one batch that are scored, and what became of all, by move."""
+
+    born: list[Born] = field(default_factory=list)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def count(self, move: str, *what: str) -> None:
+        self.counts.setdefault(move, Counter()).update(what)
+
+
+@dataclass(frozen=True)
+class Breeder:
+    """Arms, the model that finishes their drafts, and what every molecule must satisfy."""
+
+    arms: Sequence[Arm]
+    seed: int
+    finisher: Finisher | None = None
+    plan: Plan | None = None
+
+    def litter(
+        self,
+        round_: int,
+        count: int,
+        population: Population,
+        bandit: Bandit,
+        known: Collection[str],
+    ) -> Litter:
+        """Up to ``count`` molecules that are not ``known``, a function of the seed, the round and
+        the arguments."""
+        wanted = bandit.places(count, np.random.default_rng([self.seed, round_, PLACES]))
+        return self.fill(round_, wanted, population, known)
+
+    def fill(
+        self,
+        round_: int,
+        wanted: NDArray[np.int64],
+        population: Population,
+        known: Collection[str],
+    ) -> Litter:
+        """So many molecules of each arm, as far as they can be had in WAVES."""
+        litter, got = Litter(), np.zeros_like(wanted)
+        seen = set(known)
+        for wave in range(WAVES):
+            random = np.random.default_rng([self.seed, round_, CHILDREN, wave])
+            lack = self._lack(wanted, got, wave, random)
+            if not lack.any():
+                break
+            children = [
+                (a, arm.move.make(population, arm.setting, random))
+                for a, arm in enumerate(self.arms)
+                for _ in range(int(lack[a]))
+            ]
+            smiles = self._finished([child for _, child in children], round_, wave)
+            for (a, child), one in zip(children, smiles, strict=True):
+                fate = self._fate(one, seen)
+                litter.count(self.arms[a].move.name, ATTEMPTS, fate)
+                if fate == NEW and one is not None:
+                    seen.add(one)
+                    got[a] += 1
+                    litter.born.append(Born(one, a, child.parents))
+        return litter
+
+    def _lack(
+        self,
+        wanted: NDArray[np.int64],
+        got: NDArray[np.int64],
+        wave: int,
+        random: np.random.Generator,
+    ) -> NDArray[np.int64]:
+        """What each arm is to make in a wave; late ones leave the places of models to others."""
+        others = np.array([not arm.move.model for arm in self.arms])
+        missing = int(wanted.sum() - got.sum())
+        if wave < MODEL_WAVES or not others.any() or missing <= 0:
+            return np.maximum(wanted - got, 0) if missing > 0 else np.zeros_like(wanted)
+        shares = np.where(others, got + 1.0, 0.0)
+        chosen = random.choice(len(wanted), missing, p=shares / shares.sum())
+        return np.bincount(chosen, minlength=len(wanted))
+
+    def _finished(self, children: Sequence[Child], round_: int, wave: int) -> list[str | None]:
+        """The SMILES of all children, drafts walked together."""
+        made = [child.made for child in children]
+        drafts = [(i, one) for i, one in enumerate(made) if isinstance(one, Draft)]
+        found = [None if isinstance(one, Draft) else one for one in made]
+        if drafts and self.finisher is not None:
+            key = (self.seed, round_, wave)
+            ends = self.finisher.finish([draft for _, draft in drafts], key)
+            for (i, _), end in zip(drafts, ends, strict=True):
+                found[i] = end
+        return [canonical(one) for one in found]
+
+    def _fate(self, smiles: str | None, seen: Collection[str]) -> str:
+        if smiles is None:
+            return INVALID
+        if smiles in seen:
+            return REPEATED
+        return NEW if self.allowed(smiles) else OUTSIDE
+
+    def allowed(self, smiles: str) -> bool:
+        """Whether a canonical SMILES satisfies the plan."""
+        return self.plan is None or place_of_scaffold(read_smiles(smiles), self.plan) is not None
+
+
+def canonical(smiles: str | None) -> str | None:
+    """The canonical SMILES, stereochemistry kept; None of what is no connected molecule."""
+    from rdkit import Chem
+
+    if smiles is None or "." in smiles:
+        return None
+    try:
+        read_smiles(smiles)
+    except Unusable:
+        return None
+    return Chem.MolToSmiles(Chem.MolFromSmiles(smiles))
