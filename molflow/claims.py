@@ -115,7 +115,7 @@ def _created(path: Path, mine: Claim) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable(path.parent, error) from error
     return True
 
 

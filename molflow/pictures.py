@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from molflow.samples import Samples
 
 States = Sequence[tuple[float, "State", "State"]]
-"""(t, x_t, mu_tt) along a trajectory, as ``Generator.trajectory`` returns them."""
+"""(t, x_t, mu_tt) along a trajectory, as ``sampling.sampler.trajectory`` returns them."""
 
 CELL = (240, 200)
 GAP = 4

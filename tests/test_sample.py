@@ -20,6 +20,7 @@ from molflow.model.checkpoint import ModelSpec, save_model
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network
 from molflow.sample import main, training_of
+from molflow.sampling import sampler
 
 pytestmark = pytest.mark.usefixtures("composed_once", "undrawn")
 
@@ -73,7 +74,15 @@ def test_a_sampling_leaves_its_six_files_and_nothing_else(results):
 
 def test_the_csv_has_a_row_for_every_attempt_in_order(results):
     table = rows(results)
-    assert list(table[0]) == ["index", "smiles", "valid", "connected", "fragments", "reason"]
+    assert list(table[0]) == [
+        "index",
+        "smiles",
+        "valid",
+        "connected",
+        "fragments",
+        "reason",
+        "as_made",
+    ]
     assert [row["index"] for row in table] == [str(i) for i in range(40)]
 
 
@@ -231,13 +240,13 @@ def test_what_was_asked_for_is_printed_recorded_and_compared_with_what_came(told
 
 
 def test_the_trajectory_is_that_of_what_was_asked_for(told, tmp_path, monkeypatch):
-    aims, followed = [], Generator.trajectory
+    aims, followed = [], sampler.trajectory
 
-    def trajectory(generator, walk, crowd):
+    def trajectory(model, walk, crowd):
         aims.append(crowd.aim)
-        return followed(generator, walk, crowd)
+        return followed(model, walk, crowd)
 
-    monkeypatch.setattr(Generator, "trajectory", trajectory)
+    monkeypatch.setattr(sampler, "trajectory", trajectory)
     run(told, tmp_path, "guidance.condition=logp=0.7", "trajectory=true", "report=false")
     assert [aim.values for aim in aims] == [{"logp": 0.7}]
 

@@ -248,7 +248,7 @@ def test_a_saved_model_of_strings_makes_the_same_again(
     save_model(tmp_path, net, spec)
     again = load(tmp_path, "cpu")
     assert again.spec == spec
-    assert spec.to_dict()["format"] == 2
+    assert spec.to_dict()["format"] == 3
     assert again.sample(6, 2).texts == Generator(net, spec).sample(6, 2).texts
 
 

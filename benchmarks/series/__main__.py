@@ -128,9 +128,9 @@ def plan(config: SeriesConfig, name: str, path: Path, parent: ModelSpec) -> list
 def largest_of(path: Path) -> int:
     """Atoms of the largest molecule of a series."""
     from molflow.chem.molecule import read_smiles
-    from molflow.datasets import smiles_file
+    from molflow.datasets.molecule_file import read
 
-    return max(read_smiles(text).GetNumAtoms() for _, text in smiles_file.read(path))
+    return max(read_smiles(row.text).GetNumAtoms() for row in read(path))
 
 
 def train(run: Run, config: SeriesConfig) -> None:

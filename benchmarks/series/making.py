@@ -11,7 +11,7 @@ from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import Unusable, canonical_smiles, read_smiles
 from molflow.console import atomic_write, progress
-from molflow.datasets import smiles_file
+from molflow.datasets.molecule_file import Columns, read
 from molflow.errors import InputError
 
 FEWEST = 20
@@ -76,11 +76,11 @@ def make(source: Path, column: str, names: Iterable[str], folder: Path) -> dict[
 def _found(source: Path, column: str, names: list[str]) -> dict[str, dict[str, None]]:
     """All distinct molecules of these series, in the order of the source."""
     found: dict[str, dict[str, None]] = {name: {} for name in names}
-    rows = smiles_file.read(source, column)
+    rows = read(source, Columns(column), key="path")
     with rdBase.BlockLogs():
-        for _, text in progress(rows, f"looking for {', '.join(names)}", unit="molecules"):
+        for row in progress(rows, f"looking for {', '.join(names)}", unit="molecules"):
             try:
-                mol = read_smiles(text)
+                mol = read_smiles(row.text)
             except Unusable:
                 continue
             for name in names:

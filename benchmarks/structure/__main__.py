@@ -97,7 +97,7 @@ def described(name: str, graphs: Iterable[nx.Graph | None]) -> Set:
 def sample_graphs(config: StructureConfig) -> Iterable[nx.Graph | None]:
     """The attempts in a file or of a model."""
     if is_file(config.samples):
-        return from_file(config.samples, config.column)
+        return from_file("samples", config.samples, config.column)
     from molflow.generator import load
 
     made = load(config.samples).sample(config.n, config.steps, seed=config.seed)
@@ -108,7 +108,7 @@ def sample_graphs(config: StructureConfig) -> Iterable[nx.Graph | None]:
 def reference_graphs(config: StructureConfig) -> Iterable[nx.Graph | None]:
     """The molecules of a split, or of a file."""
     if is_file(config.reference):
-        return from_file(config.reference, config.column)
+        return from_file("reference", config.reference, config.column)
     from molflow.build import DATASETS, build_dataset
     from molflow.config import DatasetConfig
 
@@ -129,12 +129,12 @@ def is_file(name: str) -> bool:
     return name.lower().removesuffix(".gz").endswith(KINDS)
 
 
-def from_file(path: str, column: str) -> Iterable[nx.Graph | None]:
+def from_file(key: str, path: str, column: str) -> Iterable[nx.Graph | None]:
     """A graph for each row, None where it holds no molecule that passes sanitisation."""
     from molflow.datasets.molecule_file import Columns
     from molflow.evaluation.samples_file import judged
 
-    for _, attempt in judged(Path(path), Columns(column), key="path"):
+    for _, attempt in judged(Path(path), Columns(column), key=key):
         smiles = attempt.checked.smiles
         yield None if smiles is None else from_smiles(smiles)
 

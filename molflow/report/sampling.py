@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from molflow.chem.constraints import ONCE
 from molflow.config import SampleConfig, to_plain
 from molflow.report.drawing import attempts
 from molflow.report.quantities import TRAINING, Row, rows_of, training_rows, wanted
@@ -143,6 +144,8 @@ def _summary(config: SampleConfig, result: Result) -> str:
     model = Path(config.checkpoint).name
     words = [f"Model {model}, {walk}, seed {config.seed}."]
     asked = {name: getattr(config, name) for name in CONSTRAINTS}
+    if config.marks == ONCE:
+        del asked["marks"]
     held = ", ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
     words += [f"Constraints: {held}."] if held else []
     aim = result.run.samples.aim

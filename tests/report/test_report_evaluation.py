@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from molflow.config import load_config
+from molflow.datasets.molecule_file import Columns
 from molflow.evaluation.comparison import Reference, Subject
 from molflow.evaluation.numbers import WANTED, evaluate
 from molflow.evaluation.sources import from_file
@@ -23,7 +24,7 @@ ROWS = ["CCO", "CCO.O", "CN(C)(C)C", "C(", "", "c1ccccc1", "<b>x</b>"]
 def verdict(letters_for_chemnet, tmp_path: Path) -> Verdict:
     path = tmp_path / "mine.csv"
     path.write_text("smiles,x\n" + "".join(f"{row},1\n" for row in ROWS))
-    source = from_file(path, "smiles", None, lambda failure: None)
+    source = from_file(path, Columns("smiles"), None, lambda failure: None)
     subject = Subject(source.attempts, WANTED["standard"])
     reference = Reference("made", SPLITS)
     config = load_config("evaluate", [f"samples={path}", "reference=qm9"])

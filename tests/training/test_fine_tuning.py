@@ -30,6 +30,7 @@ QUICK = [
     "trainer.steps=4",
     "trainer.max_minutes=null",
     "trainer.sample_every=0",
+    "trainer.trial_molecules=8",
     "trainer.compile=never",
     "trainer.precision=fp32",
     "trainer.accelerator=cpu",
@@ -40,7 +41,6 @@ STANDARD = Standard("atoms", 3.0, 2.0, 1.0, 4.0)
 
 @pytest.fixture(autouse=True)
 def _few_molecules_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("molflow.train.LAST_SAMPLE", 8)
     monkeypatch.setattr("molflow.train.LAST_STEPS", 2)
 
 
