@@ -56,16 +56,7 @@ def progress(
 
 @contextmanager
 def meter(description: str, total: int | None, unit: str) -> Iterator[Callable[[float], None]]:
-    """Show `progress` of work that is no loop.
-
-    Args:
-        description: in front of the bar.
-        total: units in all, if known.
-        unit: its name.
-
-    Yields:
-        A function that is told how many more units are done.
-    """
+    """Show `progress` of work that is no loop: give a function of how many more units are done."""
     terminal = sys.stderr.isatty()
     report: _Report = (_Bar if terminal else _Lines)(description, total, unit)
     start = time.monotonic()
@@ -181,13 +172,7 @@ def announced(what: str) -> Iterator[None]:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table to stdout; numbers to the right, floats to four digits, text as it is.
-
-    Args:
-        title: above the table.
-        columns: their heads.
-        rows: a cell for every column.
-    """
+    """Print a table to stdout; numbers to the right, floats to four digits, text as it is."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -215,7 +200,7 @@ def _cell(value: object) -> str:
 
 
 def written(number: float, digits: int = 4) -> str:
-    """A number for people: 1,150, 0.0312 and 4.6e-05, never 1.15e+03.
+    """Write a number for people: 1,150, 0.0312 and 4.6e-05, never 1.15e+03.
 
     Args:
         number: any; whole ones are written in full up to a billion.
@@ -269,7 +254,7 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
 
 
 def degrade(*streams: object) -> None:
-    """What a stream cannot show is written as an escape from now on, and stops no program."""
+    """Let streams write escapes for letters that they cannot show, so that none stops a program."""
     for stream in streams:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -317,5 +302,5 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: OSError) -> InputError:
-    """The mistake of a place where nothing can be written."""
+    """Make the error of a place where nothing can be written."""
     return InputError(f"cannot write {str(path)!r}: {error.strerror or error}")

@@ -13,16 +13,16 @@ LOSS = "loss.png"
 SNAPSHOTS = "snapshots"
 CLAIM = "claim.json"
 AS_MADE = "as_made"
-"""The column of samples.csv with every attempt as it was made, molecule or not."""
+"""This column of samples.csv has every attempt as it was made, molecule or not."""
 MOLECULES, WRITINGS = "molecules", "texts"
 """Models make these, see ``modality.Modality.things``."""
 
 
 def is_place(checkpoint: str) -> bool:
-    """Whether a model is meant by its place on disk, and not by the name of a released one.
+    """Tell whether a model is meant by its place on disk, and not by the name of a released one.
 
-    A place has a slash, or is a file or a folder with a configuration; so a folder of other things
-    that is called as a model is does not hide it.
+    A place has a slash, or is a file or a folder with a configuration. So a folder of other things
+    does not hide the model that it is called like.
     """
     path = Path(checkpoint)
     return path.name != checkpoint or path.is_file() or (path / CONFIG).is_file()

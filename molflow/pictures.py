@@ -224,7 +224,7 @@ FIRST_SHARES = ("trial/strict_valid", "trial/words_in_vocabulary")
 """A trial is judged by these, in its usual steps, or in as few as the ending of the name says."""
 
 FEW = 20
-"""Rows up to which each is a point: a line of one would not be seen."""
+"""Up to so many rows each is a point: a line of one would not be seen."""
 LATER_SHARES = ("trial/unique", "trial/novel")
 
 

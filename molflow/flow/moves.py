@@ -1,7 +1,7 @@
-"""Moves of a model: a clean state, forgotten as far as is wanted, becomes another one.
+"""A model moves a clean state: forgotten as far as is wanted, it becomes another one.
 
-To noise x_1 to a time t and to walk on from there asks the model for its neighbours (Meng et al.
-2022, "SDEdit"): nearer ones the later t is. At t = 0 free variables are made anew around the given
+To noise x_1 to a time t and walk on from there asks the model for its neighbours (Meng et al. 2022,
+"SDEdit"). They are nearer the later t is. At t = 0 free variables are made anew around the given
 ones, which stay clean all the way. Every example has a time of its own.
 """
 
@@ -25,7 +25,7 @@ def finish(
     steps: Sequence[Step],
     times: Sequence[float],
 ) -> State:
-    """The clean state at the end of a walk from x_t = (1 - t) x_0 + t x_1.
+    """Walk from x_t = (1 - t) x_0 + t x_1 and return the clean state at the end.
 
     Args:
         mu: the posterior; it is asked as often as the steps do.
@@ -33,7 +33,7 @@ def finish(
         x_1: where the walk comes from, B examples.
         t: (B,), in [0, 1).
         steps: one for each interval of ``times``.
-        times: from 0 to 1, of what is left of the way: an example is at t + (1 - t) time.
+        times: from 0 to 1, of the rest of the way: an example is at t + (1 - t) time.
     """
     x, s = interpolate(x_0, x_1, t), t
     for step, time in zip(steps, times[1:], strict=True):

@@ -89,12 +89,11 @@ class State:
     __rmul__ = __mul__
 
     def dot(self, other: State) -> Fields:
-        """The inner product over the classes: field -> (B, D)."""
+        """Take the inner product over the classes: field -> (B, D)."""
         return {name: (x * other.values[name]).sum(-1) for name, x in self.values.items()}
 
     def where(self, chosen: Tensor, other: State) -> State:
-        """The values of ``self`` in the examples that are ``chosen``, (B,) bool, those of ``other``
-        in the rest."""
+        """Take the values of ``self`` in the examples ``chosen``, (B,) bool, else of ``other``."""
         rows = chosen[:, None, None]
         return self.with_values(
             {name: torch.where(rows, x, other.values[name]) for name, x in self.values.items()}

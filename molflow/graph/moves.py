@@ -1,8 +1,8 @@
-"""Moves from graphs to new ones: what is kept of a parent, and what a model makes anew.
+"""Moves lead from graphs to new ones: a part of a parent is kept, and a model makes the rest anew.
 
-A `Draft` is a graph that a flow has to finish. What it holds is what training shows of parts
-(``graph.parts``): connected fragments with the pairs among their atoms, which come first, and
-perhaps atoms that are closed. No chemistry here, and nothing of the flow beside its time.
+A `Draft` is a graph that a flow has to finish. It holds the parts that training shows
+(``graph.parts``): connected fragments with the pairs among their atoms. They come first, and some
+of their atoms may be closed. There is no chemistry here, and nothing of the flow beside its time.
 """
 
 from __future__ import annotations
@@ -28,16 +28,20 @@ from molflow.graph.parts import (
 from molflow.graph.state import clean_state
 
 OPEN = 0.5
-"""How often every kept atom may grow; else those alone that lost a neighbour."""
+"""So often every kept atom may grow; else those alone that lost a neighbour."""
 
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """A graph of n atoms on its way.
+    """A draft is a graph of n atoms on its way.
 
-    atoms (n,), pairs (P,): classes, without meaning where nothing is known. given_atoms (n,),
-    given_pairs (P,): what is held. time: where the flow takes it up, in [0, 1); at 0 what is not
-    held is forgotten. context: what the model is told of it, (C,) numbers, nan where nothing is.
+    Attributes:
+        atoms: (n,) classes, without meaning where nothing is known.
+        pairs: (P,) classes, without meaning where nothing is known.
+        given_atoms: (n,), which atoms are held.
+        given_pairs: (P,), which pairs are held.
+        time: where the flow takes it up, in [0, 1); at 0 all that is not held is forgotten.
+        context: (C,) numbers that the model is told of it, nan where there are none.
     """
 
     atoms: Ints
@@ -52,7 +56,7 @@ class Draft:
 
 
 def blank_draft(size: int) -> Draft:
-    """Nothing is known but the number of atoms."""
+    """Make a draft of which nothing is known but the number of atoms."""
     pairs = pair_count(size)
     return Draft(
         np.zeros(size, np.int64),
@@ -63,7 +67,7 @@ def blank_draft(size: int) -> Draft:
 
 
 def whole(graph: Graph, time: float) -> Draft:
-    """All of a graph, nothing held, to be noised to ``time``."""
+    """Draft all of a graph, nothing held, to be noised to ``time``."""
     draft = blank_draft(len(graph))
     return Draft(
         graph.atoms.astype(np.int64),
@@ -77,7 +81,7 @@ def whole(graph: Graph, time: float) -> Draft:
 def part_of(
     graph: Graph, wanted: int, random: np.random.Generator, first: int = 0
 ) -> tuple[Ints, Bools]:
-    """A random connected part of a graph: its atoms (k,), and which of them lost no neighbour.
+    """Choose a random connected part of a graph, and tell which of its atoms lost no neighbour.
 
     Args:
         graph: the parent.
@@ -86,8 +90,8 @@ def part_of(
         first: so many atoms, the first of the graph, are in the part in any case.
 
     Returns:
-        The numbers of the atoms in the order that training shows (``parts.fragments_first``), the
-        ``first`` ones before the others; and (k,) bool.
+        The numbers of the atoms, (k,), in the order that training shows
+        (``parts.fragments_first``), the ``first`` ones before the others; and (k,) bool.
     """
     n = len(graph)
     sizes = np.array([n])
@@ -107,7 +111,7 @@ def part_of(
 def grown(
     parts: Sequence[tuple[Graph, Ints, Bools]], size: int, random: np.random.Generator
 ) -> Draft:
-    """A draft of ``size`` atoms that begins with the parts, one behind the other.
+    """Draft ``size`` atoms that begin with the parts, one behind the other.
 
     Args:
         parts: one or two of (parent, atoms, which lost no neighbour), see `part_of`.
@@ -138,7 +142,12 @@ def grown(
 
 
 def to_state(drafts: Sequence[Draft], classes: tuple[int, int]) -> State:
-    """x_1 of the drafts, padded to the largest, what is held given; with their context."""
+    """Make x_1 of the drafts, padded to the largest, held parts given; with their context.
+
+    Args:
+        drafts: the graphs.
+        classes: (A, E), the classes of an atom and of a pair.
+    """
     n = max(map(len, drafts))
     p = pair_count(n)
     given = {

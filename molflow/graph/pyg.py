@@ -57,9 +57,9 @@ def from_pyg(data: Data) -> Graph:
     both.
 
     Raises:
-        ValueError: for anything else: rows of other features (`torch_geometric.utils.from_smiles`
-            and its QM9), a missing field, a loop, an edge to no atom, an edge whose two
-            directions differ.
+        ValueError: for anything else. Rows of other features are refused
+            (`torch_geometric.utils.from_smiles` and its QM9). So are a missing field, a loop, an
+            edge to no atom, an edge whose two directions differ.
     """
     atoms = _classes(data.x, "x")
     pairs = np.zeros(pair_count(len(atoms)), dtype=np.int64)

@@ -68,7 +68,7 @@ def identify_record(text: str) -> Attempt:
 
 
 def _of_smiles(text: str) -> Chem.Mol | str:
-    """The unsanitised molecule, or why there is none."""
+    """Read the unsanitised molecule, or tell why there is none."""
     text = text.strip()
     if not text:
         return "empty"
@@ -119,7 +119,7 @@ def identify(raw: Chem.Mol | str) -> Attempt:
 
 
 def _refusal(raw: Chem.Mol) -> str | None:
-    """Why the graph that was written is no attempt at a molecule, in any sense."""
+    """Tell why the graph that was written is no attempt at a molecule, in any sense."""
     if raw.GetNumAtoms() == 0:
         return "empty"
     if raw.GetNumAtoms() > MOST_ATOMS:

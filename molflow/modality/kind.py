@@ -86,7 +86,7 @@ class Modality(Protocol):
         ...
 
     def written(self, thing: Thing) -> str:
-        """The text that says all of it, molecule or not: a SMILES as it was made, or the text."""
+        """Write all of a thing, molecule or not: a SMILES as it was made, or the text."""
         ...
 
     def sketch(self, thing: Thing) -> Chem.Mol | None:

@@ -1,4 +1,4 @@
-"""The page of a search: what it found and when, by which moves, from which ancestors."""
+"""The page of a search shows its best molecules: when, by which moves, from which ancestors."""
 
 from __future__ import annotations
 
@@ -24,17 +24,23 @@ if TYPE_CHECKING:
     from molflow.optimization.search import Search
 
 SHOWN = 300
-"""Molecules on the page, the best ones."""
+"""The page has so many molecules, the best ones."""
 SCAFFOLDS = 12
 TOPS = {1: "training", 10: "guided", 100: "unguided"}
-"""The curves: the mean of so many best ones, and the class of their colour."""
+"""A curve is the mean of so many best ones; its colour has this class."""
 LOOKS = 200
-"""Points of a curve."""
+"""A curve has so many points."""
 KINDS = ("attempts", "calls", "repeated", "invalid", "outside")
 
 
 def search_report(config: OptimizeConfig, search: Search, recipe: Recipe) -> Report:
-    """The page's values. A user's function is not asked again."""
+    """Gather the page's values. A user's function is not asked again.
+
+    Args:
+        config: of the search.
+        search: its calls.
+        recipe: opens the scorer.
+    """
     from contextlib import closing
 
     from molflow.guidance.scores import Remembered
@@ -101,7 +107,7 @@ def _attempt(call: Call, scorer: Remembered) -> Attempt:
 
 
 def _curve(search: Search) -> str:
-    """Means of the best so far against calls."""
+    """Draw means of the best so far against calls."""
     scores = [call.value for call in search.calls if math.isfinite(call.value)]
     if len(scores) < 2:
         return "<p class=note>Fewer than two scores.</p>"
@@ -129,7 +135,7 @@ def _curve(search: Search) -> str:
 
 
 def _moves(search: Search) -> str:
-    """What became of the children of every move, and what their calls gave."""
+    """Tell the fate of the children of every move, and the gain by their calls."""
     hundred = {call.asked.number for call in search.best(BEST)}
     calls = Counter(call.asked.move for call in search.calls)
     kept = Counter(c.asked.move for c in search.calls if c.asked.number in hundred)
@@ -151,7 +157,7 @@ def _moves(search: Search) -> str:
 
 
 def _scaffolds(search: Search) -> str:
-    """The scaffolds of the hundred best, most often first."""
+    """List the scaffolds of the hundred best, most often first."""
     best: dict[str, list[Call]] = {}
     for call in search.best(BEST):
         best.setdefault(scaffold_of(call.asked.smiles), []).append(call)
@@ -162,7 +168,7 @@ def _scaffolds(search: Search) -> str:
 
 
 def _lineage(search: Search, call: Call) -> str:
-    """A molecule and its first parents, from the first ancestor on, as pictures."""
+    """Draw a molecule and its first parents, from the first ancestor on."""
     from rdkit import Chem
 
     by_number = {one.asked.number: one for one in search.calls}
@@ -184,7 +190,7 @@ def _lineage(search: Search, call: Call) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of texts, all escaped; the first cell of a row is its head."""
+    """Write a table of texts, all escaped; the first cell of a row is its head."""
     head = "".join(f"<th scope=col>{escape(name)}</th>" for name in heads)
     body = "".join(
         f"<tr><th scope=row>{escape(first)}</th>"

@@ -41,12 +41,9 @@ COLUMNS = ("index", "smiles", "valid", "connected", "fragments", "reason")
 
 
 def require_room(folder: Path) -> None:
-    """Find out before the sampling where the results cannot go.
+    """Find out before the sampling where the results cannot go, by an InputError.
 
     Nothing but results of an earlier sampling is ever replaced.
-
-    Raises:
-        InputError: the folder holds a model or cannot be written.
     """
     for name in OF_A_MODEL:
         if (folder / name).exists():
@@ -86,7 +83,7 @@ def write_results(
 
 @contextmanager
 def kept_scores(folder: Path, scorer: Remembered) -> Iterator[None]:
-    """Writes scored.csv where the block is broken off: every score that was paid for is kept."""
+    """Write scored.csv where the block is broken off: every score that was paid for is kept."""
     try:
         yield
     except (InputError, KeyboardInterrupt):
@@ -100,7 +97,7 @@ def kept_scores(folder: Path, scorer: Remembered) -> Iterator[None]:
 
 
 def write_scored(path: Path, scorer: Remembered) -> None:
-    """Everything that was asked about, in that order: SMILES or text, score, error."""
+    """Write everything that was asked about, in that order: SMILES or text, score, error."""
     with (
         atomic_write(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -160,10 +157,7 @@ def held_cells(run: Run, index: int) -> tuple[object, ...]:
 
 
 def score_columns(result: Result) -> tuple[str, ...]:
-    """Head the cells of a score: the score, value and desirability of each part, and the error.
-
-    The error says why there is no score. With a surrogate there is its score too.
-    """
+    """Head the cells of a score, its parts, its error, and the score by a surrogate."""
     if result.scorer is None:
         return ()
     parts = (column for name in result.scorer.parts for column in (name, f"{name} desirability"))
@@ -190,10 +184,7 @@ def _claims(result: Result) -> NDArray[np.float64] | None:
 
 
 def write_sdf(path: Path, run: Run) -> None:
-    """Write the strictly valid molecules with 2D coordinates.
-
-    Their title is the index; index, SMILES and score are their tags.
-    """
+    """Write the strictly valid molecules in 2D, titled by index, with SMILES and score."""
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
 
@@ -213,14 +204,7 @@ def write_sdf(path: Path, run: Run) -> None:
 
 
 def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samples) -> None:
-    """Draw grid.png and, where asked, trajectory.png.
-
-    Args:
-        folder: of the files.
-        config: of the sampling.
-        generator: the model.
-        samples: the first of them are drawn.
-    """
+    """Draw grid.png and, where asked, trajectory.png into the folder."""
     from molflow.pictures import draw_molecules, draw_trajectory
     from molflow.sampling.sampler import trajectory
 
@@ -237,13 +221,7 @@ def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samp
 
 
 def write_page(folder: Path, config: SampleConfig, result: Result) -> None:
-    """Write report.html, where asked.
-
-    Args:
-        folder: of the file.
-        config: of the sampling.
-        result: the sampling.
-    """
+    """Write report.html into the folder, where asked."""
     if not config.report:
         (folder / PAGE).unlink(missing_ok=True)
         return
@@ -260,15 +238,7 @@ def write_record(
     generator: Generator,
     result: Result,
 ) -> None:
-    """Write run.json: all that makes these molecules again, their cost and their numbers.
-
-    Args:
-        folder: of the file.
-        config: of the sampling.
-        arguments: of the command line.
-        generator: the model.
-        result: the sampling.
-    """
+    """Write run.json: all that makes these molecules again, their cost and their numbers."""
     from importlib.metadata import version
 
     from molflow.model.place import find_model

@@ -108,8 +108,13 @@ class Ess:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page beyond those of a sampling. key: of its address. html: markup, in which
-    every text from outside is escaped."""
+    """A section is a part of the page beyond those of a sampling.
+
+    Attributes:
+        key: of its address.
+        title: above it.
+        html: markup, in which every text from outside is escaped.
+    """
 
     key: str
     title: str
