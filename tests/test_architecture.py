@@ -28,7 +28,7 @@ FLOORS: list[set[str]] = [
     {"guidance"},
     {"samples", "build"},
     {"generator", "pictures"},
-    {"evaluation", "health", "training", "optimization"},
+    {"evaluation", "health", "training", "optimization", "loading", "early"},
     {"report"},
     {"train", "sample", "check", "evaluate", "optimize", "__init__"},
 ]

@@ -536,8 +536,9 @@ def test_a_number_of_atoms_is_the_same_wherever_it_is_asked_for(generator):
     alone = generator.plan(3)
     made = generator.sample(5, steps=2, constraint=Constraint(atoms=3))
     assert [len(graph) for graph in made.graphs] == [3] * 5
-    assert generator.plan(constraint=Constraint(atoms=3)) == alone == made.plan
-    assert generator.plan(3, Constraint(atoms=3)) == alone
+    others = generator.plan(constraint=Constraint(atoms=3)), generator.plan(3, Constraint(atoms=3))
+    for plan in (*others, made.plan):
+        assert (plan.constraint, plan.sizes) == (alone.constraint, alone.sizes)
     with pytest.raises(InputError) as caught:
         generator.plan(3, Constraint(atoms=4))
     assert str(caught.value) == "atoms=3: the constraint has atoms=4"
@@ -545,7 +546,11 @@ def test_a_number_of_atoms_is_the_same_wherever_it_is_asked_for(generator):
 
 def test_a_number_of_atoms_joins_the_rest_of_a_constraint(generator):
     joined = Constraint(atoms=3, elements={"O": 1})
-    assert generator.plan(3, Constraint(elements={"O": 1})) == generator.plan(constraint=joined)
+    plan, whole = (
+        generator.plan(3, Constraint(elements={"O": 1})),
+        generator.plan(constraint=joined),
+    )
+    assert (plan.constraint, plan.sizes) == (whole.constraint, whole.sizes) == (joined, (3, 3))
     made = generator.sample(5, steps=2, constraint=joined)
     assert [len(graph) for graph in made.graphs] == [3] * 5
     assert all(np.isin(graph.atoms, (4, 5, 6)).sum() == 1 for graph in made.graphs)

@@ -135,7 +135,7 @@ def test_a_run_on_smiles_leaves_a_model_that_writes_them_and_a_picture(
     spec = load(run).spec
     assert isinstance(spec.modality, Strings)
     assert (spec.max_size, spec.pair_width, spec.shown, spec.flow_map) == (7, None, 0.5, True)
-    assert json.loads((run / "config.json").read_text())["format"] == 2
+    assert json.loads((run / "config.json").read_text())["format"] == 3
     assert {"samples.png", "loss.png", "metrics.json", "last.ckpt"} <= files(run)
     _, last = trials(run)
     assert {"trial/strict_valid", "trial/strict_valid_4", "trial/vun"} <= set(last)

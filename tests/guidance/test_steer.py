@@ -14,9 +14,9 @@ from molflow.chem.objective import parse_objective
 from molflow.chem.scoring import ScoreFile
 from molflow.config import GuidanceConfig
 from molflow.errors import InputError
-from molflow.generator import load
 from molflow.guidance.kinds import GUIDES, BestOf, ScoreGradient, Search
 from molflow.guidance.steer import configured_guide, guide
+from molflow.loading import load
 
 UNSTARTED = object.__new__(ScoreFile)
 """A user's own function, without its process."""
