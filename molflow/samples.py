@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
 from molflow.chem.molecule import Checked
 from molflow.errors import InputError
@@ -77,14 +77,14 @@ class Samples:
             raise InputError(
                 "this model makes strings of tokens, no graphs: samples.texts has them"
             )
-        return self.things
+        return cast("list[Graph]", self.things)
 
     @property
     def texts(self) -> list[str]:
         """What the network wrote; InputError where it makes graphs."""
         if not isinstance(self.spec.modality, Strings):
             raise InputError("this model makes graphs, no texts: samples.smiles writes them")
-        return self.things
+        return cast("list[str]", self.things)
 
     @cached_property
     def molecules(self) -> list[Chem.Mol | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from molflow.files import MOLECULES
 from molflow.flow.state import Fields, State
 from molflow.graph.graph import Graph, pair_count
 from molflow.graph.state import blank_state, to_graphs
-from molflow.modality.kind import MOLECULAR, Known, Law, Sizes
+from molflow.modality.kind import MOLECULAR, Law, Sizes
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -79,7 +79,7 @@ class Graphs:
         return mol
 
     def measure(
-        self, things: Sequence[Graph], checked: Sequence[Checked], known: Known | None
+        self, things: Sequence[Graph], checked: Sequence[Checked], known: Collection[str] | None
     ) -> dict[str, float]:
         from molflow.metrics.validity import measure
 

@@ -8,7 +8,7 @@ user may hold.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from molflow.chem.molecule import Checked
 
 MOLECULAR = ("strict_valid", "unique", "novel")
-Thing = Any
+Thing = TypeVar("Thing")
 """A finished state turns into a ``Graph``, or the text of a string of tokens."""
-Held = Any
+Held = TypeVar("Held")
 """A user holds a ``chem.constraints.Plan`` of graphs, or a ``sequence.prompt.Prompt``."""
-Known = Any
+Known = TypeVar("Known", contravariant=True)
 """Training knows canonical SMILES without stereo, or a ``metrics.text.Reference``."""
 Sizes = NDArray[np.int64]
 Law = NDArray[np.float64]
 
 
-class Modality(Protocol):
+class Modality(Protocol[Thing, Held, Known]):
     """A modality is one kind of states. ``things`` names their things, in the plural."""
 
     @property

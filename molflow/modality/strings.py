@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from molflow.errors import InputError
 from molflow.files import MOLECULES, WRITINGS
 from molflow.flow.state import Fields, State
-from molflow.modality.kind import MOLECULAR, Known, Law, Sizes
+from molflow.modality.kind import MOLECULAR, Law, Sizes
 from molflow.sequence import prompt as prompts
 from molflow.sequence.prompt import Prompt
 from molflow.sequence.state import blank_tokens, to_tokens
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from molflow.chem.constraints import Constraint
     from molflow.chem.molecule import Checked
+    from molflow.metrics.text import Reference
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,21 @@ class Strings:
         return mol
 
     def measure(
-        self, things: Sequence[str], checked: Sequence[Checked], known: Known | None
+        self,
+        things: Sequence[str],
+        checked: Sequence[Checked],
+        known: Collection[str] | Reference | None,
     ) -> dict[str, float]:
         from molflow.metrics.attempts import measure_smiles
-        from molflow.metrics.text import measure_text, variety
+        from molflow.metrics.text import Reference, measure_text, variety
 
         if self.molecular:
+            assert not isinstance(known, Reference)
             return measure_smiles(things, checked, known)
-        return variety(things) if known is None else measure_text(things, known)
+        if known is None:
+            return variety(things)
+        assert isinstance(known, Reference)
+        return measure_text(things, known)
 
     def describe(self, max_size: int) -> str:
         symbols = "".join(self.vocabulary.symbols) if not self.molecular else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from molflow.chem.constraints import Constraint
+from molflow.chem.constraints import Constraint, Plan
 from molflow.chem.objective import Objective, parse_objective
 from molflow.config.optimizing import CALLS, MOVES
 from molflow.console import require_writable
@@ -107,6 +107,7 @@ def _ground(model: Generator, constraint: Constraint | None) -> Ground:
     if not spec.modality.molecular or "atoms" not in spec.modality.classes:
         raise InputError("checkpoint: this model makes strings; optimize needs one of graphs")
     plan = model.plan(constraint=constraint)
+    assert plan is None or isinstance(plan, Plan)
     law = np.asarray(spec.size_law)
     return Ground(spec, plan, law if plan is None else spec.modality.conditioned(law, plan))
 
