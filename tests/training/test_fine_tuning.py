@@ -34,13 +34,14 @@ QUICK = [
     "trainer.precision=fp32",
     "trainer.accelerator=cpu",
     "trainer.devices=1",
+    "trainer.trial_molecules=8",
+    "trainer.trial_share=1000",
 ]
 STANDARD = Standard("atoms", 3.0, 2.0, 1.0, 4.0)
 
 
 @pytest.fixture(autouse=True)
 def _few_molecules_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("molflow.train.LAST_SAMPLE", 8)
     monkeypatch.setattr("molflow.train.LAST_STEPS", 2)
 
 
