@@ -10,20 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
 from molflow.config import EvaluateConfig, help_text, load_config, wants_help
 from molflow.console import announced, atomic_write, require_writable, run_program
-from molflow.datasets.names import DATASETS, OF_TOKENS
+from molflow.datasets.names import REFERENCES
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, METRICS, WEIGHTS
+from molflow.functional import make_callable
 from molflow.model.place import find_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from molflow.evaluation.comparison import Reference
+    from molflow.evaluation.numbers import Evaluation
     from molflow.evaluation.samples_file import Failure
     from molflow.evaluation.sources import Source
     from molflow.evaluation.verdict import Verdict
@@ -34,7 +36,6 @@ OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 SAMPLED = 10_000
 """Molecules of a model where nobody asks for another number: the field's."""
 EXPLAIN = "explain"
-REFERENCES = tuple(name for name in DATASETS if name not in ("smiles_file", *OF_TOKENS))
 
 
 def main(arguments: list[str]) -> None:
@@ -49,17 +50,27 @@ def main(arguments: list[str]) -> None:
 
         print_definitions(config.suite)
         return
-    evaluate(config, given)
+    carry_out(config, given)
 
 
-def evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
+def evaluate(*arguments: Any, **named: Any) -> Evaluation:
+    """``evaluation.run.evaluate``, imported when it is called."""
+    from molflow.evaluation import run
+
+    return run.evaluate(*arguments, **named)
+
+
+make_callable(__name__, evaluate)
+
+
+def carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     """Reads or samples, measures, writes ``config.out`` and prints the table."""
     check(config)
     with claimed(Path(config.out), "evaluate", config.take_over):
-        _evaluate(config, arguments)
+        _carry_out(config, arguments)
 
 
-def _evaluate(config: EvaluateConfig, arguments: list[str]) -> None:
+def _carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     folder = Path(config.out)
     require_room(folder)
     with announced("loading torch and the model"):

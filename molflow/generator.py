@@ -22,6 +22,7 @@ from molflow.errors import InputError
 from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import SurrogateGradient
+from molflow.guidance.scores import Remembered
 from molflow.modality import Held, Strings
 from molflow.model.conditions import Aim, make_aim
 from molflow.model.model import Model, read_model
@@ -39,6 +40,7 @@ from molflow.sampling.walk import (
 )
 
 if TYPE_CHECKING:
+    from molflow.chem.scoring import Scorer
     from molflow.guidance.surrogate import Surrogate
 
 __all__ = ["Generator", "Samples", "load"]
@@ -105,6 +107,8 @@ class Generator(Model):
     def follow(self, walk: Walk, crowd: Crowd, guide: Guide | None = None) -> Samples:
         """The molecules of a ``crowd`` of this model by a ``walk`` that suits the ``guide``."""
         require_positive(batch_size=self.batch_size)
+        scorer = None if guide is None else self._remembered(guide.scorer)
+        guide = guide if guide is None or scorer is None else replace(guide, scorer=scorer)
         surrogate = None if guide is None else self._surrogate(guide)
         started = time.perf_counter()
         if guide is None:
@@ -115,9 +119,19 @@ class Generator(Model):
         checked = self.spec.modality.check(things)
         seconds = sampled - started, time.perf_counter() - sampled
         plan, aim = crowd.plan, crowd.aim
-        return Samples(
+        samples = Samples(
             things, checked, self.spec, walk, *seconds, plan=plan, steering=steering, aim=aim
         )
+        if scorer is None:
+            return samples
+        known = scorer.known
+        scored = [None if one.strict is None else known.get(one.strict) for one in checked]
+        return replace(samples, scored=scored, parts=scorer.parts)
+
+    def _remembered(self, scorer: Scorer) -> Remembered:
+        if isinstance(scorer, Remembered):
+            return scorer
+        return Remembered(scorer, self.spec.modality.subject)
 
     def _surrogate(self, guide: Guide) -> Surrogate | None:
         """The surrogate that a guide climbs, fitted if none is kept; None where it needs none."""

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from molflow.chem.molecule import Checked, place_of
 from molflow.console import atomic_write
@@ -19,20 +19,30 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from molflow.flow.state import State
-    from molflow.samples import Samples
+    from molflow.model.checkpoint import ModelSpec
 
 States = Sequence[tuple[float, "State", "State"]]
 """(t, x_t, mu_tt) along a trajectory, as ``sampling.sampler.trajectory`` returns them."""
 
 CELL = (240, 200)
 GAP = 4
+GRID_SIZE = 24
+"""Attempts of a picture, at most."""
 LEGEND_LETTERS = 30
 INKS = {"valid": "#333333", "in fragments": "#a85400", "invalid": "#c00020"}
 TINTS = {"valid": "#ffffff", "in fragments": "#fff1dd", "invalid": "#ffe9ec"}
 MARK = "#ff8896"
 
 
-def draw_molecules(samples: Samples, path: Path, columns: int = 6) -> None:
+class Attempts(Protocol):
+    """What is drawn of ``samples.Samples``."""
+
+    things: list[Thing]
+    checked: list[Checked]
+    spec: ModelSpec
+
+
+def draw_molecules(samples: Attempts, path: Path | BinaryIO, columns: int = 6) -> None:
     """Draw a PNG with a grid of molecules, a line above that counts them, and a legend below each.
 
     An attempt that is not strictly valid is drawn as the network made it, on orange (in fragments)
@@ -45,15 +55,15 @@ def draw_molecules(samples: Samples, path: Path, columns: int = 6) -> None:
     """
     cells = [
         _draw_cell(thing, one, samples.spec.modality, one.reason or one.smiles or "")
-        for thing, one in zip(samples.things, samples.checked, strict=True)
+        for thing, one in zip(samples.things[:GRID_SIZE], samples.checked[:GRID_SIZE], strict=True)
     ]
-    kinds = [_kind(one) for one in samples.checked]
+    kinds = [_kind(one) for one in samples.checked[:GRID_SIZE]]
     line = [(f"{len(kinds)} molecules:", "#000000")]
     line += [(f"{kinds.count(kind)} {kind}", INKS[kind]) for kind in INKS if kind in kinds]
     _with_header(_tile(cells, columns), line).save(path, format="PNG")
 
 
-def show(samples: Samples, folder: Path) -> Path:
+def show(samples: Attempts, folder: Path) -> Path:
     """Show samples to people: a picture of molecules, or texts as they are.
 
     Args:
@@ -65,11 +75,32 @@ def show(samples: Samples, folder: Path) -> Path:
     """
     if not samples.spec.modality.molecular:
         with atomic_write(folder / TEXTS) as path:
-            path.write_text("\n\n".join(samples.texts) + "\n", encoding="utf-8")
+            path.write_text("\n\n".join(samples.things[:GRID_SIZE]) + "\n", encoding="utf-8")
         return folder / TEXTS
     with atomic_write(folder / PICTURE) as path:
         draw_molecules(samples, path)
     return folder / PICTURE
+
+
+def grid_page(samples: Attempts) -> str:
+    """Show the first samples in a notebook: a grid of molecules, or texts.
+
+    Args:
+        samples: to show.
+
+    Returns:
+        HTML that needs no other file.
+    """
+    from base64 import b64encode
+    from html import escape
+
+    title = f"<p>{escape(repr(samples))}</p>"
+    if not samples.spec.modality.molecular or not samples.things:
+        return title + "".join(f"<pre>{escape(one)}</pre>" for one in samples.things[:GRID_SIZE])
+    picture = io.BytesIO()
+    draw_molecules(samples, picture)
+    code = b64encode(picture.getvalue()).decode()
+    return f'{title}<img alt="molecules" src="data:image/png;base64,{code}">'
 
 
 def draw_trajectory(

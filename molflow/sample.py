@@ -18,11 +18,12 @@ from molflow.errors import InputError
 if TYPE_CHECKING:
     from molflow.generator import Generator
     from molflow.guidance.guides import Guide
+    from molflow.guidance.scores import Remembered
     from molflow.metrics.similarity import References
     from molflow.modality import Known
     from molflow.model.checkpoint import ModelSpec
     from molflow.model.conditions import Aim, Standard
-    from molflow.report.summary import Result
+    from molflow.report.summary import Result, Run
     from molflow.samples import Samples
     from molflow.sampling.noise import Crowd
     from molflow.sampling.walk import Walk
@@ -175,7 +176,7 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     scorer = Remembered(guide.scorer, spec.modality.subject)
     with kept_scores(Path(task.config.out), scorer):
         control, guided = task.run(None), task.run(replace(guide, scorer=scorer))
-        before, after = (Run(s, scorer.judge(s.checked)) for s in (control, guided))
+        before, after = (judged(one, scorer) for one in (control, guided))
     references = None if training is None else references_of(training)
     return Result(
         after,
@@ -186,6 +187,14 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
         training,
         obstacle,
     )
+
+
+def judged(samples: Samples, scorer: Remembered) -> Run:
+    """The score of every attempt, also of those that guidance did not ask about."""
+    from molflow.report.summary import Run
+
+    scores = scorer.judge(samples.checked)
+    return Run(replace(samples, scored=scores, parts=scorer.parts), scores)
 
 
 def training_of(spec: ModelSpec) -> tuple[Known | None, list[str] | None, str]:

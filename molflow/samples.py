@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, cast, overload
 
+import numpy as np
+from numpy.typing import NDArray
+
+from molflow.chem.aggregation import Scored
 from molflow.chem.molecule import Checked
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
@@ -15,13 +20,14 @@ from molflow.modality import Graphs, Held, Known, Strings, Thing
 from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Aim
 from molflow.sampling.walk import Walk
+from molflow.tabulated import Tabulated
 
 if TYPE_CHECKING:
     from rdkit import Chem
 
 
 @dataclass(frozen=True, repr=False)
-class Samples:
+class Samples(Tabulated):
     """Generated molecules in the order of their index, valid or not; or generated texts.
 
     ``samples[3]`` is what chemistry says of molecule 3, ``samples[:24]`` the first 24.
@@ -29,7 +35,9 @@ class Samples:
     things: what the network made, a graph or a text each. checked: what chemistry says of each.
     walk: how it was made. network_seconds, chemistry_seconds: wall time of the two parts; the
     scores that guidance asks for are in the first. plan: of the constraints. steering: what
-    guidance did. aim: what properties were asked for.
+    guidance did. aim: what properties were asked for. scored: of every attempt of a guided
+    sampling, None where it is not strictly valid or was not asked about. parts: the components of
+    that score, none of a function of the user.
     """
 
     things: list[Thing]
@@ -41,6 +49,8 @@ class Samples:
     plan: Held | None = None
     steering: Steering | None = None
     aim: Aim | None = None
+    scored: Sequence[Scored | None] | None = None
+    parts: tuple[str, ...] = ()
 
     @property
     def evaluations(self) -> float:
@@ -56,15 +66,49 @@ class Samples:
         return iter(self.checked)
 
     @overload
-    def __getitem__(self, index: int) -> Checked: ...
+    def __getitem__(self, index: SupportsIndex) -> Checked: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Samples: ...
+    def __getitem__(self, index: slice | Sequence[Any] | NDArray[Any]) -> Samples: ...
 
-    def __getitem__(self, index: int | slice) -> Checked | Samples:
-        if isinstance(index, int):
-            return self.checked[index]
-        return replace(self, things=self.things[index], checked=self.checked[index])
+    def __getitem__(self, index: Any) -> Checked | Samples:
+        """What chemistry says of one, or the samples of a slice, a mask or several integers.
+
+        Raises:
+            IndexError: an integer is out of range.
+            InputError: the index is something else.
+        """
+        if isinstance(index, slice):
+            return self._at(range(len(self))[index])
+        try:
+            return self.checked[operator.index(index)]
+        except TypeError:
+            return self._at(_places(index, len(self)))
+
+    def _at(self, places: Sequence[int]) -> Samples:
+        steering = self.steering
+        if steering is not None and steering.claims is not None:
+            steering = replace(steering, claims=steering.claims[list(places)])
+        return replace(
+            self,
+            things=[self.things[i] for i in places],
+            checked=[self.checked[i] for i in places],
+            scored=None if self.scored is None else [self.scored[i] for i in places],
+            steering=steering,
+        )
+
+    @property
+    def valid(self) -> Samples:
+        """The strictly valid ones."""
+        return self._at([i for i, reason in enumerate(self.reasons) if reason is None])
+
+    def distinct(self) -> Samples:
+        """The first of every strictly valid kind, by canonical SMILES or by the text itself."""
+        first: dict[str, int] = {}
+        for i, one in enumerate(self.checked):
+            if one.strict is not None:
+                first.setdefault(one.strict, i)
+        return self._at(list(first.values()))
 
     def __repr__(self) -> str:
         valid = sum(reason is None for reason in self.reasons)
@@ -101,12 +145,6 @@ class Samples:
         """Why a molecule is not strictly valid, None for those that are."""
         return [c.reason for c in self.checked]
 
-    @cached_property
-    def kept(self) -> list[bool]:
-        """Whether each has all that the constraints ask for."""
-        plan, modality = self.plan, self.spec.modality
-        return [plan is None or modality.kept(thing, plan) for thing in self.things]
-
     def metrics(self, training: Known | None = None) -> dict[str, float]:
         """The validities, uniqueness and novelty (see ``metrics.validity``), or of texts what
         ``metrics.text`` measures.
@@ -115,3 +153,17 @@ class Samples:
         of texts a ``metrics.text.Reference``, None leaves what it is needed for.
         """
         return self.spec.modality.measure(self.things, self.checked, training)
+
+
+def _places(index: Any, n: int) -> list[int]:
+    """The places that a mask or several integers name."""
+    given = np.asarray(index) if not isinstance(index, str) else np.zeros(())
+    if given.dtype == bool and given.shape == (n,):
+        return np.flatnonzero(given).tolist()
+    whole = given.ndim == 1 and (np.issubdtype(given.dtype, np.integer) or not given.size)
+    if not whole or (given.size and not (given.min() >= -n and given.max() < n)):
+        raise InputError(
+            f"samples[{index!r}]: an integer, a slice, a mask of {n}, or integers from {-n} to "
+            f"{n - 1}"
+        )
+    return [int(i) % n for i in given]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -18,14 +19,20 @@ from molflow.datasets.names import OF_TOKENS
 from molflow.early import require_training
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, LOSS, RECORD, is_place
+from molflow.functional import make_callable
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from molflow.build import Context, Dataset
     from molflow.datasets.streams import GraphStream, TokenStream
+    from molflow.flow.joint_loss import Loss
+    from molflow.generator import Generator
     from molflow.modality import Known
     from molflow.model.checkpoint import ModelSpec
     from molflow.training.callbacks import Trial
     from molflow.training.module import FlowModule, Stream
+    from molflow.training.setup import Parts
 
 OWN_FOLDER = ("out", "resume", "take_over")
 HELD_OUT = 2048
@@ -40,13 +47,12 @@ def main(arguments: list[str]) -> None:
         print(help_text("train"))
         return
     config, arguments = configure(arguments)
-    require_training(config)
     if not is_main_process():
-        train(config, arguments)
+        carry_out(config, arguments)
         return
     with claimed(Path(config.out), "train", config.take_over):
         require_new(config)
-        train(config, arguments)
+        carry_out(config, arguments)
 
 
 def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
@@ -55,8 +61,8 @@ def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     own = {key_of(a): a.partition("=")[2] for a in arguments if key_of(a) in OWN_FOLDER}
     if not own.get("resume"):
         config = load_config("train", arguments)
-        config, arguments = with_parent(config, arguments)
-        return config, arguments
+        require_training(config)
+        return with_parent(config, arguments)
     resume = own["resume"]
     if own.get("out", resume) not in ("", resume):
         raise InputError(f"out={own['out']}: resume={resume} goes on in its own folder")
@@ -77,6 +83,8 @@ def require_new(config: TrainConfig) -> None:
 
 def with_parent(config: TrainConfig, arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     """The same, with what the model that the run starts from says where the user does not."""
+    if config.checkpoint is None:
+        return config, arguments
     from molflow.training.fine_tuning import inherited, origin_of
 
     parent = origin_of(config)
@@ -124,8 +132,58 @@ def read_record(folder: str) -> dict[str, Any]:
         raise InputError(f"{path}: not the record of a run ({error!r})") from None
 
 
-def train(config: TrainConfig, arguments: list[str]) -> None:
-    """Prepares the data, trains, and says what was reached and how to sample from it."""
+def train(
+    data: str | Path | Iterable[str],
+    out: str | Path,
+    *,
+    net: Callable[[ModelSpec], nn.Module] | None = None,
+    loss: Loss | None = None,
+    **options: Any,
+) -> Generator:
+    """Trains a model, and gives it back to sample from.
+
+    Args:
+        data: SMILES, a file of them, or a data set by its name.
+        out: the run folder.
+        net: makes the network of a model, a module (x_s, s, t) -> logits, where the usual one is
+            not wanted. ``molflow.load`` cannot read such a model.
+        loss: (logits, x_1) -> field -> (B,), in place of that of ``flow.loss``.
+        options: keys of ``python -m molflow.train``, as in ``**{"trainer.max_minutes": 5}``.
+
+    Raises:
+        InputError: an argument makes no sense, or the folder holds a run.
+        KeyboardInterrupt: the run was stopped; ``python -m molflow.train resume=`` continues it.
+    """
+    from molflow.generator import Generator
+    from molflow.training.asked import command_of
+    from molflow.training.setup import Parts
+
+    own, arguments = Parts(net, loss), command_of(data, out, options)
+    config, arguments = configure(arguments)
+    with claimed(Path(config.out), "train", config.take_over):
+        require_new(config)
+        trained = carry_out(config, arguments, own)
+    assert trained is not None
+    module, spec = trained
+    return Generator(module.average.module.eval(), spec)
+
+
+make_callable(__name__, train)
+
+
+def carry_out(
+    config: TrainConfig, arguments: list[str], own: Parts | None = None
+) -> tuple[FlowModule, ModelSpec] | None:
+    """Prepares the data, trains, and says what was reached and how to sample from it.
+
+    Args:
+        config: of the run.
+        arguments: of the command line, for the record.
+        own: a network or a loss of the caller's.
+
+    Returns:
+        What was trained; None where there was nothing left to do.
+    """
     with announced("loading torch and Lightning"):
         import pytorch_lightning as pl
 
@@ -146,10 +204,11 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     prepared = prepare(config, config.trainer.batch_size // devices)
     spec, dataset = prepared.spec, prepared.stream.dataset
     pl.seed_everything(config.seed, verbose=False)
-    net = build_network(spec)
+    net = build_network(spec) if own is None or own.net is None else own.net(spec)
     if config.checkpoint is not None and config.resume is None:
         load_parent(config.checkpoint, net, spec)
-    module = build_module(config, net, prepared.batches, workers_of(config.trainer))
+    loss = None if own is None else own.loss
+    module = build_module(config, net, prepared.batches, workers_of(config.trainer), loss)
     checkpoint = None
     if config.resume is not None:
         require_same_data(config.resume, dataset)
@@ -157,7 +216,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
         stopped = resumed.stale >= (config.trainer.patience or math.inf)
         if stopped or module.optimisation.progress(resumed.step, resumed.minutes) >= 1:
             say_finished(config.resume, resumed.step, resumed.minutes, stopped)
-            return
+            return None
         checkpoint = resumed.path
     known = known_of(dataset) if is_main_process() else frozenset()
     trial = make_trial(config, spec, dataset, prepared.stream, known)
@@ -170,6 +229,7 @@ def train(config: TrainConfig, arguments: list[str]) -> None:
     fit(trainer, module, checkpoint)
     if trainer.is_global_zero:
         conclude(config, module, trial)
+    return module, spec
 
 
 @dataclass(frozen=True)

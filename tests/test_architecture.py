@@ -15,7 +15,7 @@ ROOT = Path(molflow.__file__).parent
 
 FLOORS: list[set[str]] = [
     {"errors", "files", "cores", "processes"},
-    {"console"},
+    {"console", "functional"},
     {"claims"},
     {"flow"},
     {"nn"},
@@ -25,12 +25,14 @@ FLOORS: list[set[str]] = [
     {"config", "modality"},
     {"model"},
     {"sampling"},
-    {"guidance"},
-    {"samples", "build"},
-    {"generator", "pictures"},
-    {"evaluation", "health", "training", "optimization", "loading", "early"},
+    {"guidance", "early", "saving", "pictures"},
+    {"tabulated", "build"},
+    {"samples"},
+    {"generator"},
+    {"evaluation", "health", "training", "optimization", "loading"},
     {"report"},
-    {"train", "sample", "check", "evaluate", "optimize", "__init__"},
+    {"train", "sample", "check", "evaluate", "optimize"},
+    {"__init__"},
 ]
 """From the ground up: rooms of one floor do not import each other, and none imports one above."""
 PURE = {"flow", "nn", "graph", "sequence"}

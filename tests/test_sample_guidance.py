@@ -87,9 +87,9 @@ def test_the_csv_has_the_score_its_parts_and_the_error(guided):
     assert list(rows(guided)[0])[6:] == [
         "score",
         "logp",
-        "logp desirability",
+        "logp_desirability",
         "tpsa",
-        "tpsa desirability",
+        "tpsa_desirability",
         "error",
         "as_made",
     ]
@@ -103,7 +103,7 @@ def test_the_scores_of_a_row_are_those_of_its_molecule(guided):
         found = objective.score(Chem.MolFromSmiles(row["smiles"]))
         assert float(row["score"]) == pytest.approx(found.total)
         assert float(row["logp"]) == pytest.approx(found.values[0])
-        assert float(row["tpsa desirability"]) == pytest.approx(found.desirabilities[1])
+        assert float(row["tpsa_desirability"]) == pytest.approx(found.desirabilities[1])
         assert row["error"] == ""
 
 
@@ -344,7 +344,7 @@ def test_constraints_and_guidance_go_together(checkpoint, tmp_path):
         "substructure",
         "score",
         "qed",
-        "qed desirability",
+        "qed_desirability",
         "error",
         "as_made",
     ]

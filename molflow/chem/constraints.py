@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
 
@@ -46,6 +46,17 @@ class Constraint:
     elements: Mapping[str, int] = field(default_factory=dict)
     forbidden: tuple[str, ...] = ()
     marks: str = ONCE
+
+    def __post_init__(self) -> None:
+        if self.scaffold is not None and not isinstance(self.scaffold, str):
+            raise InputError(
+                f"scaffold={self.scaffold!r}: a SMILES is needed; Chem.MolToSmiles(mol) writes one"
+            )
+        if not isinstance(self.elements, Mapping):
+            raise InputError(f"elements={self.elements!r}: counts such as {{'N': 1}} are needed")
+        if isinstance(self.forbidden, str) or not isinstance(self.forbidden, Collection):
+            raise InputError(f"forbidden={self.forbidden!r}: names such as ('F', 'N+') are needed")
+        object.__setattr__(self, "forbidden", tuple(self.forbidden))
 
     def __str__(self) -> str:
         """As it is asked for: scaffold='CC', elements='N:2,O:1'."""

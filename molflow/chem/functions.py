@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from molflow.chem.aggregation import Scored
+from molflow.chem.score_worker import Plain, number, reason
 from molflow.errors import InputError
 
 TOLD = 10
@@ -39,6 +42,59 @@ class Own:
     def scored(self, value: float, error: str | None) -> Scored:
         """One score. error: why there is none, and then the value is nan."""
         return Scored(value, (value,), (value,), None if error is None else f"{self.name}: {error}")
+
+
+class OwnFunction(Own):
+    """A function of this program as a score, named after the function.
+
+    Args:
+        function: of a molecule (of a text, where texts are written) to a number; or, batched, of a
+            list of them to as many numbers.
+        batched: whether it takes lists.
+        max_failures: see ``Own``.
+
+    Raises:
+        InputError: it is no function.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        batched: bool = False,
+        max_failures: int | None = MAX_FAILURES,
+    ) -> None:
+        if not callable(function):
+            raise InputError(f"{function!r}: a function of a molecule is needed")
+        name = str(getattr(function, "__name__", type(function).__name__)).strip("<>")
+        super().__init__(name, None if batched else 1, max_failures)
+        self.function, self.batched = function, batched
+
+    def describe(self) -> str:
+        """The function's name."""
+        return self.name
+
+    def score_many(self, subjects: Sequence[Any]) -> list[Scored]:
+        """The scores in order; an error of a list is that of all in it."""
+        if not self.batched:
+            return [self._scored(lambda one=one: self.function(one)) for one in subjects]
+        if not subjects:
+            return []
+        try:
+            results = list(self.function(list(subjects)))
+            if len(results) != len(subjects):
+                raise Plain(f"returned {len(results)} numbers for {len(subjects)}")
+        except Exception as error:
+            return [self.scored(math.nan, reason(error, ""))] * len(subjects)
+        return [self._scored(lambda one=one: one) for one in results]
+
+    def _scored(self, call: Callable[[], Any]) -> Scored:
+        try:
+            return self.scored(number(call()), None)
+        except Exception as error:
+            return self.scored(math.nan, reason(error, ""))
+
+    def close(self) -> None:
+        """Nothing: a function of this program holds no process."""
 
 
 class Streak:

@@ -26,6 +26,8 @@ FROM_A_FILE = (*NEEDS_A_FILE, "zinc250k", "text8")
 OF_SMILES = ("qm9_smiles", "smiles_tokens")
 OF_TOKENS = (*OF_SMILES, "text", "text8")
 """Data sets of strings, not graphs."""
+REFERENCES = tuple(name for name in DATASETS if name not in ("smiles_file", *OF_TOKENS))
+"""Data sets that molecules are evaluated against."""
 VOCABULARIES = ("charged", "stripped")
 
 

@@ -49,6 +49,11 @@ class Evaluation:
     counts: Mapping[str, int]
     obstacles: Sequence[str]
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Name -> value, nan where it is undefined."""
+        return {name: one.value for name, one in self.numbers.items()}
+
 
 def evaluate(suite: str, subject: Subject, reference: Reference, force: bool = False) -> Evaluation:
     """All numbers of a suite. force: FCD of fewer than 1,000 molecules too."""

@@ -7,7 +7,7 @@ column says of each row which split it belongs to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,27 @@ def from_files(path: Path, columns: Columns, test: Path | None, device: str) -> 
         splits, files = {**splits, "test": of_test["train"]}, {**files, "test": test.name}
         dropped = {**dropped, test.name: left_out}
     return Reference(path.name, splits, cache_folder() / "statistics", device, files, dropped)
+
+
+def from_smiles(smiles: Sequence[str], device: str) -> Reference:
+    """SMILES as the training set, by the rule that judges attempts; what is none is counted.
+
+    InputError where nothing of it is a molecule.
+    """
+    found: list[str] = []
+    left_out: Counter[str] = Counter()
+    for index, text in enumerate(smiles):
+        if not isinstance(text, str):
+            raise InputError(f"reference[{index}]={text!r}: a SMILES is needed")
+        one = identify_smiles(text).checked
+        if one.smiles is None:
+            left_out[without_place(one.reason or "")] += 1
+        else:
+            found.append(one.smiles)
+    if not found:
+        raise InputError("reference: no molecule")
+    cache = cache_folder() / "statistics"
+    return Reference("reference", {"train": found}, cache, device, left_out={"reference": left_out})
 
 
 def read_reference(path: Path, columns: Columns, key: str) -> tuple[Molecules, Mapping[str, int]]:

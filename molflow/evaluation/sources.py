@@ -79,11 +79,7 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
         if made.checked[failure.index].mol is None and len(pictures) < PICTURED:
             _keep(pictures, failure.index, made.spec.modality.sketch(made.things[failure.index]))
 
-    attempts = collect(_rows(made), heard)
-    shares = made.metrics(None)
-    n = len(made)
-    attempts.relaxed = _count(shares["relaxed_valid"], n)
-    attempts.valence = _count(shares["valence_valid"], n)
+    attempts, n = attempts_of(made, heard), len(made)
     about = {
         "model": name,
         "sha256": generator.fingerprint,
@@ -95,6 +91,14 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
         "seconds": {"network": made.network_seconds, "chemistry": made.chemistry_seconds},
     }
     return Source(f"{name} in {made.walk}", about, attempts, pictures)
+
+
+def attempts_of(made: Samples, tell: Tell) -> Attempts:
+    """What was sampled, as attempts. ``tell`` hears of each that is not strictly valid."""
+    attempts, shares, n = collect(_rows(made), tell), made.metrics(None), len(made)
+    attempts.relaxed = _count(shares["relaxed_valid"], n)
+    attempts.valence = _count(shares["valence_valid"], n)
+    return attempts
 
 
 def _rows(made: Samples) -> Iterator[tuple[Row, Attempt]]:

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from molflow.chem.scoring import Scorer
 
 
+CHUNK = 64
+"""Attempts judged between two signs of progress, where a scorer takes many at once."""
 SCORE = "score"
 """What the score is called in files and on the page."""
+
+
+def desirability_of(part: str) -> str:
+    """Name the desirability of a component: the same in tables, on pages and in files."""
+    return f"{part}_desirability"
 
 
 class Remembered:
@@ -78,8 +85,10 @@ class Remembered:
 
     def judge(self, checked: Sequence[Checked]) -> tuple[Scored | None, ...]:
         """The score of every attempt, None where it is not strictly valid."""
-        for one in progress(checked, "scoring", unit="attempts"):
-            self.ask([one.strict])
+        size = self.at_once or CHUNK
+        chunks = [checked[i : i + size] for i in range(0, len(checked), size)]
+        for chunk in progress(chunks, "scoring", len(checked), "attempts", weight=len):
+            self.ask(one.strict for one in chunk)
         return tuple(None if one.strict is None else self.known[one.strict] for one in checked)
 
     def errors(self) -> Counter[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.chem.functions import Own
+from molflow.chem.functions import Own, OwnFunction
 from molflow.chem.objective import parse_objective, read_objective
 from molflow.chem.scoring import open_score
+from molflow.chem.transforms import short
 from molflow.errors import InputError
 from molflow.guidance.guides import Guidance, Guide
 from molflow.guidance.kinds import GUIDES, SurrogateGradient
@@ -26,14 +27,17 @@ NEEDED = "give the score of what is no molecule, below every true score"
 OPTIONS = ("particles", "draws", "strength", "generations", "restart")
 """Keys of a configuration that are fields of some guidance, null where they are usual."""
 OF_A_METHOD = (*OPTIONS[:3], "invalid", *OPTIONS[3:], "max_calls")
+WORST = -1e9
+"""The same beside a score of one's own, where only the order matters."""
 INVALID = -0.01
 """What is no molecule is worth just less than a molecule without any merit."""
 
 
 def guide(
     method: str | Guidance,
-    objective: str | Scorer,
+    objective: str | Mapping[str, str | float] | Scorer | Callable[[Any], Any],
     *,
+    batched: bool = False,
     invalid: float | None = None,
     max_calls: int | None = None,
     **options: Any,
@@ -43,10 +47,13 @@ def guide(
     Args:
         method: a name of ``kinds.GUIDES``, or a ``guides.Guidance`` such as ``Search(particles=4)``
             or one of your own.
-        objective: text such as "qed:max,sa:<3", an ``chem.objective.Objective``, or a score of your
-            own (``chem.functions.Own``).
-        invalid: the score of what is no molecule; INVALID for an objective, needed for a score of
-            your own, which may have any range.
+        objective: text such as "qed:max,sa:<3", the same as {"qed": "max", "sa": "<3"}, an
+            ``chem.objective.Objective``, or a score of your own: a function of a molecule, or a
+            ``chem.scoring.ScoreFile``, which runs apart.
+        batched: a function takes lists of molecules.
+        invalid: the score of what is no molecule; INVALID for an objective. For a score of your
+            own, which may have any range, it is WORST where only the order of scores matters, and
+            needed where a gradient is taken.
         max_calls: of the scorer by guidance, a surrogate's fit included: then it is asked no more,
             and what it does not know is worth ``invalid``; which molecules that are depends on the
             batches. None is no cap.
@@ -58,8 +65,35 @@ def guide(
     guidance = _guidance(method, options)
     if max_calls is not None:
         _require_calls(guidance, max_calls)
-    scorer = parse_objective(objective) if isinstance(objective, str) else objective
-    return Guide(guidance, scorer, _invalid(invalid, scorer), max_calls)
+    scorer = as_scorer(objective, batched)
+    return Guide(guidance, scorer, _invalid(invalid, scorer, guidance), max_calls)
+
+
+def as_scorer(
+    objective: str | Mapping[str, str | float] | Scorer | Callable[[Any], Any],
+    batched: bool = False,
+) -> Scorer:
+    """The scorer that a text, a mapping of properties to goals, a function or a scorer means.
+
+    Raises:
+        InputError: it is none of them, or cannot be read.
+    """
+    if isinstance(objective, str):
+        return parse_objective(objective)
+    if isinstance(objective, Mapping):
+        goals = {
+            name: short(goal) if isinstance(goal, Real) else goal
+            for name, goal in objective.items()
+        }
+        return parse_objective(",".join(f"{name}:{goal}" for name, goal in goals.items()))
+    if hasattr(objective, "score_many"):
+        return objective
+    if callable(objective):
+        return OwnFunction(objective, batched)
+    raise InputError(
+        f"objective={objective!r}: a text such as 'qed:max', a dict, a function of a molecule, or "
+        "an Objective"
+    )
 
 
 def _guidance(method: str | Guidance, options: Mapping[str, Any]) -> Guidance:
@@ -82,12 +116,14 @@ def _require_calls(guidance: Guidance, max_calls: int) -> None:
         )
 
 
-def _invalid(invalid: float | None, scorer: Scorer) -> float:
-    if invalid is None and isinstance(scorer, Own):
+def _invalid(invalid: float | None, scorer: Scorer, guidance: Guidance) -> float:
+    own = isinstance(scorer, Own)
+    if invalid is None and own and guidance.jumps:
         raise InputError(f"invalid: {NEEDED}")
     if invalid is not None and not (isinstance(invalid, Real) and math.isfinite(invalid)):
         raise InputError(f"invalid={invalid!r}: a finite number is needed")
-    return INVALID if invalid is None else invalid
+    usual = WORST if own else INVALID
+    return usual if invalid is None else invalid
 
 
 def configured_guide(config: GuidanceConfig) -> Guide | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from molflow.chem.aggregation import Scored
 from molflow.errors import InputError
-from molflow.guidance.scores import SCORE, has_score
+from molflow.guidance.scores import SCORE, desirability_of, has_score
 
 CALLS = "calls.csv"
 FIRST = ("number", "smiles", SCORE)
@@ -59,7 +59,7 @@ class CallsFile:
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         """names: of the components of the score."""
         self.path, self.names = folder / CALLS, tuple(names)
-        parts = (column for name in self.names for column in (name, f"{name} desirability"))
+        parts = (column for name in self.names for column in (name, desirability_of(name)))
         self.columns = (*FIRST, *parts, *LAST)
 
     def begin(self) -> None:
@@ -102,7 +102,7 @@ class CallsFile:
             row_of = dict(zip(self.columns, row, strict=True))
             error, setting = row_of["error"] or None, row_of["setting"]
             values = tuple(_number(row_of[name]) for name in self.names)
-            wanted = tuple(_number(row_of[f"{name} desirability"]) for name in self.names)
+            wanted = tuple(_number(row_of[desirability_of(name)]) for name in self.names)
             return Call(
                 Question(
                     int(row_of["number"]),

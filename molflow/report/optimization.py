@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from molflow.chem.describing import described
 from molflow.config import OptimizeConfig, to_plain
 from molflow.metrics.goal_directed import auc_top, top_mean
 from molflow.optimization.asking import Recipe
@@ -16,7 +17,7 @@ from molflow.optimization.calls import Call
 from molflow.optimization.population import scaffold_of
 from molflow.report.charts import BOTTOM, TALL, Plane, figure, number, percent
 from molflow.report.drawing import draw
-from molflow.report.quantities import properties, score_values, wanted
+from molflow.report.quantities import score_values, wanted
 from molflow.report.values import Attempt, Measure, Report, Section
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _attempt(call: Call, scorer: Remembered) -> Attempt:
     from rdkit import Chem
 
     mol = Chem.MolFromSmiles(call.asked.smiles)
-    values = {**properties(mol), **score_values(call.scored, scorer)}
+    values = {**described(mol), **score_values(call.scored, scorer)}
     return Attempt(call.asked.smiles, None, mol, values)
 
 

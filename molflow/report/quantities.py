@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from rdkit import Chem
 
+from molflow.chem.describing import DESCRIBED, described
 from molflow.chem.objective import Component
 from molflow.chem.properties import PROPERTIES, Property
 from molflow.console import progress
-from molflow.guidance.scores import SCORE, Remembered, has_score
+from molflow.guidance.scores import SCORE, Remembered, desirability_of, has_score
 from molflow.metrics.similarity import chosen
 from molflow.report.summary import Run
 from molflow.report.values import Better, Quantity
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 Row = dict[str, float]
 """Name of a quantity -> number, of one molecule."""
 
-SHOWN = ("qed", "logp", "sa", "tpsa", "mw")
-"""Every report has these properties."""
 TRAINING = 2000
 """Properties are compared with those of so many training molecules, chosen by a fixed seed."""
 
@@ -45,13 +44,13 @@ def wanted(scorer: Remembered | None) -> tuple[list[Quantity], list[tuple[str, s
         *([] if scorer is None else [Quantity(SCORE, scorer.describe(), "high")]),
         *parts,
         *(quantity for quantity in front if quantity not in parts),
-        *(Quantity(name, _doc(PROPERTIES[name])) for name in SHOWN if name not in taken),
+        *(Quantity(name, _doc(PROPERTIES[name])) for name in DESCRIBED if name not in taken),
     ]
     return quantities, [(front[0].name, front[1].name)] if front else []
 
 
 def _desirability(name: str) -> Quantity:
-    return Quantity(f"{name} desirability", "how well it meets the goal, from 0 to 1", "high")
+    return Quantity(desirability_of(name), "how well it meets the goal, from 0 to 1", "high")
 
 
 def _component(name: str, component: Component) -> Quantity:
@@ -76,35 +75,21 @@ def _doc(prop: Property) -> str:
     return f"{prop.doc}{f', {prop.unit}' if prop.unit else ''}"
 
 
-def rows_of(run: Run, scorer: Remembered | None, known: dict[str, Row]) -> list[Row]:
+def rows_of(run: Run, scorer: Remembered | None) -> list[Row]:
     """Gather name of a quantity -> number for every attempt; empty where it is not strictly valid.
 
     Args:
         run: the attempts.
         scorer: of the run; None where nothing is scored.
-        known: the properties of molecules that came before, by SMILES; it grows.
     """
     rows: list[Row] = []
-    for i, one in enumerate(progress(run.samples, "properties", unit="molecules")):
-        if one.reason is not None or one.mol is None or one.smiles is None:
+    for i, (one, properties) in enumerate(zip(run.samples, run.samples.properties, strict=True)):
+        if one.reason is not None:
             rows.append({})
             continue
-        if one.smiles not in known:
-            known[one.smiles] = properties(one.mol)
         scored = run.scores[i] if run.scores else None
-        rows.append({**known[one.smiles], **score_values(scored, scorer)})
+        rows.append({**properties, **score_values(scored, scorer)})
     return rows
-
-
-def properties(mol: Chem.Mol) -> Row:
-    """Compute SHOWN of a molecule, nan where RDKit cannot say."""
-    row: Row = {}
-    for name in SHOWN:
-        try:
-            row[name] = float(PROPERTIES[name].compute(mol))
-        except Exception:  # A page lacks a number rather than a sampling its page.
-            row[name] = math.nan
-    return row
 
 
 def score_values(scored: Scored | None, scorer: Remembered | None) -> Row:
@@ -120,7 +105,7 @@ def score_values(scored: Scored | None, scorer: Remembered | None) -> Row:
     if scorer.parts:
         row |= dict(zip(scorer.parts, scored.values, strict=True))
         ways = zip(scorer.parts, scored.desirabilities, strict=True)
-        row |= {f"{name} desirability": desirability for name, desirability in ways}
+        row |= {desirability_of(name): desirability for name, desirability in ways}
     return row
 
 
@@ -138,5 +123,5 @@ def training_rows(training: Sequence[str], scorer: Remembered | None) -> list[Ro
         mol = Chem.MolFromSmiles(smiles)
         objective = None if scorer is None else scorer.objective
         scored = None if objective is None else objective.score(mol)
-        rows.append({**properties(mol), **score_values(scored, scorer)})
+        rows.append({**described(mol), **score_values(scored, scorer)})
     return rows

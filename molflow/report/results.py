@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections import Counter
@@ -14,30 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 from molflow.chem.molecule import without_place
 from molflow.config import SampleConfig, to_plain
-from molflow.console import atomic_write, for_json, progress, require_writable
+from molflow.console import atomic_write, for_json, require_writable
 from molflow.errors import InputError
-from molflow.files import AS_MADE, CHECKPOINT, RECORD, TEXTS, WEIGHTS
+from molflow.files import CHECKPOINT, CSV, GRID, RECORD, SDF, SMI, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
 from molflow.report.summary import Result, Run, steering_by_time, steering_numbers
+from molflow.saving import write_csv
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from molflow.chem.aggregation import Scored
     from molflow.generator import Generator
     from molflow.guidance.guided import Steering
     from molflow.guidance.scores import Remembered
     from molflow.samples import Samples
 
-CSV, SMI, SDF, GRID = "samples.csv", "samples.smi", "samples.sdf", "grid.png"
 TRAJECTORY, PAGE, SCORED = "trajectory.png", "report.html", "scored.csv"
 RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, SCORED, TEXTS, RECORD)
 OF_A_MODEL = (CHECKPOINT, WEIGHTS)
-DRAWN = 24
 FOLLOWED = 64
 PACKAGES = ("molflow", "torch", "numpy", "rdkit")
-COLUMNS = ("index", "smiles", "valid", "connected", "fragments", "reason")
 
 
 def require_room(folder: Path) -> None:
@@ -71,13 +64,13 @@ def write_results(
     (folder / SCORED).unlink(missing_ok=True)
     if generator.spec.modality.molecular:
         (folder / TEXTS).unlink(missing_ok=True)
-        write_molecules(folder, result)
+        result.run.samples.save(folder)
         draw(folder, config, generator, result.run.samples)
         write_page(folder, config, result)
     else:
         for name in (SMI, SDF, GRID, TRAJECTORY, PAGE):
             (folder / name).unlink(missing_ok=True)
-        write_texts(folder, result)
+        result.run.samples.save(folder)
     write_record(folder, config, arguments, generator, result)
 
 
@@ -97,119 +90,29 @@ def kept_scores(folder: Path, scorer: Remembered) -> Iterator[None]:
 
 
 def write_scored(path: Path, scorer: Remembered) -> None:
-    """Write everything that was asked about, in that order: SMILES or text, score, error."""
-    with (
-        atomic_write(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("asked", SCORE, "error"))
-        for asked, scored in scorer.known.items():
-            writer.writerow((asked, scored.total if has_score(scored) else None, scored.error))
+    """Write everything that was asked about, in that order: SMILES or text, score, error.
 
-
-def write_molecules(folder: Path, result: Result) -> None:
-    """Write samples.csv of every attempt, samples.smi and samples.sdf of the strictly valid ones.
-
-    samples.csv ends with every attempt as it was made, by which it can be judged again.
+    Args:
+        path: of the CSV.
+        scorer: that was asked.
     """
-    run, samples = result.run, result.run.samples
-    with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*COLUMNS, *held_columns(run), *score_columns(result), AS_MADE))
-        for i, one in enumerate(samples):
-            valid = one.mol is not None
-            row = (i, one.smiles, valid, one.connected, one.fragments, one.reason)
-            written = samples.spec.modality.written(samples.things[i])
-            writer.writerow((*row, *held_cells(run, i), *score_cells(result, i), written))
-    with atomic_write(folder / SMI) as path, path.open("w") as file:
-        file.writelines(
-            f"{one.smiles} {i}\n" for i, one in enumerate(samples) if one.reason is None
-        )
-    with atomic_write(folder / SDF) as path:
-        write_sdf(path, run)
-
-
-def write_texts(folder: Path, result: Result) -> None:
-    """Write samples.csv with every text, samples.txt with the first ones to be read."""
-    from molflow.pictures import show
-
-    run = result.run
-    columns = (*held_columns(run)[:1], *score_columns(result))
-    with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("index", "text", *columns))
-        for i, text in enumerate(run.samples.texts):
-            writer.writerow((i, text, *held_cells(run, i)[:1], *score_cells(result, i)))
-    show(run.samples[:DRAWN], folder)
-
-
-def held_columns(run: Run) -> tuple[str, ...]:
-    """Head the cells of constraints: whether all held parts are in place, and found by RDKit."""
-    return () if run.samples.plan is None else ("kept", "substructure")
-
-
-def held_cells(run: Run, index: int) -> tuple[object, ...]:
-    """Give the cells under ``held_columns``, empty without constraints."""
-    if run.samples.plan is None:
-        return ()
-    return run.samples.kept[index], run.substructure[index]
-
-
-def score_columns(result: Result) -> tuple[str, ...]:
-    """Head the cells of a score, its parts, its error, and the score by a surrogate."""
-    if result.scorer is None:
-        return ()
-    parts = (column for name in result.scorer.parts for column in (name, f"{name} desirability"))
-    return SCORE, *parts, "error", *(() if _claims(result) is None else ("surrogate",))
-
-
-def score_cells(result: Result, index: int) -> tuple[object, ...]:
-    """Give the cells under ``score_columns``, empty where there is no number."""
-    if result.scorer is None:
-        return ()
-    scored, parts, claims = result.run.scores[index], result.scorer.parts, _claims(result)
-    said = () if claims is None else (float(claims[index, 0]),)
-    if scored is None:
-        return (*("",) * (2 + 2 * len(parts)), *said)
-    pairs = zip(scored.values, scored.desirabilities, strict=True) if parts else ()
-    cells = (cell for pair in pairs for cell in pair)
-    total = scored.total if has_score(scored) else None
-    return total, *(None if cell != cell else cell for cell in cells), scored.error, *said
-
-
-def _claims(result: Result) -> NDArray[np.float64] | None:
-    steering = result.run.samples.steering
-    return None if steering is None else steering.claims
-
-
-def write_sdf(path: Path, run: Run) -> None:
-    """Write the strictly valid molecules in 2D, titled by index, with SMILES and score."""
-    from rdkit import Chem
-    from rdkit.Chem import rdDepictor
-
-    with Chem.SDWriter(str(path)) as writer:
-        for i, one in enumerate(progress(run.samples, f"writing {SDF}", unit="molecules")):
-            if one.mol is None or one.smiles is None or one.reason is not None:
-                continue
-            flat = Chem.Mol(one.mol)
-            rdDepictor.Compute2DCoords(flat)
-            flat.SetProp("_Name", str(i))
-            flat.SetProp("index", str(i))
-            flat.SetProp("SMILES", one.smiles)
-            scored: Scored | None = run.scores[i] if run.scores else None
-            if scored is not None and has_score(scored):
-                flat.SetProp(SCORE, f"{scored.total:.6g}")
-            writer.write(flat)
+    known = scorer.known.items()
+    rows = ((one, s.total if has_score(s) else None, s.error) for one, s in known)
+    write_csv(path, ("asked", SCORE, "error"), rows)
 
 
 def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samples) -> None:
-    """Draw grid.png and, where asked, trajectory.png into the folder."""
-    from molflow.pictures import draw_molecules, draw_trajectory
+    """Draw trajectory.png, where asked.
+
+    Args:
+        folder: of the files.
+        config: of the sampling.
+        generator: the model.
+        samples: the first of them are followed.
+    """
+    from molflow.pictures import draw_trajectory
     from molflow.sampling.sampler import trajectory
 
-    with atomic_write(folder / GRID) as path:
-        draw_molecules(samples[:DRAWN], path)
     if not config.trajectory:
         (folder / TRAJECTORY).unlink(missing_ok=True)
         return

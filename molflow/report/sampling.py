@@ -75,10 +75,9 @@ def sampling_report(config: SampleConfig, result: Result) -> Report:
         config: of the sampling.
         result: the sampling.
     """
-    known: dict[str, Row] = {}
     scorer, samples = result.scorer, result.run.samples
-    rows = rows_of(result.run, scorer, known)
-    unguided = [] if result.control is None else rows_of(result.control, scorer, known)
+    rows = rows_of(result.run, scorer)
+    unguided = [] if result.control is None else rows_of(result.control, scorer)
     training = training_rows(result.training or (), scorer)
     quantities, fronts = wanted(scorer)
     return Report(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from molflow.chem.constraints import Plan
-from molflow.chem.holding import decorated, substructure_kept
+from molflow.chem.holding import decorated
 from molflow.chem.properties import PROPERTIES
 from molflow.guidance.scores import Remembered, has_score
 from molflow.metrics.similarity import (
@@ -66,19 +66,6 @@ class Run:
     def valid(self) -> list[Chem.Mol]:
         """List the strictly valid molecules."""
         return [mol for mol in self.samples.molecules if mol is not None]
-
-    @cached_property
-    def substructure(self) -> list[bool | None]:
-        """Tell whether RDKit finds the scaffold in every attempt.
-
-        It is None where the attempt is not sanitised, and where no scaffold is asked for.
-        """
-        plan = self.samples.plan
-        if not isinstance(plan, Plan) or plan.scaffold.mol is None:
-            return [None] * len(self.samples)
-        return [
-            None if one.mol is None else substructure_kept(one.mol, plan) for one in self.samples
-        ]
 
 
 @dataclass(frozen=True)
@@ -177,7 +164,7 @@ def _kept(run: Run) -> dict[str, float]:
     if isinstance(plan, Plan) and plan.scaffold.marks.any():
         numbers["decorated"] = mean([decorated(graph, plan) for graph in samples.graphs])
     if isinstance(plan, Plan) and plan.scaffold.mol is not None:
-        numbers["substructure"] = mean([bool(run.substructure[i]) for i in strict])
+        numbers["substructure"] = mean([bool(samples.substructure[i]) for i in strict])
     return numbers
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import nn
 
 from molflow.config import FlowConfig, TrainConfig
+from molflow.errors import InputError
 from molflow.flow.distillation import (
     ECLD_DERIVED,
     ECLD_GRAPH,
@@ -16,7 +18,8 @@ from molflow.flow.distillation import (
     ecld_loss,
     psd_loss,
 )
-from molflow.flow.joint_loss import Distillation, JointLoss, SelfDistillation
+from molflow.flow.joint_loss import Distillation, JointLoss, Loss, SelfDistillation
+from molflow.flow.state import Fields, State
 from molflow.flow.times import (
     PairLaw,
     TimeLaw,
@@ -26,6 +29,7 @@ from molflow.flow.times import (
     with_corner,
     with_ends,
 )
+from molflow.model.checkpoint import ModelSpec
 from molflow.model.network import LOSSES
 from molflow.training.module import FlowModule, Optimisation, Stream
 
@@ -65,10 +69,34 @@ def corner_of(flow: FlowConfig) -> float:
     return CORNER if flow.distill in WITHOUT_DERIVATIVE else 0.0
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Parts of a training that are the caller's own.
+
+    net: makes the network of a model, (x_s, s, t) -> logits, where ``model`` keys do not. loss:
+    (logits, x_1) -> field -> (B,), in place of that of ``flow.loss``.
+    """
+
+    net: Callable[[ModelSpec], nn.Module] | None = None
+    loss: Loss | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None and (isinstance(value, nn.Module) or not callable(value)):
+                raise InputError(f"{name}={value!r}: a function is needed, see molflow.train")
+
+
 def build_module(
-    config: TrainConfig, net: nn.Module, stream: Stream, workers: int = 0
+    config: TrainConfig,
+    net: nn.Module,
+    stream: Stream,
+    workers: int = 0,
+    own_loss: Loss | None = None,
 ) -> FlowModule:
-    """The Lightning module of one training run, whose batches ``workers`` processes prepare."""
+    """The Lightning module of one training run, whose batches ``workers`` processes prepare.
+
+    own_loss: in place of that of ``flow.loss``, without label smoothing.
+    """
     flow, trainer = config.flow, config.trainer
     time_law, distillation = TIME_LAWS[flow.time_law](flow), None
     if flow.distill != "none":
@@ -83,9 +111,13 @@ def build_module(
             derivative=flow.distill not in WITHOUT_DERIVATIVE,
         )
     smoothing = {"smoothing": flow.label_smoothing} if flow.loss == "cross_entropy" else {}
-    loss = LOSSES[flow.loss]
+    usual = LOSSES[flow.loss]
+
+    def loss(output: State, x_1: State) -> Fields:
+        return usual(output, x_1, **smoothing) if own_loss is None else own_loss(output, x_1)
+
     joint_loss = JointLoss(
-        loss=lambda output, x_1: loss(output, x_1, **smoothing),
+        loss=loss,
         weights={"atoms": 1.0, "pairs": flow.pair_weight, "tokens": 1.0},
         time_law=time_law,
         prior_scale=flow.prior_scale,

@@ -113,11 +113,11 @@ def test_every_strictly_valid_attempt_has_its_own_properties_and_the_others_none
 def test_a_guided_sampling_shows_the_score_first_then_its_parts(reported):
     report = reported(Remembered(parse_objective(OBJECTIVE)), TRAINING)
     names = [one.name for one in report.quantities]
-    assert names == ["score", "mw", "logp", "logp desirability", "qed", "sa", "tpsa"]
+    assert names == ["score", "mw", "logp", "logp_desirability", "qed", "sa", "tpsa"]
     assert [one.better for one in report.quantities[:4]] == ["high", "high", None, "high"]
     found = parse_objective(OBJECTIVE).score(Chem.MolFromSmiles("CN"))
     assert report.attempts[3].value("score") == pytest.approx(found.total)
-    assert report.attempts[3].value("logp desirability") == found.desirabilities[1]
+    assert report.attempts[3].value("logp_desirability") == found.desirabilities[1]
 
 
 def test_the_control_is_the_second_series_and_training_molecules_are_scored(reported):
@@ -142,9 +142,9 @@ def test_the_front_is_of_the_first_two_parts_each_with_a_direction():
     quantities, fronts = wanted(Remembered(parse_objective("qed:max,sa:<3,logp:1..2")))
     assert fronts == [("qed", "sa")]
     quantities, fronts = wanted(Remembered(parse_objective("logp:1..2,sa:<3,qed:max")))
-    assert fronts == [("logp desirability", "sa")]
+    assert fronts == [("logp_desirability", "sa")]
     names = {one.name: one.better for one in quantities}
-    assert names["logp desirability"] == "high"
+    assert names["logp_desirability"] == "high"
     assert wanted(Remembered(parse_objective("qed:max")))[1] == []
 
 
@@ -236,5 +236,5 @@ def test_the_summary_says_on_how_many_molecules_the_score_failed(reported):
 
 def test_the_page_of_a_guided_sampling_can_be_drawn(reported):
     page = render(reported(Remembered(parse_objective(OBJECTIVE)), TRAINING))
-    for words in ("Before and after", "Target against achieved", "mw against logp desirability"):
+    for words in ("Before and after", "Target against achieved", "mw against logp_desirability"):
         assert words in page

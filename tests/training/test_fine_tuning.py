@@ -35,6 +35,8 @@ QUICK = [
     "trainer.precision=fp32",
     "trainer.accelerator=cpu",
     "trainer.devices=1",
+    "trainer.trial_molecules=8",
+    "trainer.trial_share=1000",
 ]
 STANDARD = Standard("atoms", 3.0, 2.0, 1.0, 4.0)
 
