@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from molflow.chem.molecule import Checked, place_of
 from molflow.console import atomic_write
 from molflow.files import PICTURE, TEXTS
+from molflow.graph.graph import Graph
 from molflow.modality import Modality, Thing
 
 if TYPE_CHECKING:
@@ -35,11 +36,19 @@ MARK = "#ff8896"
 
 
 class Attempts(Protocol):
-    """What is drawn of ``samples.Samples``."""
+    """Attempts are drawn by these of ``samples.Samples``."""
 
-    things: list[Thing]
-    checked: list[Checked]
-    spec: ModelSpec
+    @property
+    def things(self) -> Sequence[Graph | str]:
+        """A graph, or a text, of every attempt."""
+
+    @property
+    def checked(self) -> list[Checked]:
+        """The judgement of chemistry on every attempt."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that made them."""
 
 
 def draw_molecules(samples: Attempts, path: Path | BinaryIO, columns: int = 6) -> None:
@@ -75,7 +84,9 @@ def show(samples: Attempts, folder: Path) -> Path:
     """
     if not samples.spec.modality.molecular:
         with atomic_write(folder / TEXTS) as path:
-            path.write_text("\n\n".join(samples.things[:GRID_SIZE]) + "\n", encoding="utf-8")
+            path.write_text(
+                "\n\n".join(map(str, samples.things[:GRID_SIZE])) + "\n", encoding="utf-8"
+            )
         return folder / TEXTS
     with atomic_write(folder / PICTURE) as path:
         draw_molecules(samples, path)
@@ -96,7 +107,9 @@ def grid_page(samples: Attempts) -> str:
 
     title = f"<p>{escape(repr(samples))}</p>"
     if not samples.spec.modality.molecular or not samples.things:
-        return title + "".join(f"<pre>{escape(one)}</pre>" for one in samples.things[:GRID_SIZE])
+        return title + "".join(
+            f"<pre>{escape(str(one))}</pre>" for one in samples.things[:GRID_SIZE]
+        )
     picture = io.BytesIO()
     draw_molecules(samples, picture)
     code = b64encode(picture.getvalue()).decode()

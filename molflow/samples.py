@@ -65,8 +65,8 @@ class Samples(Tabulated):
     def __iter__(self) -> Iterator[Checked]:
         return iter(self.checked)
 
-    @overload
-    def __getitem__(self, index: SupportsIndex) -> Checked: ...
+    @overload  # A mask of one integer is an integer, which mypy takes for an overlap.
+    def __getitem__(self, index: SupportsIndex) -> Checked: ...  # type: ignore[overload-overlap]
 
     @overload
     def __getitem__(self, index: slice | Sequence[Any] | NDArray[Any]) -> Samples: ...

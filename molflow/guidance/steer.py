@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from molflow.chem.functions import Own, OwnFunction
 from molflow.chem.objective import parse_objective, read_objective
@@ -87,7 +87,7 @@ def as_scorer(
         }
         return parse_objective(",".join(f"{name}:{goal}" for name, goal in goals.items()))
     if hasattr(objective, "score_many"):
-        return objective
+        return cast("Scorer", objective)
     if callable(objective):
         return OwnFunction(objective, batched)
     raise InputError(
