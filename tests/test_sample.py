@@ -81,6 +81,11 @@ def test_the_csv_has_a_row_for_every_attempt_in_order(results):
         "connected",
         "fragments",
         "reason",
+        "qed",
+        "logp",
+        "sa",
+        "tpsa",
+        "mw",
         "as_made",
     ]
     assert [row["index"] for row in table] == [str(i) for i in range(40)]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from molflow import sample as sample_module
 from molflow.chem.aggregation import Scored
+from molflow.chem.describing import DESCRIBED
 from molflow.chem.molecule import check_many, read_smiles, to_graph
 from molflow.chem.objective import Objective, parse_objective
 from molflow.chem.scoring import ScoreFile
@@ -91,6 +92,9 @@ def test_the_csv_has_the_score_its_parts_and_the_error(guided):
         "tpsa",
         "tpsa_desirability",
         "error",
+        "qed",
+        "sa",
+        "mw",
         "as_made",
     ]
 
@@ -267,7 +271,7 @@ def test_a_function_that_raises_ends_well_with_its_errors_listed(
     assert found["objective"] == "score of mine.py"
     assert list(found["errors"]) == [RAISED]
     table = rows(tmp_path / "out")
-    assert list(table[0])[6:] == ["score", "error", "as_made"]
+    assert list(table[0])[6:] == ["score", "error", *DESCRIBED, "as_made"]
     for row in filter(strict, table):
         size = Chem.MolFromSmiles(row["smiles"]).GetNumAtoms()
         failed = size < 3
@@ -327,7 +331,7 @@ def test_texts_arrive_from_the_shell_as_they_were_written():
 def test_constraints_have_columns_and_all_that_is_held_is_kept(checkpoint, tmp_path, capsys):
     run(checkpoint, tmp_path, "scaffold=[*:1]CO")
     table = rows(tmp_path)
-    assert list(table[0])[6:] == ["kept", "substructure", "as_made"]
+    assert list(table[0])[6:] == ["kept", "substructure", *DESCRIBED, "as_made"]
     for row in table:
         assert row["kept"] == "True"
         assert row["substructure"] == ("True" if row["valid"] == "True" else "")
@@ -346,6 +350,10 @@ def test_constraints_and_guidance_go_together(checkpoint, tmp_path):
         "qed",
         "qed_desirability",
         "error",
+        "logp",
+        "sa",
+        "tpsa",
+        "mw",
         "as_made",
     ]
     for part in (record(tmp_path), record(tmp_path)["unguided"]):

@@ -518,7 +518,7 @@ def test_the_entropies_of_looks_are_told_for_every_time_of_the_walk(generator, f
 def test_a_free_walk_has_no_steering_and_a_guided_one_its_guide(generator):
     kind = usual("best_of")
     assert generator.sample(1, 1).steering is None
-    assert generator.sample(1, 1, guide=kind).steering.guide is kind
+    assert generator.sample(1, 1, guide=kind).steering.guide.guidance is kind.guidance
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_an_objective_is_read_from_text_and_taken_as_it_is():
 def test_own_scores_need_the_score_of_what_is_no_molecule():
     assert guide("best_of", UNSTARTED, invalid=-5).invalid == -5
     with pytest.raises(InputError) as caught:
-        guide("best_of", UNSTARTED)
+        guide("gradient", UNSTARTED)
     assert str(caught.value) == (
         "invalid: give the score of what is no molecule, below every true score"
     )

@@ -103,7 +103,7 @@ def test_what_is_kept_is_counted_over_all_and_over_the_strictly_valid(sampled):
     numbers = measure(run, None)
     assert (numbers["kept"], numbers["kept_valid"]) == (1 / 4, 1 / 3)
     assert numbers["substructure"] == 2 / 3
-    assert run.substructure == [True, False, None, True]
+    assert run.samples.substructure == [True, False, None, True]
 
 
 def test_without_a_scaffold_there_is_no_substructure_to_find(sampled):
@@ -111,7 +111,7 @@ def test_without_a_scaffold_there_is_no_substructure_to_find(sampled):
     spec = samples.spec
     asked = plan(parse_constraint(forbidden="N"), spec.vocabulary, spec.max_size)
     run = Run(replace(samples, plan=asked))
-    assert run.substructure == [None, None]
+    assert run.samples.substructure == [None, None]
     assert measure(run, None)["kept"] == 1
     assert "substructure" not in measure(run, None)
 
