@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from molflow.generator import Generator
 
 
-def load(checkpoint: str | Path, device: str = "auto") -> Generator:
+def load(checkpoint: str | Path, device: str = "auto", batch_size: int = 512) -> Generator:
     """The model in a folder, or a released one by its name, to sample from.
 
     Args:
         checkpoint: a run folder or any folder with model.safetensors and config.json; or "qm9".
         device: a name that torch knows; "auto" is the GPU where there is one.
+        batch_size: particles of a batch, at most; no molecule depends on it.
 
     Raises:
         InputError: something is missing, damaged or does not fit.
@@ -26,4 +27,4 @@ def load(checkpoint: str | Path, device: str = "auto") -> Generator:
     with announced("loading torch and the model"):
         from molflow.generator import load as load_here
 
-        return load_here(checkpoint, device)
+        return load_here(checkpoint, device, batch_size)

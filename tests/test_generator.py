@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+import molflow
 from molflow.chem.constraints import Constraint
 from molflow.chem.molecule import Vocabulary
 from molflow.cores import on_cores
@@ -214,6 +215,12 @@ def test_a_saved_model_makes_the_same_molecules_again(spec, perturbed, tmp_path)
     again = load(tmp_path, device="cpu")
     assert again.spec == spec
     assert graphs_of(again.sample(5, steps=2)) == graphs_of(Generator(net, spec).sample(5, steps=2))
+
+
+def test_a_model_is_loaded_with_the_size_of_its_batches(spec, perturbed, tmp_path):
+    save_model(tmp_path, perturbed(build_network(spec)), spec)
+    assert molflow.load(tmp_path, "cpu", batch_size=3).batch_size == 3
+    assert load(tmp_path, "cpu").batch_size == 512
 
 
 @pytest.mark.parametrize(
