@@ -204,7 +204,7 @@ class TrainConfig:
         False, "take the folder of a run that ended on another machine without leaving it"
     )
     checkpoint: str | None = key(
-        None, "model whose weights to start from, such as a trained flow", path=READ
+        None, "model to start from or to fine-tune: what is not said is as there", path=READ
     )
     dataset: DatasetConfig = section(DatasetConfig, "the molecules")
     model: ModelConfig = section(ModelConfig, "the network")
