@@ -37,9 +37,14 @@ MARK = "#ff8896"
 class Attempts(Protocol):
     """What is drawn of ``samples.Samples``."""
 
-    things: list[Thing]
-    checked: list[Checked]
-    spec: ModelSpec
+    @property
+    def things(self) -> list[Thing]: ...
+
+    @property
+    def checked(self) -> list[Checked]: ...
+
+    @property
+    def spec(self) -> ModelSpec: ...
 
 
 def draw_molecules(samples: Attempts, path: Path | BinaryIO, columns: int = 6) -> None:

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from molflow.chem.aggregation import Scored
 from molflow.chem.molecule import Checked
@@ -66,10 +65,10 @@ class Samples(Tabulated):
         return iter(self.checked)
 
     @overload
-    def __getitem__(self, index: SupportsIndex) -> Checked: ...
+    def __getitem__(self, index: SupportsIndex) -> Checked: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __getitem__(self, index: slice | Sequence[Any] | NDArray[Any]) -> Samples: ...
+    def __getitem__(self, index: Any) -> Samples: ...
 
     def __getitem__(self, index: Any) -> Checked | Samples:
         """What chemistry says of one, or the samples of a slice, a mask or several integers.

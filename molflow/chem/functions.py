@@ -76,7 +76,7 @@ class OwnFunction(Own):
     def score_many(self, subjects: Sequence[Any]) -> list[Scored]:
         """The scores in order; an error of a list is that of all in it."""
         if not self.batched:
-            return [self._scored(lambda one=one: self.function(one)) for one in subjects]
+            return [self._score(self.function, one) for one in subjects]
         if not subjects:
             return []
         try:
@@ -85,11 +85,11 @@ class OwnFunction(Own):
                 raise Plain(f"returned {len(results)} numbers for {len(subjects)}")
         except Exception as error:
             return [self.scored(math.nan, reason(error, ""))] * len(subjects)
-        return [self._scored(lambda one=one: one) for one in results]
+        return [self._score(number, one) for one in results]
 
-    def _scored(self, call: Callable[[], Any]) -> Scored:
+    def _score(self, function: Callable[[Any], Any], one: Any) -> Scored:
         try:
-            return self.scored(number(call()), None)
+            return self.scored(number(function(one)), None)
         except Exception as error:
             return self.scored(math.nan, reason(error, ""))
 

@@ -42,9 +42,8 @@ class Remembered:
     def __init__(self, scorer: Scorer, read: Callable[[str], Any] = read_smiles) -> None:
         self.scorer, self.read = scorer, read
         self.known: dict[str, Scored] = {}
-        own = isinstance(scorer, Own)
-        self.streak = Streak(scorer.max_failures if own else None)
-        self.at_once = scorer.at_once if own else None
+        self.streak = Streak(scorer.max_failures if isinstance(scorer, Own) else None)
+        self.at_once = scorer.at_once if isinstance(scorer, Own) else None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from molflow.chem.functions import Own, OwnFunction
 from molflow.chem.objective import parse_objective, read_objective
-from molflow.chem.scoring import open_score
+from molflow.chem.scoring import Scorer, open_score
 from molflow.chem.transforms import short
 from molflow.errors import InputError
 from molflow.guidance.guides import Guidance, Guide
@@ -20,7 +20,6 @@ from molflow.guidance.surrogate import FIT_CALLS
 from molflow.sampling.walk import require_positive
 
 if TYPE_CHECKING:
-    from molflow.chem.scoring import Scorer
     from molflow.config import GuidanceConfig
 
 NEEDED = "give the score of what is no molecule, below every true score"
@@ -86,7 +85,7 @@ def as_scorer(
             for name, goal in objective.items()
         }
         return parse_objective(",".join(f"{name}:{goal}" for name, goal in goals.items()))
-    if hasattr(objective, "score_many"):
+    if isinstance(objective, Scorer):
         return objective
     if callable(objective):
         return OwnFunction(objective, batched)
