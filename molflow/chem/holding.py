@@ -10,6 +10,7 @@ that no other atom may have are ruled out of the posterior (``flow.restriction``
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,11 @@ def held_state(plan: Plan, sizes: Ints, priority: NDArray[np.float64]) -> State:
 
 
 def _bond_marks(
-    plan: Plan, free: Bools, priority: NDArray[np.float64], pairs: Ints, held: Bools
+    plan: Plan,
+    free: Bools,
+    priority: NDArray[np.float64],
+    pairs: NDArray[Any],
+    held: NDArray[Any],
 ) -> None:
     """Writes a single bond from every mark to a new atom into pairs (B, P) and held (B, P).
 

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rdkit import Chem
 
@@ -42,6 +42,7 @@ SILENT = 3
 """Processes that may end without a single answer, before no other is started."""
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """What Objective and ScoreFile are to those that use them; `contextlib.closing` ends it."""
 
