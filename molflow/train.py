@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
-from molflow.config import TrainConfig, help_text, load_config, to_plain, wants_help
+from molflow.config import TrainConfig, help_text, load_config, wants_help
 from molflow.config.key import WRITE, expanded, keys
 from molflow.console import announced, atomic_write, run_program
-from molflow.datasets.names import OF_TOKENS
 from molflow.early import require_training
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, LOSS, RECORD, is_place
+from molflow.files import CHECKPOINT, LOSS, is_place
 from molflow.functional import make_callable
+from molflow.training.record import read_record, require_same_data, write_record
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from molflow.build import Context, Dataset
+    from molflow.build import Dataset
     from molflow.datasets.streams import GraphStream, TokenStream
     from molflow.flow.joint_loss import Loss
     from molflow.generator import Generator
     from molflow.modality import Known
     from molflow.model.checkpoint import ModelSpec
     from molflow.training.callbacks import Trial
-    from molflow.training.module import FlowModule, Stream
+    from molflow.training.module import FlowModule
     from molflow.training.setup import Parts
 
 OWN_FOLDER = ("out", "resume", "take_over")
@@ -120,18 +119,6 @@ def anchored(argument: str) -> str:
     return f"{name}={path.absolute()}" if meant or known.path == WRITE else argument
 
 
-def read_record(folder: str) -> dict[str, Any]:
-    """run.json of the run in ``folder``."""
-    path = Path(folder) / RECORD
-    if not path.is_file() or not path.with_name(CHECKPOINT).is_file():
-        raise InputError(f"resume={folder}: not a run folder with {RECORD} and {CHECKPOINT}")
-    try:
-        record = json.loads(path.read_text())
-        return {**record, "arguments": [str(argument) for argument in record["arguments"]]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the record of a run ({error!r})") from None
-
-
 def train(
     data: str | Path | Iterable[str],
     out: str | Path,
@@ -190,6 +177,7 @@ def carry_out(
     from molflow.build import known_of
     from molflow.model.network import build_network
     from molflow.model.parents import load_parent
+    from molflow.training.preparation import introduce, prepare
     from molflow.training.setup import build_module
     from molflow.training.trainer import (
         checkpoint_to_resume,
@@ -230,67 +218,6 @@ def carry_out(
     if trainer.is_global_zero:
         conclude(config, module, trial)
     return module, spec
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a run learns from, and the model that it makes.
-
-    stream: of the data. batches: the same, or with molecules of the parent among them. context:
-    what is told of the data. spec: of the model. notes: lines on what comes from the parent.
-    """
-
-    stream: GraphStream | TokenStream
-    batches: Stream
-    context: Context
-    spec: ModelSpec
-    notes: list[str]
-
-
-def prepare(config: TrainConfig, batch_size: int) -> Prepared:
-    """Everything but the network, for batches of ``batch_size`` in each process."""
-    from molflow.build import build_context, build_dataset, build_spec, build_stream
-    from molflow.model.conditions import parse_names
-    from molflow.model.parents import require_kind
-    from molflow.training.fine_tuning import adopted, descended, describe, origin_of
-    from molflow.training.replay import Mixed, build_replay, count_of
-
-    names = parse_names(config.model.condition)
-    origin, dataset = origin_of(config), build_dataset(config.dataset)
-    replay, replayed = None, count_of(config.trainer.replay, batch_size)
-    if origin is not None:
-        require_kind(f"checkpoint={config.checkpoint}: ", origin, build_spec(config, dataset))
-        dataset = adopted(dataset, origin)
-        if replayed:
-            replay = build_replay(config, dataset.vocabulary, origin, replayed)
-    context = build_context(names, dataset, () if origin is None else origin.condition)
-    stream = build_stream(
-        dataset, batch_size - replayed, config.seed, config.flow.shown, context.values
-    )
-    batches = stream if replay is None else Mixed(stream, replay.stream, config.seed)
-    spec = descended(build_spec(config, dataset, context.standards), origin, config, replay)
-    notes = describe(config, dataset, origin, replay)
-    return Prepared(stream, batches, context, spec, notes)
-
-
-def require_same_data(folder: str, dataset: Dataset) -> None:
-    """InputError where the examples are not those that the run in ``folder`` began with.
-
-    The record of an older run names its prepared data alone, and is not compared.
-    """
-    from importlib.metadata import version
-
-    from molflow.datasets.content import content_of
-
-    record = read_record(folder)
-    before, now = record.get("data"), content_of(dataset)
-    if isinstance(before, dict) and before.get("sha256") != now:
-        rdkits = record.get("versions", {}).get("rdkit"), version("rdkit")
-        by = "" if rdkits[0] == rdkits[1] else f" (RDKit {rdkits[0]} then, {rdkits[1]} now)"
-        raise InputError(
-            f"resume={folder}: began on other data: {before.get('name')} was "
-            f"{str(before.get('sha256'))[:12]}, {dataset.name} is {now[:12]} now{by}"
-        )
 
 
 def make_trial(
@@ -334,63 +261,6 @@ def say_finished(folder: str, step: int, minutes: float, stopped: bool) -> None:
 def is_main_process() -> bool:
     """False in the processes that a distributed run starts beside the first."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
-
-
-def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) -> None:
-    """run.json: arguments, configuration, what was left out of the data, versions."""
-    from importlib.metadata import version
-
-    from molflow.datasets.content import content_of
-
-    packages = ("molflow", "torch", "rdkit", "pytorch-lightning")
-    content = {
-        "arguments": arguments,
-        "config": to_plain(config),
-        "data": {"name": dataset.name, "sha256": content_of(dataset)},
-        "dropped": dict(dataset.dropped),
-        "versions": {name: version(name) for name in packages},
-    }
-    with atomic_write(Path(config.out) / RECORD) as path:
-        path.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def introduce(
-    config: TrainConfig,
-    prepared: Prepared,
-    parameters: int,
-    devices: int,
-) -> None:
-    """What is about to be trained, on what."""
-    from molflow.build import in_pieces
-    from molflow.datasets.streams import padding
-    from molflow.modality import modality_of
-    from molflow.training.trainer import wants_bf16, wants_compilation
-
-    stream, context = prepared.stream, prepared.context
-    dataset = stream.dataset
-    counts = ", ".join(f"{len(indices):,} {name}" for name, indices in dataset.splits.items())
-    print(f"data:    {dataset.name}: {counts}")
-    if dataset.dropped:
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
-        print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
-    if pieces := in_pieces(dataset):
-        total = len(dataset.splits["train"])
-        print(f"pieces:  {pieces:,} of {total:,} training molecules are in several, such as salts;")
-        print("         a model learns to make such molecules, which are not strictly valid")
-    print(f"made of: {modality_of(dataset.vocabulary).describe(prepared.spec.max_size)}")
-    for note in prepared.notes:
-        print(note)
-    filled = " and ".join(f"{share:.0%} of the {name}" for name, share in padding(stream).items())
-    shared = f", shared by {devices} processes" if devices > 1 else ""
-    print(f"batches: {config.trainer.batch_size}{shared}; {filled} are padding")
-    if context.standards:
-        print(f"told:    {context}: mean±spread (range) in training")
-    precision = "bf16" if wants_bf16(config.trainer) else "fp32"
-    compiled = wants_compilation(config.trainer, config.flow.distill)
-    note = ", compiled (the first step takes a minute)" if compiled else ""
-    order = "" if config.dataset.name in OF_TOKENS else f", {config.dataset.order} order"
-    print(f"network: {parameters:,} parameters{order}, {precision}{note}")
-    print(f"folder:  {config.out}", flush=True)
 
 
 def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:

@@ -32,7 +32,8 @@ def train(run: Run, setup: Setup) -> bool:
 
 def require_same_run(folder: Path, given: Sequence[str]) -> None:
     """InputError where the run in ``folder`` was started with other arguments."""
-    from molflow.train import OWN_FOLDER, anchored, key_of, read_record
+    from molflow.train import OWN_FOLDER, anchored, key_of
+    from molflow.training.record import read_record
 
     there, here = (
         {anchored(a) for a in some if key_of(a) not in OWN_FOLDER}

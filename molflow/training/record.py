@@ -1,0 +1,62 @@
+"""The record of a training run: run.json, and whether the data are still those of its beginning."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from molflow.config import TrainConfig, to_plain
+from molflow.console import atomic_write
+from molflow.errors import InputError
+from molflow.files import CHECKPOINT, RECORD
+
+if TYPE_CHECKING:
+    from molflow.build import Dataset
+
+
+def read_record(folder: str) -> dict[str, Any]:
+    """run.json of the run in ``folder``."""
+    path = Path(folder) / RECORD
+    if not path.is_file() or not path.with_name(CHECKPOINT).is_file():
+        raise InputError(f"resume={folder}: not a run folder with {RECORD} and {CHECKPOINT}")
+    try:
+        record = json.loads(path.read_text())
+        return {**record, "arguments": [str(argument) for argument in record["arguments"]]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the record of a run ({error!r})") from None
+
+
+def require_same_data(folder: str, dataset: Dataset) -> None:
+    """InputError where the examples are not those that the run in ``folder`` began with.
+
+    The record of an older run names its prepared data alone, and is not compared.
+    """
+    from molflow.datasets.content import content_of
+
+    record = read_record(folder)
+    before, now = record.get("data"), content_of(dataset)
+    if isinstance(before, dict) and before.get("sha256") != now:
+        rdkits = record.get("versions", {}).get("rdkit"), version("rdkit")
+        by = "" if rdkits[0] == rdkits[1] else f" (RDKit {rdkits[0]} then, {rdkits[1]} now)"
+        raise InputError(
+            f"resume={folder}: began on other data: {before.get('name')} was "
+            f"{str(before.get('sha256'))[:12]}, {dataset.name} is {now[:12]} now{by}"
+        )
+
+
+def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) -> None:
+    """run.json: arguments, configuration, what was left out of the data, versions."""
+    from molflow.datasets.content import content_of
+
+    packages = ("molflow", "torch", "rdkit", "pytorch-lightning")
+    content = {
+        "arguments": arguments,
+        "config": to_plain(config),
+        "data": {"name": dataset.name, "sha256": content_of(dataset)},
+        "dropped": dict(dataset.dropped),
+        "versions": {name: version(name) for name in packages},
+    }
+    with atomic_write(Path(config.out) / RECORD) as path:
+        path.write_text(json.dumps(content, indent=1) + "\n")
