@@ -546,6 +546,8 @@ def test_a_number_of_atoms_is_the_same_wherever_it_is_asked_for(generator):
     others = generator.plan(constraint=Constraint(atoms=3)), generator.plan(3, Constraint(atoms=3))
     for plan in (*others, made.plan):
         assert (plan.constraint, plan.sizes) == (alone.constraint, alone.sizes)
+        assert np.array_equal(plan.drawn, alone.drawn)
+        assert np.array_equal(plan.allowed, alone.allowed)
     with pytest.raises(InputError) as caught:
         generator.plan(3, Constraint(atoms=4))
     assert str(caught.value) == "atoms=3: the constraint has atoms=4"
@@ -558,6 +560,8 @@ def test_a_number_of_atoms_joins_the_rest_of_a_constraint(generator):
         generator.plan(constraint=joined),
     )
     assert (plan.constraint, plan.sizes) == (whole.constraint, whole.sizes) == (joined, (3, 3))
+    assert np.array_equal(plan.drawn, whole.drawn)
+    assert np.array_equal(plan.allowed, whole.allowed)
     made = generator.sample(5, steps=2, constraint=joined)
     assert [len(graph) for graph in made.graphs] == [3] * 5
     assert all(np.isin(graph.atoms, (4, 5, 6)).sum() == 1 for graph in made.graphs)

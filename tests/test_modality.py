@@ -121,6 +121,12 @@ def test_what_is_no_smiles_or_in_fragments_says_so():
     assert [one.reason for one in checked] == ["does not parse", "empty", "does not parse", None]
 
 
+def test_what_breaks_when_its_hydrogens_are_left_out_is_no_molecule():
+    (one,) = SMILES.check(["[NH3]->[H]"])
+    assert (one.mol, one.smiles) == (None, None)
+    assert one.reason == "other: Explicit valence for atom # 0 N, 4, is greater than permitted"
+
+
 def test_a_hydrogen_at_an_aromatic_bond_outside_a_ring_is_no_molecule():
     (one,) = SMILES.check(["[2H]:[NH3+][H]"])
     assert (one.mol, one.smiles) == (None, None)
