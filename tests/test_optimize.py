@@ -95,6 +95,13 @@ def test_the_module_is_a_function_too():
     assert search.ask() == ["CCO"]
 
 
+def test_a_function_of_a_molecule_is_a_score_as_of_a_guide():
+    search = molflow.optimize(
+        None, lambda mol: mol.GetNumAtoms(), calls=2, start=["CC", "CCO"], moves=("mutate",)
+    )
+    assert [(call.asked.smiles, call.value) for call in search.calls] == [("CC", 2), ("CCO", 3)]
+
+
 @pytest.mark.slow
 def test_a_model_searches_and_holds_a_scaffold(tmp_path):
     from rdkit import Chem

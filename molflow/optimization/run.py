@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from molflow.chem.constraints import Constraint, Plan
-from molflow.chem.objective import Objective, parse_objective
+from molflow.chem.objective import Objective
 from molflow.config.optimizing import CALLS, MOVES
 from molflow.console import require_writable
 from molflow.errors import InputError
+from molflow.guidance.steer import as_scorer
 from molflow.metrics.goal_directed import top_mean
 from molflow.optimization.asking import Asker, Here, Recipe, Workers
 from molflow.optimization.breeding import Arm, Breeder
@@ -195,7 +196,7 @@ def line(search: Search, rate: float) -> str:
 
 def optimize(
     model: Generator | None,
-    objective: str | Scorer | None = None,
+    objective: str | Mapping[str, str | float] | Scorer | Callable[[Any], Any] | None = None,
     *,
     calls: int = CALLS,
     start: Sequence[str] = (),
@@ -208,8 +209,9 @@ def optimize(
 
     Args:
         model: of graphs (``molflow.load``); None for moves without a model alone.
-        objective: text such as "qed:max,sa:<3", an ``Objective`` or a ``ScoreFile``. None: nothing
-            is scored here, ``ask`` and ``tell`` of what is returned do it step by step.
+        objective: as of ``molflow.guide``, such as "qed:max,sa:<3" or a function of a molecule.
+            None: nothing is scored here, ``ask`` and ``tell`` of what is returned do it step by
+            step.
         calls: distinct molecules that may be scored.
         start: SMILES to begin with; they count. Without any, the model makes fresh ones.
         constraint: what all molecules must have.
@@ -224,7 +226,7 @@ def optimize(
     Raises:
         InputError: an argument is out of its range, or does not fit the model.
     """
-    scorer = parse_objective(objective) if isinstance(objective, str) else objective
+    scorer = None if objective is None else as_scorer(objective)
     log, past = None, []
     if out is not None:
         folder = Path(out)
