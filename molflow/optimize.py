@@ -6,17 +6,16 @@ In Python the module is a function: ``molflow.optimize(model, "qed:max", calls=1
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from molflow.config import OptimizeConfig, help_text, load_config, to_plain, wants_help
 from molflow.config.key import from_plain, listed
 from molflow.console import require_writable, run_program, table
 from molflow.errors import InputError
+from molflow.functional import make_callable
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
@@ -36,14 +35,7 @@ def optimize(*arguments: Any, **named: Any) -> Search:
     return run.optimize(*arguments, **named)
 
 
-class _Function(ModuleType):
-    """The module, once imported, is still what ``molflow.optimize(...)`` calls."""
-
-    def __call__(self, *arguments: Any, **named: Any) -> Search:
-        return optimize(*arguments, **named)
-
-
-sys.modules[__name__].__class__ = _Function
+make_callable(__name__, optimize)
 
 
 def main(arguments: list[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from molflow.chem.aggregation import Scored
@@ -77,7 +76,7 @@ class OwnFunction(Own):
     def score_many(self, subjects: Sequence[Any]) -> list[Scored]:
         """The scores in order; an error of a list is that of all in it."""
         if not self.batched:
-            return [self._scored(partial(self.function, one)) for one in subjects]
+            return [self._scored(self._judged, one) for one in subjects]
         if not subjects:
             return []
         try:
@@ -86,11 +85,14 @@ class OwnFunction(Own):
                 raise Plain(f"returned {len(results)} numbers for {len(subjects)}")
         except Exception as error:
             return [self.scored(math.nan, reason(error, ""))] * len(subjects)
-        return [self._scored(partial(_same, one)) for one in results]
+        return [self._scored(number, one) for one in results]
 
-    def _scored(self, call: Callable[[], Any]) -> Scored:
+    def _judged(self, subject: Any) -> float:
+        return number(self.function(subject))
+
+    def _scored(self, judge: Callable[[Any], float], one: Any) -> Scored:
         try:
-            return self.scored(number(call()), None)
+            return self.scored(judge(one), None)
         except Exception as error:
             return self.scored(math.nan, reason(error, ""))
 
@@ -119,7 +121,3 @@ class Streak:
                     f"guidance.max_failures={self.most}: so many in a row have no score, the last: "
                     f"{scored.error}"
                 )
-
-
-def _same(result: Any) -> Any:
-    return result

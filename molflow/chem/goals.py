@@ -93,7 +93,7 @@ def _bound(prop: Property, sign: str, a: float) -> Transform:
     return Transform(text, sigmoid, ends, (first, math.inf))
 
 
-def _double(text: str, low: float, high: float, width: float) -> dict[str, float]:
+def _double(low: float, high: float, width: float) -> dict[str, float]:
     slope = 10 * STEEP
     return {"low": low, "high": high, "coef_div": width, "coef_si": slope, "coef_se": slope}
 
@@ -104,7 +104,7 @@ def _exact(prop: Property, a: float) -> Transform:
             f"a number alone is a goal of counts; give a tolerance, as in {short(a)}±1"
         )
     margin = min(_margin(prop), 1.0)
-    ends = _double(short(a), a - margin / 2, a + margin / 2, margin)
+    ends = _double(a - margin / 2, a + margin / 2, margin)
     return Transform(short(a), double_sigmoid, ends, (a, a))
 
 
@@ -114,7 +114,7 @@ def _between(prop: Property, a: float, b: float) -> Transform:
     if a >= b:
         raise InputError("the first end must be less than the second")
     text, margin = f"{short(a)}..{short(b)}", _margin(prop)
-    ends = _double(text, a - margin / 2, b + margin / 2, margin)
+    ends = _double(a - margin / 2, b + margin / 2, margin)
     return Transform(text, double_sigmoid, ends, (a, b))
 
 
@@ -122,7 +122,7 @@ def _around(prop: Property, a: float, b: float) -> Transform:
     if b <= 0:
         raise InputError("the tolerance must be more than 0")
     text = f"{short(a)}±{short(b)}"
-    return Transform(text, double_sigmoid, _double(text, a - b, a + b, 2 * b), (a - b, a + b))
+    return Transform(text, double_sigmoid, _double(a - b, a + b, 2 * b), (a - b, a + b))
 
 
 def _met(transform: Transform, prop: Property) -> Transform:

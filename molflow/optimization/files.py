@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from molflow.metrics.goal_directed import auc_top, top_mean
 from molflow.optimization.calls import Call, CallsFile, cells
 from molflow.optimization.population import scaffold_of
 from molflow.optimization.search import Search
+from molflow.saving import write_csv
 
 BEST_CSV, BEST_SDF, GRID, PAGE = "best.csv", "best.sdf", "grid.png", "report.html"
 BEST, DRAWN, COLUMNS = 100, 24, 6
@@ -28,10 +28,8 @@ def write_best(folder: Path, log: CallsFile, best: Sequence[Call]) -> None:
     from rdkit import Chem
     from rdkit.Chem import Draw, rdDepictor
 
-    with atomic_write(folder / BEST_CSV) as path, path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(log.columns)
-        writer.writerows(cells(call, len(log.names)) for call in best)
+    rows = (cells(call, len(log.names)) for call in best)
+    write_csv(folder / BEST_CSV, log.columns, rows)
     mols = [Chem.MolFromSmiles(call.asked.smiles) for call in best]
     with atomic_write(folder / BEST_SDF) as path, Chem.SDWriter(str(path)) as writer:
         for mol, call in zip(mols, best, strict=True):
