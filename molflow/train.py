@@ -59,9 +59,10 @@ def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     arguments = [anchored(argument) for argument in arguments]
     own = {key_of(a): a.partition("=")[2] for a in arguments if key_of(a) in OWN_FOLDER}
     if not own.get("resume"):
+        arguments = with_parent(arguments)
         config = load_config("train", arguments)
         require_training(config)
-        return with_parent(config, arguments)
+        return config, arguments
     resume = own["resume"]
     if own.get("out", resume) not in ("", resume):
         raise InputError(f"out={own['out']}: resume={resume} goes on in its own folder")
@@ -80,22 +81,24 @@ def require_new(config: TrainConfig) -> None:
         )
 
 
-def with_parent(config: TrainConfig, arguments: list[str]) -> tuple[TrainConfig, list[str]]:
-    """The same, with what the model that the run starts from says where the user does not."""
-    if config.checkpoint is None:
-        return config, arguments
-    from molflow.training.fine_tuning import inherited, origin_of
+def with_parent(arguments: list[str]) -> list[str]:
+    """The same, behind what the model that the run starts from says where the user does not.
 
-    parent = origin_of(config)
-    if parent is None:
-        return config, arguments
-    there, usual = inherited(arguments, parent)
+    They are read together alone: a setting of the user may need one of the model.
+    """
+    checkpoints = [a.partition("=")[2] for a in arguments if key_of(a) == "checkpoint"]
+    if not checkpoints or not checkpoints[-1]:
+        return arguments
+    from molflow.model.checkpoint import read_spec
+    from molflow.model.place import find_model
+    from molflow.training.fine_tuning import inherited
+
+    there, usual = inherited(arguments, read_spec(find_model(checkpoints[-1])))
     if is_main_process():
-        print(f"as in {config.checkpoint}, where you say nothing: {' '.join(there) or 'no key'}")
+        print(f"as in {checkpoints[-1]}, where you say nothing: {' '.join(there) or 'no key'}")
         if usual:
             print(f"as suits few molecules: {' '.join(usual)}")
-    arguments = [*there, *usual, *arguments]
-    return load_config("train", arguments), arguments
+    return [*there, *usual, *arguments]
 
 
 def key_of(argument: str) -> str:

@@ -120,6 +120,9 @@ class FlowConfig:
     teacher: str = key(
         "live", "the weights that teach: live ones or their average", choices=("live", "average")
     )
+    euler_below: float = key(
+        0.0, "of distill=psd: shorter jumps of the teacher are Euler steps", within=FRACTION
+    )
 
 
 @dataclass(frozen=True)
@@ -236,6 +239,8 @@ def resolved(config: TrainConfig) -> TrainConfig:
     if config.flow.pairs == "ends" and config.flow.distill != "psd":
         # The others differentiate along t, with a factor that is 0 at t = 1.
         raise InputError("flow.pairs=ends: only with flow.distill=psd")
+    if config.flow.euler_below > 0 and config.flow.distill != "psd":
+        raise InputError("flow.euler_below: only with flow.distill=psd")
     # Rotary positions turn pairs of channels.
     heads, twice = (2 * model.heads, "twice ") if dataset.name in OF_TOKENS else (model.heads, "")
     if model.width % heads:

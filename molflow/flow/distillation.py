@@ -92,15 +92,34 @@ def ecld_loss(
     )
 
 
-def psd_loss(net: Network, teacher: Network, x_s: State, s: Tensor, t: Tensor, r: Tensor) -> Fields:
+def psd_loss(
+    net: Network,
+    teacher: Network,
+    x_s: State,
+    s: Tensor,
+    t: Tensor,
+    r: Tensor,
+    euler_below: float = 0.0,
+) -> Fields:
     """KL(sg[a mu_su(x_s) + (1-a) mu_ut(X_su)], mu_st(x_s)) with u = s + r (t-s), r (B,) in [0, 1].
 
-    It is zero at the exact flow map. It takes no derivative: the network may run in bf16 and be
-    compiled.
+    It is zero at the exact flow map, if ``euler_below`` is 0. It takes no derivative: the network
+    may run in bf16 and be compiled.
+
+    Args:
+        net, teacher: the network that learns and the one that is believed.
+        x_s, s, t: a point of the path, and the two times of the jump.
+        r: (B,), the place of u between them.
+        euler_below: in [0, 1). A jump of the teacher that is shorter is an Euler step of its flow,
+            mu_ss in place of mu_su. The map of another flow is consistent with itself too, so that
+            its residual is 0 off the diagonal. Short jumps tie the map to this flow.
     """
     u = s + r * (t - s)
-    mu_su = _stopped_posterior(teacher, x_s, s, u)
-    mu_ut = _stopped_posterior(teacher, transport(x_s, mu_su, s, u), u, t)
+    first, second = (
+        torch.where(end - begin < euler_below, begin, end) for begin, end in ((s, u), (u, t))
+    )
+    mu_su = _stopped_posterior(teacher, x_s, s, first)
+    mu_ut = _stopped_posterior(teacher, transport(x_s, mu_su, s, u), u, second)
     a = semigroup_weight(s, t, r)
     target = a * mu_su + (1 - a) * mu_ut
     log_target = target.map(lambda p: p.clamp(min=torch.finfo(p.dtype).tiny).log())

@@ -35,8 +35,19 @@ NAMING = {"dataset", "dataset.name", "dataset.path", "experiment"}
 """Arguments that say which data a run has."""
 READING = ("order", "vocabulary", "scheme", "end_token", "length")
 """Keys of the data that say how molecules or texts are read, whatever they are."""
-DISTILLING = ("distill", "distill_share", "distill_weight", "pairs", "corner", "teacher")
+DISTILLING = (
+    "distill",
+    "distill_share",
+    "distill_weight",
+    "pairs",
+    "corner",
+    "teacher",
+    "euler_below",
+)
 """Keys of the flow that say how a map is learned."""
+EULER_BELOW = 0.1
+"""Of jumps for distillation on other data. Without it a map stays that of its parent: consistent
+with itself, it learns nothing of a flow that has moved away below it."""
 
 
 def inherited(arguments: Sequence[str], parent: ModelSpec) -> tuple[list[str], list[str]]:
@@ -80,7 +91,7 @@ def _wanted(data: dict[str, Any], said: set[str], parent: ModelSpec) -> dict[str
         wanted |= FEW_MOLECULES
         if parent.pair_width is not None and data["name"] not in OF_TOKENS:
             wanted["dataset.max_atoms"] = parent.max_size
-    return wanted | _network(parent) | _flow(said, parent)
+    return wanted | _network(parent) | _flow(said, parent, same)
 
 
 def _network(parent: ModelSpec) -> dict[str, Any]:
@@ -91,8 +102,11 @@ def _network(parent: ModelSpec) -> dict[str, Any]:
     return {key: v for key, v in values.items() if v is not None} | {"model.condition": told}
 
 
-def _flow(said: set[str], parent: ModelSpec) -> dict[str, Any]:
-    """Noise, loss and laws of times; and that a flow map stays one, by the semigroup loss."""
+def _flow(said: set[str], parent: ModelSpec, same: bool) -> dict[str, Any]:
+    """Noise, loss and laws of times; and that a flow map stays one, by the semigroup loss.
+
+    same: whether the data are those of the parent.
+    """
     settings = parent.flow | {
         "loss": parent.loss,
         "prior_scale": parent.prior_scale,
@@ -102,6 +116,7 @@ def _flow(said: set[str], parent: ModelSpec) -> dict[str, Any]:
         settings = {name: value for name, value in settings.items() if name not in DISTILLING}
     elif parent.flow_map:
         settings |= {"distill": "psd", "teacher": "average"}
+        settings |= {} if same else {"euler_below": EULER_BELOW}
     return {f"flow.{name}": value for name, value in settings.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
@@ -58,6 +59,13 @@ WITHOUT_DERIVATIVE = ("none", "psd")
 takes many minutes to compile."""
 
 
+def distillation_of(flow: FlowConfig) -> SelfDistillation:
+    """The loss of ``flow.distill`` with its options."""
+    if flow.euler_below > 0:
+        return partial(psd_loss, euler_below=flow.euler_below)
+    return DISTILLATIONS[flow.distill]
+
+
 def corner_of(flow: FlowConfig) -> float:
     """The share of the pairs (s, t) that are (0, 1).
 
@@ -102,7 +110,7 @@ def build_module(
     if flow.distill != "none":
         pairs, middle = PAIR_LAWS[flow.pairs](time_law)
         distillation = Distillation(
-            loss=DISTILLATIONS[flow.distill],
+            loss=distillation_of(flow),
             times=with_corner(pairs, corner_of(flow)),
             middle=middle,
             fraction=flow.distill_share,

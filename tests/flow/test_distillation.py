@@ -306,6 +306,36 @@ def test_psd_asks_the_teacher_for_two_short_jumps_and_the_network_for_a_long_one
     assert sorted(asked) == [("net", 0.2, 0.7), ("teacher", 0.2, 0.4), ("teacher", 0.4, 0.7)]
 
 
+def test_a_jump_of_the_teacher_that_is_short_is_an_euler_step(x_s):
+    asked = []
+
+    def teacher(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
+        asked.append((round(s[0].item(), 9), round(t[0].item(), 9)))
+        return x
+
+    s, t = torch.full_like(S, 0.2), torch.full_like(T, 0.7)
+    for limit in (0.1, 0.25, 0.4):
+        psd_loss(uninformed, teacher, x_s, s, t, torch.full_like(t, 0.4), limit)
+    assert asked == [(0.2, 0.4), (0.4, 0.7), (0.2, 0.2), (0.4, 0.7), (0.2, 0.2), (0.4, 0.4)]
+
+
+def test_short_jumps_alone_tell_a_map_that_its_flow_has_changed(two_point_flow, on_path):
+    s, t = times(0.1, 0.3), times(0.6, 0.9)
+    x_s = on_path(two_point_flow.scale, s)
+
+    def moved(x: State, s: torch.Tensor, t: torch.Tensor) -> State:
+        """The exact map of a flow, with the diagonal of another."""
+        return two_point_flow(x, s, t).map(
+            lambda logits: logits * (1 + 1e3 * (s == t))[:, None, None]
+        )
+
+    half = torch.full_like(t, 0.5)
+    stale = psd_loss(moved, moved, x_s, s, t, half)
+    told = psd_loss(moved, moved, x_s, s, t, half, euler_below=0.5)
+    assert max(value.abs().max().item() for value in stale.values()) < 1e-12
+    assert min(value.min().item() for value in told.values()) > 1e-5
+
+
 def test_the_derived_form_of_ecld_is_an_upper_bound_of_csd(network, other, x_s):
     bound = ecld_loss(network, other, x_s, S, T, ECLD_DERIVED)
     for name, value in csd_loss(network, other, x_s, S, T).items():

@@ -104,7 +104,7 @@ def test_on_other_data_a_run_takes_network_and_flow_of_its_parent_and_settings_f
     spec: ModelSpec,
 ) -> None:
     there, usual = inherited(OTHER, spec)
-    assert there == ["dataset.max_atoms=4", *SHAPE, *FLOW]
+    assert there == ["dataset.max_atoms=4", *SHAPE, *FLOW, "flow.euler_below=0.1"]
     assert usual == FEW
 
 
@@ -131,7 +131,7 @@ def test_a_run_without_data_of_its_own_goes_on_with_those_of_its_parent(spec: Mo
         (["model.width=128"], {"model.width=16"}),
         (["trainer.steps=20000"], {"trainer.steps=5000"}),
         (["model=base"], set(SHAPE) - {"model.heads=2"}),
-        (["flow.distill=none"], set(FLOW[4:])),
+        (["flow.distill=none"], {*FLOW[4:], "flow.euler_below=0.1"}),
     ],
 )
 def test_what_the_user_says_is_not_taken_from_the_parent(
@@ -225,6 +225,17 @@ def test_a_series_without_a_usable_molecule_is_refused_in_one_line(
     with pytest.raises(InputError) as error:
         main([parent, *data(smiles), *QUICK, f"out={tmp_path / 'child'}"])
     assert str(error.value) == f"{tmp_path / 'new.csv'}: {message}"
+
+
+def test_what_the_user_says_is_judged_beside_what_the_parent_says(
+    parent: str, data: Any, tmp_path: Path
+) -> None:
+    options = ["flow.euler_below=0.3", "flow.pairs=ends"]
+    main([parent, *data(NEW), *QUICK, *options, f"out={tmp_path / 'child'}"])
+    flow = read_spec(tmp_path / "child").flow
+    assert (flow["distill"], flow["pairs"], flow["euler_below"]) == ("psd", "ends", 0.3)
+    with pytest.raises(InputError, match=r"flow.euler_below: only with flow.distill=psd"):
+        main([parent, *data(NEW), "flow.distill=none", *options[:1], f"out={tmp_path / 'other'}"])
 
 
 def test_strings_do_not_start_from_a_model_of_graphs(
