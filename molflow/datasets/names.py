@@ -22,7 +22,7 @@ SPLIT_NAMES = tuple(dict.fromkeys(name for names in DATASET_SPLITS.values() for 
 OWN_MOLECULES = ("smiles_file", "smiles_tokens")
 NEEDS_A_FILE = (*OWN_MOLECULES, "text")
 FROM_A_FILE = (*NEEDS_A_FILE, "zinc250k", "text8")
-"""Data sets that `dataset.path` may name a file of."""
+"""Data sets whose file `dataset.path` may name."""
 OF_SMILES = ("qm9_smiles", "smiles_tokens")
 OF_TOKENS = (*OF_SMILES, "text", "text8")
 """Data sets of strings, not graphs."""
