@@ -25,13 +25,20 @@ from molflow.sampling.noise import Crowd
 from molflow.sampling.walk import NoiseScale, Walk, scales_of
 
 ROOM = 2048
-"""Atoms or tokens at once on a CPU core: more leave its caches, and take twice as long each."""
+"""The most atoms or tokens at once on a CPU core.
+
+More leave its caches, and take twice as long each.
+"""
 
 
 def start(model: Model, crowd: Crowd, step: int = 0, noise_scale: NoiseScale = 1.0) -> State:
     """x_0, padded to the largest molecule; or the other draw of it that ``step`` renews by.
 
-    noise_scale: see ``walk.Walk``.
+    Args:
+        model: whose prior it is.
+        crowd: the molecules.
+        step: 0 for x_0.
+        noise_scale: see ``walk.Walk``.
     """
     noise = crowd.normal(step)
     scales = scales_of(noise_scale, noise)
@@ -58,8 +65,15 @@ def uniforms(model: Model, crowd: Crowd, step: int, purpose: int, count: int = 1
 
 
 def moves(model: Model, walk: Walk, crowd: Crowd, x_0: State, first: int = 0) -> list[Step]:
-    """The steps of a walk from x_0 = ``start(model, crowd, first)``, with the random numbers of
-    these molecules from step ``first`` on."""
+    """The steps of a walk.
+
+    Args:
+        model: that walks.
+        walk: the way.
+        crowd: the molecules, whose random numbers these are.
+        x_0: ``start(model, crowd, first)``.
+        first: the step whose random numbers the walk begins with.
+    """
 
     def noise(k: int) -> State:
         return start(model, crowd, first + k, walk.noise_scale)
@@ -86,7 +100,14 @@ def _walks(
 
 
 def free_walk(model: Model, walk: Walk, crowd: Crowd, batch_size: int) -> list[Thing]:
-    """The molecules of a crowd, in its order."""
+    """Sample the molecules of a crowd, in its order.
+
+    Args:
+        model: that walks.
+        walk: the way.
+        crowd: the molecules.
+        batch_size: the most molecules at once.
+    """
     made: dict[int, Thing] = {}
     cores = 1
     if model.device.type == "cpu":
