@@ -32,7 +32,10 @@ OURS = "none: this is the protocol that the others are compared with"
 def read_generation(path: Path) -> list[Entry]:
     """An entry for each method of sampling in a file of benchmarks.generation.
 
-    InputError names the file and what it lacks; none where the data are of no leaderboard.
+    There is none where the data are of no leaderboard.
+
+    Raises:
+        InputError: the file lacks something; the message names both.
     """
     try:
         result = json.loads(path.read_text(encoding="utf-8"))

@@ -133,7 +133,14 @@ def _graph(text: str, mol: Chem.Mol, atoms: int, vocabulary: Vocabulary) -> Grap
 
 
 def takes_bonds(graph: Graph, vocabulary: Vocabulary, atom: int, count: int = 1) -> bool:
-    """Whether RDKit accepts ``count`` further single bonds at an atom of a valid graph."""
+    """Whether RDKit accepts ``count`` further single bonds at an atom of a valid graph.
+
+    Args:
+        graph: of a molecule.
+        vocabulary: the meaning of its classes.
+        atom: its place in the graph.
+        count: of bonds.
+    """
     mol = build(graph, vocabulary)
     for _ in range(count):
         mol.AddBond(atom, mol.AddAtom(Chem.Atom(0)), Chem.BondType.SINGLE)

@@ -50,7 +50,14 @@ class Batches:
 
     @classmethod
     def of(cls, sizes: NDArray[np.integer], largest: int, batch_size: int, seed: int) -> Batches:
-        """Make them with the widths that waste least, the last of them ``largest``."""
+        """Make batches with the widths that waste least.
+
+        Args:
+            sizes: (n,), of the molecules.
+            largest: the last of the widths.
+            batch_size: molecules of one rank and step.
+            seed: of the shuffling.
+        """
         return cls(sizes, padding_widths(sizes, largest), batch_size, seed)
 
     def at(self, step: int, rank: int = 0, world: int = 1) -> tuple[Indices, int]:

@@ -127,7 +127,16 @@ class Batch:
 
 
 def collate(packed: Packed, indices: Indices, max_atoms: int) -> Batch:
-    """The molecules at `indices` (B,) padded to `max_atoms`. ValueError if one is larger."""
+    """Pad molecules to one size.
+
+    Args:
+        packed: the molecules.
+        indices: (B,), into them.
+        max_atoms: the size.
+
+    Raises:
+        ValueError: a molecule is larger.
+    """
     sizes = packed.sizes[indices].astype(np.int64)
     if sizes.max(initial=0) > max_atoms:
         raise ValueError(f"a molecule of {sizes.max()} atoms in a batch of at most {max_atoms}")

@@ -32,13 +32,19 @@ VOCABULARIES = ("charged", "stripped")
 
 
 def require_name(key: str, name: str, names: tuple[str, ...]) -> None:
-    """InputError with the choices where `name` is none of them."""
+    """Raise InputError with the choices where `name` is none of them.
+
+    Args:
+        key: of the configuration, for the message.
+        name: the value.
+        names: the choices.
+    """
     if name not in names:
         raise InputError(f"{key}={name!r}: one of {', '.join(names)}")
 
 
 def require_split(dataset: str, split: str) -> None:
-    """InputError with the choices where the data set has no split of that name."""
+    """Raise InputError with the choices where the data set has no split of that name."""
     names = DATASET_SPLITS[dataset]
     if split not in names:
         raise InputError(f"dataset.split={split!r}: dataset={dataset} has only {', '.join(names)}")

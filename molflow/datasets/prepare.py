@@ -24,7 +24,7 @@ def prepare(
     recipe: Recipe,
     total: int | None = None,
 ) -> tuple[Packed, Path]:
-    """`prepare_files` of one file, under its own name."""
+    """Prepare one file under its own name; see `prepare_files`."""
     return prepare_files(source.name.split(".")[0], [source], cache, rows, recipe, total)
 
 

@@ -74,7 +74,16 @@ class TokenBatch:
 
 
 def collate_tokens(packed: PackedTokens, indices: Indices, max_length: int) -> TokenBatch:
-    """The sequences at ``indices`` (B,), padded. ValueError if one is longer than max_length."""
+    """Pad sequences to one length.
+
+    Args:
+        packed: the sequences.
+        indices: (B,), into them.
+        max_length: the length, in tokens.
+
+    Raises:
+        ValueError: a sequence is longer.
+    """
     first, last = packed.starts[indices][:, None], packed.starts[indices + 1][:, None]
     lengths = (last - first)[:, 0]
     if lengths.max(initial=0) > max_length:

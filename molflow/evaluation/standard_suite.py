@@ -170,12 +170,25 @@ def likeness(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
 def pair(
     subject: Subject, smiles: Sequence[str], reference: Reference, others: Sequence[str]
 ) -> tuple[Population, Population]:
-    """Molecules made, and those of a split, over the features that MOSES compares."""
+    """Molecules made, and those of a split, over the features that MOSES compares.
+
+    Args:
+        subject: the attempts.
+        smiles: some of its molecules.
+        reference: the data set.
+        others: the molecules of a split.
+    """
     return subject.population(smiles), reference.population(others, COMPARED)
 
 
 def against(made: Population, others: Population, keys: tuple[str, str, str]) -> Numbers:
-    """SNN, Frag and Scaf under these keys."""
+    """SNN, Frag and Scaf of molecules against those of a split.
+
+    Args:
+        made: the molecules.
+        others: those of the split.
+        keys: the names of the three numbers.
+    """
     nearest = moses.nearest_similarities(
         made.distinct.prints("moses_print"), others.distinct.prints("moses_print")
     )
@@ -207,7 +220,13 @@ def w1(made: Population, others: Population, feature: str, notes: Notes) -> floa
 
 
 def defined(molecules: Population, feature: str, notes: Notes) -> Floats:
-    """The feature of those molecules that have it. The number of the others is noted."""
+    """The values of a feature for those molecules that have it.
+
+    Args:
+        molecules: with their features.
+        feature: its name.
+        notes: grows by the number of the others.
+    """
     values = molecules.array(feature)
     lacks = np.isnan(values).any(axis=tuple(range(1, values.ndim)))
     lacking, n = int(lacks.sum()), len(values)

@@ -129,7 +129,7 @@ def _task(
     surrogate: Surrogate | None,
     done: Callable[[], None],
 ) -> Task:
-    """What a guide walks with: the particles of a batch. done: called after every step of them."""
+    """The particles of a batch, for a guide. done: called after every step of them."""
 
     def course(number: int = 0) -> tuple[State, list[Step]]:
         # A walk begins with the noise of step 0, renews it by steps up to the last but one, and

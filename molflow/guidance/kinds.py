@@ -170,7 +170,7 @@ class Search(Guidance):
         return super().__str__() + generations
 
     def _courses(self, task: Task) -> Iterator[Course]:
-        """The walk, and for each later generation what of it is left after ``restart``."""
+        """The walk, and for each later generation the rest of it after ``restart``."""
         yield Course(task.x_0, task.moves, task.times)
         left = self._left(task.times)
         for generation in range(1, self.generations):

@@ -143,7 +143,7 @@ def fit(model: Model, guide: Guide, data: MoleculeDataset) -> Surrogate:
 
 @dataclass(frozen=True)
 class _Looks:
-    """What the network sees and is told. stream: turns molecules of the data into clean states."""
+    """Inputs and targets of the network. stream: turns molecules of the data into clean states."""
 
     model: Model
     guide: Guide
@@ -242,7 +242,7 @@ def _objective(guide: Guide) -> Objective | None:
 
 
 def _place(model: Model, guide: Guide) -> Path | None:
-    """Where a fit is kept, by all that it depends on; None for what cannot be known again."""
+    """The file of a fit, by all that it depends on; None where that cannot be known again."""
     objective = _objective(guide)
     if objective is None or model.fingerprint is None:
         return None
@@ -267,7 +267,7 @@ def _write(path: Path, surrogate: Surrogate) -> None:
 
 
 def _read(path: Path, model: Model) -> Surrogate | None:
-    """What is kept there; None where there is nothing whole."""
+    """The surrogate that is kept there; None where there is nothing whole."""
     from safetensors import SafetensorError, safe_open
 
     try:

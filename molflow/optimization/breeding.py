@@ -136,7 +136,9 @@ class Breeder:
         wave: int,
         random: np.random.Generator,
     ) -> NDArray[np.int64]:
-        """What each arm is to make in a wave; late ones leave the places of models to others."""
+        """The number that each arm is to make in a wave; late ones leave the places of models to
+        others.
+        """
         others = np.array([not arm.move.model for arm in self.arms])
         missing = int(wanted.sum() - got.sum())
         if wave < MODEL_WAVES or not others.any() or missing <= 0:

@@ -24,7 +24,12 @@ class Part:
 def chain_crossover(first: Chem.RWMol, second: Chem.RWMol, random: Random) -> Chem.RWMol | None:
     """Cut each parent at a bond outside of rings, and bond a part of each to the other's.
 
-    None where a parent has no such bond.
+    Args:
+        first, second: editable molecules.
+        random: a generator.
+
+    Returns:
+        A child, or None where a parent has no such bond.
     """
     parts = [_cut_chain(mol, random) for mol in (first, second)]
     if parts[0] is None or parts[1] is None:
@@ -36,7 +41,12 @@ def chain_crossover(first: Chem.RWMol, second: Chem.RWMol, random: Random) -> Ch
 def ring_crossover(first: Chem.RWMol, second: Chem.RWMol, random: Random) -> Chem.RWMol | None:
     """Cut each parent at two bonds of one ring; a part of one closes with one of the other.
 
-    None where a parent has no ring, or the parts do not fit.
+    Args:
+        first, second: editable molecules.
+        random: a generator.
+
+    Returns:
+        A child, or None where a parent has no ring or the parts do not fit.
     """
     parts = [_cut_ring(mol, random) for mol in (first, second)]
     if parts[0] is None or parts[1] is None:

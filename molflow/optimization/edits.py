@@ -218,7 +218,16 @@ EDITS: tuple[tuple[Edit, float], ...] = (
 
 
 def edited(mol: Chem.RWMol, count: int, random: Random) -> Chem.RWMol | None:
-    """The molecule after so many edits; None where one of them found no place."""
+    """Make several edits of a molecule, which is changed.
+
+    Args:
+        mol: an editable molecule.
+        count: of edits.
+        random: a generator.
+
+    Returns:
+        The molecule, or None where an edit found no place.
+    """
     changed: Chem.RWMol | None = mol
     for _ in range(count):
         if changed is None:

@@ -167,7 +167,9 @@ class Search:
             self._close()
 
     def _close(self) -> None:
-        """What a round that is answered says of moves, and its molecules among the population."""
+        """Tell the bandit the rewards of an answered round, and add its molecules to the
+        population.
+        """
         answers = sorted(self.answers, key=lambda call: call.asked.number)
         threshold = self.population.threshold(BEST)
         bred = [
@@ -184,7 +186,7 @@ class Search:
         self.round += 1
 
     def _questions(self, n: int) -> list[Question]:
-        """What the round asks, a function of (seed, round) and the calls of earlier rounds."""
+        """The questions of the round, a function of (seed, round) and the earlier calls."""
         if self.round == 0 and self.start:
             made: list[Made] = [(smiles, START, None, ()) for smiles in self._given()]
         elif not len(self.population):

@@ -135,7 +135,16 @@ class Crowd:
         return self._fields(step, NOISE, numbers)[0]
 
     def uniforms(self, step: int, purpose: int, count: int = 1) -> list[Fields]:
-        """Uniform numbers on [0, 1), ``count`` times field -> (G * particles, D, K)."""
+        """Uniform numbers on [0, 1).
+
+        Args:
+            step: of the walk.
+            purpose: DRAWS or LOOKS.
+            count: how many times.
+
+        Returns:
+            ``count`` times field -> (G * particles, D, K).
+        """
 
         def numbers(random: np.random.Generator, shape: tuple[int, int]) -> Numbers:
             return random.random(shape, np.float32)

@@ -57,7 +57,7 @@ def posterior_of(model: Model, crowd: Crowd) -> Posterior:
 
 
 def uniforms(model: Model, crowd: Crowd, step: int, purpose: int, count: int = 1) -> list[Fields]:
-    """The uniform numbers of ``crowd.uniforms``, where the model is."""
+    """The uniform numbers of ``crowd.uniforms``, on the device of the model; arguments as there."""
     return [
         {name: value.to(model.device) for name, value in fields.items()}
         for fields in crowd.uniforms(step, purpose, count)
@@ -129,10 +129,15 @@ def free_walk(model: Model, walk: Walk, crowd: Crowd, batch_size: int) -> list[T
 
 
 def trajectory(model: Model, walk: Walk, crowd: Crowd) -> list[tuple[float, State, State]]:
-    """(t, x_t, mu_tt(x_t)) at every time of ``walk`` for the molecules of ``crowd``, on the CPU.
+    """(t, x_t, mu_tt(x_t)) at every time of a walk, on the CPU.
 
-    They are those that ``free_walk`` makes. mu keeps the constraints too; it is x_t on given
-    variables and padding.
+    The molecules are those that ``free_walk`` makes. mu keeps the constraints too; it is x_t on
+    given variables and padding.
+
+    Args:
+        model: that walks.
+        walk: the way.
+        crowd: the molecules.
     """
     n, states = len(crowd), []
     posterior = posterior_of(model, crowd)

@@ -232,7 +232,12 @@ def read_times(text: str | None, steps: int | None) -> list[float] | None:
 
 
 def equal_stops(count: int, first: float, last: float) -> list[float]:
-    """So many times at equal distances from ``first`` to ``last``; one alone lies between them."""
+    """So many times at equal distances; one alone lies between the ends.
+
+    Args:
+        count: of times.
+        first, last: the ends.
+    """
     if count == 1:
         return [(first + last) / 2]
     return [first + (last - first) * k / (count - 1) for k in range(count)]

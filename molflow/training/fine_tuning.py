@@ -101,7 +101,7 @@ def _wanted(data: dict[str, Any], said: set[str], parent: ModelSpec) -> dict[str
 
 
 def _network(parent: ModelSpec) -> dict[str, Any]:
-    """The shape of the network, and what it is told."""
+    """The shape of the network, and the properties that it is told."""
     shape = [field.name for field in fields(ModelConfig) if field.name != "condition"]
     values = {f"model.{name}": getattr(parent, name, None) for name in shape}
     told = ",".join(one.name for one in parent.condition)
@@ -186,7 +186,7 @@ def descended(
 def describe(
     config: TrainConfig, dataset: Dataset, origin: ModelSpec | None, replay: Replay | None
 ) -> list[str]:
-    """Lines on what the run has of the model that it starts from, and what it adds.
+    """Lines on the part of a run that comes from another model, and on its own part.
 
     Args:
         config: of the run.

@@ -94,7 +94,14 @@ class Optimisation:
 
 
 def draws(x_1: State, seed: int, step: int, rank: int) -> Draws:
-    """The random numbers of a batch, functions of (seed, step, rank)."""
+    """Draw the random numbers of a batch, functions of (seed, step, rank).
+
+    Args:
+        x_1: clean states, whose shapes and device the numbers take.
+        seed: of the run.
+        step: of the stream.
+        rank: of the process.
+    """
     generator = torch.Generator().manual_seed(_key(seed, step, rank))
     rows = [stratified(u, len(x_1)) for u in torch.rand(4, generator=generator)]
     shuffled = [row[torch.randperm(len(x_1), generator=generator)] for row in rows]

@@ -128,6 +128,11 @@ def optimizer_of(net: nn.Module, learning_rate: float, weight_decay: float) -> O
     """Muon on the matrices of ``net.blocks``, and AdamW on all other parameters.
 
     These read, write and embed. Matrices among them decay; vectors do not.
+
+    Args:
+        net: with a list ``blocks``.
+        learning_rate: of both.
+        weight_decay: of all matrices.
     """
     hidden, outer, vectors = [], [], []
     for name, parameter in net.named_parameters():

@@ -78,7 +78,7 @@ def introduce(
     parameters: int,
     devices: int,
 ) -> None:
-    """Print what is about to be trained, and on which data.
+    """Print which network is about to be trained, and on which data.
 
     Args:
         config: of the run.

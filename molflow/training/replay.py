@@ -137,7 +137,7 @@ def build_replay(
 
 
 def _data(checkpoint: str, parent: ModelSpec) -> tuple[Dataset, str]:
-    """What the parent was trained on, or else what it makes; and what that is."""
+    """The data of the parent, or else molecules that it makes; and their name."""
     try:
         dataset = dataset_of(parent)
         count = len(dataset.splits["train"])

@@ -288,7 +288,16 @@ def _quieten_lightning() -> None:
 
 
 def fit(trainer: pl.Trainer, module: FlowModule, checkpoint: str | None) -> None:
-    """Train, from ``checkpoint`` on if there is one. KeyboardInterrupt where it was broken off."""
+    """Train.
+
+    Args:
+        trainer: Lightning's.
+        module: with the network.
+        checkpoint: where to go on; None begins anew.
+
+    Raises:
+        KeyboardInterrupt: the training was broken off.
+    """
     try:
         trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:  # what Lightning makes of a KeyboardInterrupt
