@@ -32,10 +32,10 @@ def evaluate(
     """Measure molecules against a reference; every one is an attempt, and nothing is repaired.
 
     Args:
-        samples: what a model sampled, SMILES (None is an attempt that made none), or a file.
+        samples: samples of a model, SMILES (None is an attempt that made none), or a file.
         reference: training molecules as SMILES, a data set by its name, or a file.
         suite: "standard", "moses", "guacamol" or "full".
-        force: FCD of fewer than 1,000 molecules too.
+        force: whether to compute FCD of fewer than 1,000 molecules too.
 
     Returns:
         The numbers, and why some are undefined; ``metrics`` has their values by name.

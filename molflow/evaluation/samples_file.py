@@ -1,7 +1,7 @@
 """Files of anyone's molecules, where every row is an attempt and none is left out.
 
-Files are read as by `datasets.molecule_file`. What cannot be read as a row is an attempt that
-failed. Memory is bounded by the number of attempts, not by what they hold.
+Files are read as by `datasets.molecule_file`. A row that cannot be read is an attempt that failed.
+Memory is bounded by the number of attempts, not by their texts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,14 @@ Judge = Callable[[str], Attempt]
 
 @dataclass(frozen=True)
 class Failure:
-    """An attempt that is not strictly valid. index: among all attempts, from 0."""
+    """An attempt that is not strictly valid.
+
+    Attributes:
+        index: among all attempts, from 0.
+        row: in the file, as `molecule_file.Row` counts.
+        text: of the row, shortened.
+        reason: why it is not valid.
+    """
 
     index: int
     row: int
@@ -45,7 +52,10 @@ class Failure:
 class Attempts:
     """All attempts of a source, filled as they are read; equal ones are one object.
 
-    relaxed, valence: how many are valid in these senses, None where that has no meaning.
+    Attributes:
+        checked: the verdict on each.
+        relaxed, valence: how many are valid in these senses; None where that has no meaning.
+        reasons: how many are not strictly valid, by reason.
     """
 
     checked: list[Checked] = field(default_factory=list)
@@ -61,11 +71,17 @@ def judged(
     key: str = "samples",
     judge: Judge | None = None,
 ) -> Iterator[tuple[Row, Attempt]]:
-    """Every attempt of the file (or the first ``most``), in order, judged in two processes.
+    """Judge every attempt of a file, in order, in two processes. The texts are shortened.
 
-    The texts are shortened. judge: by default that of the kind of file. InputError, which begins
-    with ``key`` where it is about the name, for a file that cannot be read at all, or has not
-    exactly one column of a name.
+    Args:
+        path: the file.
+        columns: the names of its columns.
+        most: the first attempts alone, so many.
+        key: the beginning of an error of the name.
+        judge: by default that of the kind of file.
+
+    Raises:
+        InputError: the file cannot be read at all, or has not exactly one column of a name.
     """
     usual = judge_record if kind_of(path, key) == SDF else judge_smiles
     rows = islice(read(path, columns, key), most)
@@ -91,7 +107,12 @@ class _Judging:
 
 
 def collect(stream: Iterable[tuple[Row, Attempt]], tell: Callable[[Failure], None]) -> Attempts:
-    """All attempts; ``tell`` hears of each that is not strictly valid, in order."""
+    """Collect all attempts.
+
+    Args:
+        stream: rows and attempts.
+        tell: is called with each that is not strictly valid, in order.
+    """
     known: dict[Checked, Checked] = {}
     found, relaxed, valence = Attempts(), 0, 0
     for index, (row, attempt) in enumerate(stream):

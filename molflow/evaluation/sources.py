@@ -1,4 +1,4 @@
-"""Where attempts come from: a file of anyone's molecules, or a model of ours."""
+"""Sources of attempts: a file of anyone's molecules, or a model of ours."""
 
 from __future__ import annotations
 
@@ -21,19 +21,23 @@ if TYPE_CHECKING:
     from molflow.samples import Samples
 
 PICTURED = 2_000
-"""Attempts at most, the first ones, that are kept to be drawn though they are no molecules."""
+"""So many attempts, the first ones, are kept to be drawn though they are no molecules."""
 
 UNTOLD = ("empty", "missing value")
-"""Reasons of rows that do not say what was made."""
+"""Reasons of rows that do not say which molecule was made."""
 
 Tell = Callable[[Failure], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Attempts and what is to be said of where they come from.
+    """Attempts, and words about their source.
 
-    pictures: attempt -> what to draw of one that is no molecule, unsanitised.
+    Attributes:
+        name: of the file or of the model.
+        about: facts for the record.
+        attempts: all of them.
+        pictures: attempt -> a drawing of one that is no molecule, unsanitised.
     """
 
     name: str
@@ -43,11 +47,19 @@ class Source:
 
 
 def from_file(path: Path, columns: Columns, most: int | None, tell: Tell) -> Source:
-    """The attempts of a file. ``tell`` hears of each that is not strictly valid, in order.
+    """The attempts of a file; of a file of molflow's own sampling, the attempts as made.
 
-    Of a file of molflow's own sampling they are the attempts as made. Where another has a row that
-    says nothing of what was made, what that row is in the senses of relaxed_valid and valence_valid
-    cannot be told. InputError where the file cannot be read, or holds no attempt.
+    Where another has a row that does not say which molecule was made, the row's relaxed_valid and
+    valence_valid cannot be told.
+
+    Args:
+        path: the file.
+        columns: the names of its columns.
+        most: the first attempts alone, so many.
+        tell: is called with each that is not strictly valid, in order.
+
+    Raises:
+        InputError: the file cannot be read, or holds no attempt.
     """
     pictures: dict[int, Chem.Mol] = {}
     in_records = kind_of(path, "samples") == SDF
@@ -71,7 +83,15 @@ def from_file(path: Path, columns: Columns, most: int | None, tell: Tell) -> Sou
 
 
 def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: Tell) -> Source:
-    """The molecules that a model made."""
+    """The molecules that a model made, as attempts.
+
+    Args:
+        generator: the model.
+        made: its samples.
+        name: of the model.
+        seed: of the samples.
+        tell: is called with each that is not strictly valid, in order.
+    """
     pictures: dict[int, Chem.Mol] = {}
 
     def heard(failure: Failure) -> None:
@@ -94,7 +114,7 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
 
 
 def attempts_of(made: Samples, tell: Tell) -> Attempts:
-    """What was sampled, as attempts. ``tell`` hears of each that is not strictly valid."""
+    """Samples as attempts. ``tell`` hears of each that is not strictly valid."""
     attempts, shares, n = collect(_rows(made), tell), made.metrics(None), len(made)
     attempts.relaxed = _count(shares["relaxed_valid"], n)
     attempts.valence = _count(shares["valence_valid"], n)
