@@ -21,8 +21,8 @@ from molflow.datasets.values import Values, property_values
 from molflow.errors import InputError
 from molflow.metrics.text import Reference
 from molflow.modality import Known
-from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Standard, standardise, standardised
+from molflow.model.spec import ModelSpec
 
 
 def _cache(config: DatasetConfig) -> Path | None:

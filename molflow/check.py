@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
 from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help
-from molflow.console import announced, atomic_write, require_writable, run_program, table, written
+from molflow.console import atomic_write, require_writable, run_program, table, written
 from molflow.errors import InputError
 from molflow.health.findings import (
     Finding,
@@ -29,6 +29,7 @@ from molflow.health.findings import (
     no_better,
 )
 from molflow.model.place import find_model
+from molflow.progress import announced
 
 if TYPE_CHECKING:
     from molflow.flow.health import Key

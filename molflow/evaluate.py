@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
 from molflow.config import EvaluateConfig, help_text, load_config, wants_help
-from molflow.console import announced, atomic_write, require_writable, run_program
+from molflow.console import atomic_write, require_writable, run_program
 from molflow.datasets.names import REFERENCES
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, METRICS, WEIGHTS
 from molflow.functional import make_callable
 from molflow.model.place import find_model
+from molflow.progress import announced
 
 if TYPE_CHECKING:
     from collections.abc import Callable

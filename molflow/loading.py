@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from molflow.console import announced
 from molflow.model.place import find_model
+from molflow.progress import announced
 
 if TYPE_CHECKING:
     from molflow.generator import Generator

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
 from molflow.config import SampleConfig, help_text, load_config, wants_help
-from molflow.console import announced, progress, run_program
+from molflow.console import run_program
 from molflow.early import require_sampling
 from molflow.errors import InputError
+from molflow.progress import announced, progress
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from molflow.guidance.scores import Remembered
     from molflow.metrics.similarity import References
     from molflow.modality import Known
-    from molflow.model.checkpoint import ModelSpec
     from molflow.model.conditions import Aim, Standard
+    from molflow.model.spec import ModelSpec
     from molflow.report.summary import Result, Run
     from molflow.samples import Samples
     from molflow.sampling.noise import Crowd

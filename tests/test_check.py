@@ -31,7 +31,8 @@ from molflow.health.probes import (
     measure,
     states_at,
 )
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.checkpoint import save_model
+from molflow.model.spec import ModelSpec
 
 pytestmark = pytest.mark.usefixtures("composed_once", "undrawn")
 

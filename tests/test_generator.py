@@ -16,9 +16,10 @@ from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples, load
 from molflow.guidance.steer import guide
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.checkpoint import save_model
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network
+from molflow.model.spec import ModelSpec
 from molflow.sampling.methods import METHODS
 from molflow.sampling.noise import stream
 from molflow.sampling.sampler import start, trajectory

@@ -12,8 +12,9 @@ from typing import Any
 
 from benchmarks.ablation.plan import EARLY, METHODS, Run, Setup, lineage
 from benchmarks.ablation.training import training_steps
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.errors import InputError
+from molflow.progress import progress
 
 FORMAT = 1
 SCORE = ("vu", 1)

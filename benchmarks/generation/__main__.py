@@ -18,8 +18,9 @@ from benchmarks.common.arguments import count, help_text, read, several
 from benchmarks.common.outputs import named, place, write
 from molflow.config import NOISE, wants_help
 from molflow.config.key import COUNT, Range, key
-from molflow.console import progress, run_program
+from molflow.console import run_program
 from molflow.errors import InputError
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from benchmarks.common.measuring import Cell, Numbers

@@ -18,8 +18,9 @@ import numpy as np
 from benchmarks.common.arguments import help_text, read, several
 from molflow.config import wants_help
 from molflow.config.key import COUNT, key
-from molflow.console import progress, require_writable, run_program, table
+from molflow.console import require_writable, run_program, table
 from molflow.errors import InputError
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from benchmarks.goal_directed.cells import Cell

@@ -20,8 +20,9 @@ from benchmarks.common.arguments import count, help_text, read, several
 from benchmarks.common.outputs import README, named, place, write
 from molflow.config import wants_help
 from molflow.config.key import COUNT, key
-from molflow.console import progress, run_program, table
+from molflow.console import run_program, table
 from molflow.errors import InputError
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from benchmarks.guidance.kept import Protocol

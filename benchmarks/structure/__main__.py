@@ -18,8 +18,9 @@ from benchmarks.common.arguments import help_text, read
 from benchmarks.common.outputs import RESULTS
 from molflow.config import SEEDS, wants_help
 from molflow.config.key import COUNT, key
-from molflow.console import atomic_write, for_json, progress, require_writable, run_program, table
+from molflow.console import atomic_write, for_json, require_writable, run_program, table
 from molflow.errors import InputError
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -12,12 +12,12 @@ import numpy as np
 
 from benchmarks.common.measuring import WalkOptions, facts_of_walk, known
 from molflow.build import dataset_of
-from molflow.console import progress
 from molflow.datasets.text import TextDataset
 from molflow.errors import InputError
 from molflow.generator import Generator
 from molflow.metrics.ngram import NGram
 from molflow.metrics.text import FITTED, Reference, measure_text
+from molflow.progress import progress
 from molflow.sampling.methods import METHODS
 
 FORMAT = 1

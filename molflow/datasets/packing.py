@@ -26,13 +26,13 @@ from molflow.chem.molecule import (
 )
 from molflow.chem.smiles import MISSING, read_record
 from molflow.chem.vocabulary import ATOM_NAME
-from molflow.console import progress
 from molflow.datasets.growing import Growing
 from molflow.datasets.molecule_file import Row, shortened
 from molflow.datasets.store import CLASS_LIMIT, Packed
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
 from molflow.processes import in_chunks
+from molflow.progress import progress
 
 LARGEST = 256
 """Atoms of the largest molecule that is kept where nobody asks for more.

@@ -15,10 +15,11 @@ from rdkit import rdBase
 
 from molflow.chem.molecule import read_smiles
 from molflow.chem.properties import PROPERTIES
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.datasets.packing import CHUNK
 from molflow.datasets.store import Packed
 from molflow.processes import in_chunks
+from molflow.progress import progress
 
 FORMAT = 1
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from molflow.chem.molecule import Checked, without_place
-from molflow.console import progress
+from molflow.chem.molecule import Checked
+from molflow.chem.sanitisation import without_place
 from molflow.datasets.molecule_file import (
     ANY_COLUMNS,
     SDF,
@@ -25,6 +25,7 @@ from molflow.datasets.molecule_file import (
 )
 from molflow.metrics.attempts import Attempt, failed, judge_record, judge_smiles
 from molflow.processes import in_chunks
+from molflow.progress import progress
 
 CHUNK = 500
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molflow.chem.objective import Objective
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.store import cache_folder
 from molflow.datasets.streams import GraphStream
@@ -37,6 +37,7 @@ from molflow.guidance.kinds import SurrogateGradient
 from molflow.guidance.oracle import Oracle
 from molflow.guidance.scores import Remembered
 from molflow.modality import Graphs
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from molflow.datasets.tokens import TokenDataset

@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 
 from rdkit import Chem, rdBase
 
-from molflow.chem.molecule import Checked, checked, other_reason, sanitise
+from molflow.chem.molecule import Checked, checked
+from molflow.chem.sanitisation import other_reason, sanitise
 from molflow.chem.smiles import LONGEST, MISSING, RECORD, identified, parse, parse_record
 from molflow.metrics.validity import from_counts, sanitises_relaxed
 

@@ -23,11 +23,12 @@ from rdkit import Chem, rdBase
 from rdkit.DataStructs import BitVectToBinaryText, CreateFromBinaryText, ExplicitBitVect
 
 from molflow.chem.properties import PROPERTIES
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.metrics import filters, guacamol, moses, nspdk, similarity
 from molflow.metrics.similarity import fingerprints
 from molflow.processes import in_chunks
+from molflow.progress import progress
 
 Floats = NDArray[np.float64]
 Column = NDArray[Any] | list[str]

@@ -17,8 +17,8 @@ from math import log2, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from molflow.console import progress
 from molflow.metrics.ngram import NGram
+from molflow.progress import progress
 from molflow.sequence.vocabulary import TokenVocabulary
 
 ORDER = 6

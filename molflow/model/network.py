@@ -10,7 +10,7 @@ from torch import nn
 from molflow.flow.flow_map import Network, Posterior, posterior
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.graph.transformer import GraphTransformer
-from molflow.model.checkpoint import ModelSpec
+from molflow.model.spec import ModelSpec
 from molflow.sequence.transformer import SequenceTransformer
 
 LOSSES: dict[str, Callable[..., dict[str, torch.Tensor]]] = {

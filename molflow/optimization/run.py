@@ -227,15 +227,7 @@ def optimize(
         InputError: an argument is out of its range, or does not fit the model.
     """
     scorer = None if objective is None else as_scorer(objective)
-    log, past = None, []
-    if out is not None:
-        folder = Path(out)
-        require_writable(folder)
-        log = CallsFile(folder, scorer.names if isinstance(scorer, Objective) else ())
-        if log.path.exists():
-            past = log.read()
-        else:
-            log.begin()
+    log, past = (None, []) if out is None else opened(Path(out), scorer)
     known = Settings(calls=calls, **settings)  # type: ignore[arg-type]
     search = build_search(model, known, start, constraint, past, log)
     if scorer is None:
@@ -248,3 +240,13 @@ def optimize(
     with closing(Workers(Recipe.of(scorer), workers)) as asker:
         carry_out(search, asker, tell=False)
     return search
+
+
+def opened(folder: Path, scorer: Scorer | None) -> tuple[CallsFile, list[Call]]:
+    """The record of calls in ``folder``, begun where there is none, and the calls that it holds."""
+    require_writable(folder)
+    log = CallsFile(folder, scorer.names if isinstance(scorer, Objective) else ())
+    if log.path.exists():
+        return log, log.read()
+    log.begin()
+    return log, []

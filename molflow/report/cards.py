@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from molflow.chem.molecule import without_place
-from molflow.console import progress
+from molflow.chem.sanitisation import without_place
+from molflow.progress import progress
 from molflow.report.charts import number
 from molflow.report.drawing import draw
 from molflow.report.values import Attempt, Quantity, Report

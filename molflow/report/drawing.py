@@ -14,7 +14,8 @@ from html import escape
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from molflow.chem.molecule import Checked, place_of
+from molflow.chem.molecule import Checked
+from molflow.chem.sanitisation import place_of
 from molflow.modality import Modality, Thing
 from molflow.report.values import Attempt
 

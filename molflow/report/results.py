@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.chem.molecule import without_place
+from molflow.chem.sanitisation import without_place
 from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, require_writable
 from molflow.errors import InputError

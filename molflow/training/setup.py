@@ -30,8 +30,8 @@ from molflow.flow.times import (
     with_corner,
     with_ends,
 )
-from molflow.model.checkpoint import ModelSpec
 from molflow.model.network import LOSSES
+from molflow.model.spec import ModelSpec
 from molflow.training.module import FlowModule, Optimisation, Stream
 
 TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
