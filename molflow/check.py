@@ -73,9 +73,9 @@ def main(arguments: list[str]) -> None:
 def check(config: CheckConfig, arguments: list[str]) -> None:
     """Loads the model, measures, writes ``config.out`` and prints what was found."""
     with announced("loading torch and the model"):
-        from molflow.generator import load
         from molflow.health.drawing import draw_health
-        from molflow.health.probes import find_data, identities, likelihood, measure
+        from molflow.health.probes import find_data, identities, likelihood, measure_flow_map
+        from molflow.loading import load
 
     generator, folder = load(config.checkpoint), Path(config.out)
     require_room(folder)
@@ -85,7 +85,7 @@ def check(config: CheckConfig, arguments: list[str]) -> None:
     else:
         config = replace(config, n=min(config.n, len(data.splits["valid"])))
         source = f"x_s are {config.n:,} noised {source}"
-    means = measure(config, generator, data)
+    means = measure_flow_map(config, generator, data)
     findings = list(judge(means))
     if data is not None and generator.spec.loss == "cross_entropy":
         bits = likelihood(config, generator, data)

@@ -76,10 +76,9 @@ def _carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     require_room(folder)
     with announced("loading torch and the model"):
         from molflow.evaluation.comparison import Subject
-    from molflow.evaluation.numbers import WANTED
-    from molflow.evaluation.numbers import evaluate as measure
+    from molflow.evaluation.numbers import WANTED, evaluate_suite
     from molflow.evaluation.verdict import Verdict, print_verdict, write_record
-    from molflow.generator import load
+    from molflow.loading import load
 
     generator = None if config.checkpoint is None else load(config.checkpoint)
     if generator is not None and not generator.spec.modality.molecular:
@@ -93,7 +92,7 @@ def _carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     with failures(folder / FAILED) as tell:
         source = source_of(config, generator, tell)
     subject = Subject(source.attempts, WANTED[config.suite], reference.device)
-    evaluation = measure(config.suite, subject, reference, config.force)
+    evaluation = evaluate_suite(config.suite, subject, reference, config.force)
     verdict = Verdict(config, source, subject, reference, evaluation)
     write_page(folder, verdict)
     write_record(folder / METRICS, verdict, arguments)

@@ -34,7 +34,7 @@ TINTS = {"valid": "#ffffff", "in fragments": "#fff1dd", "invalid": "#ffe9ec"}
 MARK = "#ff8896"
 
 
-class Attempts(Protocol):
+class Drawable(Protocol):
     """Attempts are drawn by these of ``samples.Samples``."""
 
     @property
@@ -50,7 +50,7 @@ class Attempts(Protocol):
         """The model that made them."""
 
 
-def draw_molecules(samples: Attempts, path: Path | BinaryIO, columns: int = 6) -> None:
+def draw_molecules(samples: Drawable, path: Path | BinaryIO, columns: int = 6) -> None:
     """Draw a PNG with a grid of molecules, a line above that counts them, and a legend below each.
 
     An attempt that is not strictly valid is drawn as the network made it, on orange (in fragments)
@@ -71,7 +71,7 @@ def draw_molecules(samples: Attempts, path: Path | BinaryIO, columns: int = 6) -
     _with_header(_tile(cells, columns), line).save(path, format="PNG")
 
 
-def show(samples: Attempts, folder: Path) -> Path:
+def show(samples: Drawable, folder: Path) -> Path:
     """Show samples to people: a picture of molecules, or texts as they are.
 
     Args:
@@ -92,7 +92,7 @@ def show(samples: Attempts, folder: Path) -> Path:
     return folder / PICTURE
 
 
-def grid_page(samples: Attempts) -> str:
+def grid_page(samples: Drawable) -> str:
     """Show the first samples in a notebook: a grid of molecules, or texts.
 
     Args:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from molflow.model.spec import ModelSpec
     from molflow.training.callbacks import Trial
     from molflow.training.module import FlowModule
-    from molflow.training.setup import Parts
+    from molflow.training.setup import OwnParts
 
 HELD_OUT = 2048
 FEWEST_HELD_OUT = 256
@@ -84,9 +84,9 @@ def train(
     """
     from molflow.generator import Generator
     from molflow.training.asked import command_of
-    from molflow.training.setup import Parts
+    from molflow.training.setup import OwnParts
 
-    own, arguments = Parts(net, loss), command_of(data, out, options)
+    own, arguments = OwnParts(net, loss), command_of(data, out, options)
     config, arguments = configure(arguments)
     with claimed(Path(config.out), "train", config.take_over):
         require_new(config)
@@ -100,7 +100,7 @@ make_callable(__name__, train)
 
 
 def carry_out(
-    config: TrainConfig, arguments: list[str], own: Parts | None = None
+    config: TrainConfig, arguments: list[str], own: OwnParts | None = None
 ) -> tuple[FlowModule, ModelSpec] | None:
     """Prepares the data, trains, and says what was reached and how to sample from it.
 

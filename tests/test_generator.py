@@ -14,8 +14,9 @@ from molflow.chem.molecule import Vocabulary
 from molflow.cores import on_cores
 from molflow.errors import InputError
 from molflow.flow.state import State
-from molflow.generator import Generator, Samples, load
+from molflow.generator import Generator, Samples
 from molflow.guidance.steer import guide
+from molflow.loading import load
 from molflow.model.checkpoint import save_model
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network

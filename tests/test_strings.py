@@ -11,10 +11,11 @@ from torch import nn
 from molflow.chem.constraints import Constraint
 from molflow.errors import InputError
 from molflow.flow.state import State
-from molflow.generator import Generator, load
+from molflow.generator import Generator
 from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import guide
+from molflow.loading import load
 from molflow.model.checkpoint import save_model
 from molflow.model.model import Model
 from molflow.model.spec import ModelSpec

@@ -94,7 +94,7 @@ def number(value: float | None) -> float:
 def measure_run(run: Run, setup: Setup) -> Entry:
     """The entry of a trained run: what it was, where, and the numbers of all its cells."""
     from benchmarks.common.measuring import Cell, WalkOptions, facts, known, perform, prepare
-    from molflow.generator import load
+    from molflow.loading import load
 
     generators = {share: load(path) for share, path in setup.models(run).items()}
     protocol = prepare(generators[1.0], setup.n, WalkOptions(noise=1.0), setup.force)

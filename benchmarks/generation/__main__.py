@@ -69,7 +69,7 @@ def benchmark(config: GenerationConfig) -> None:
     """Measures every cell that is not known yet, prints the tables, writes JSON and PNG."""
     from benchmarks.common.measuring import WalkOptions, facts, known, perform, prepare
     from benchmarks.generation.curves import draw, show
-    from molflow.generator import load
+    from molflow.loading import load
     from molflow.sampling.walk import read_noise_scale
 
     cells = plan_cells(config)

@@ -24,7 +24,7 @@ from molflow.progress import progress
 
 if TYPE_CHECKING:
     from benchmarks.goal_directed.cells import Cell
-    from molflow.chem.tasks import Task
+    from molflow.chem.tasks import BenchmarkTask
     from molflow.generator import Generator
 
 ALL, USUAL_CALLS = "all", 10_000
@@ -93,7 +93,7 @@ def run(config: GoalConfig) -> None:
 
 def _model(config: GoalConfig, methods: Sequence[str]) -> Generator | None:
     from benchmarks.goal_directed.methods import WAYS
-    from molflow.generator import load
+    from molflow.loading import load
 
     needing = [name for name in methods if WAYS[name].model]
     if config.checkpoint:
@@ -128,7 +128,7 @@ def some(molecules: Sequence[str], count: int, seed: int) -> list[str]:
     return [molecules[i] for i in chosen]
 
 
-def caution(task: Task, model: Generator | None) -> None:
+def caution(task: BenchmarkTask, model: Generator | None) -> None:
     """Says where the model cannot make what the task's own targets are made of."""
     if model is None:
         return
@@ -137,7 +137,7 @@ def caution(task: Task, model: Generator | None) -> None:
         print(f"warning: {task.name}: this model {lacks}; the task is run", file=sys.stderr)
 
 
-def lacking(task: Task, model: Generator) -> str:
+def lacking(task: BenchmarkTask, model: Generator) -> str:
     """What the targets of a task have and the model does not; "" where it has all."""
     import re
 
@@ -170,7 +170,7 @@ def lacking(task: Task, model: Generator) -> str:
 
 def show(
     found: Sequence[tuple[Cell, dict[str, Any]]],
-    tasks: Sequence[Task],
+    tasks: Sequence[BenchmarkTask],
     methods: Sequence[str],
     config: GoalConfig,
 ) -> None:

@@ -94,8 +94,8 @@ def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[GuidedCel
     from benchmarks.guidance.plan import BEST_OF, UNGUIDED, cells, require_ways
     from benchmarks.guidance.tasks import TASKS, reference, require_known
     from molflow.build import dataset_of
-    from molflow.generator import load
     from molflow.guidance.kinds import GUIDES
+    from molflow.loading import load
     from molflow.sampling.methods import METHODS
     from molflow.sampling.walk import Route
 

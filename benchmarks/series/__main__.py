@@ -172,7 +172,7 @@ def measured(
 @cache
 def sample(folder: Path, n: int, steps: int, seed: int) -> list[Checked]:
     """``n`` molecules of a model; those of the parent serve every series."""
-    from molflow.generator import load
+    from molflow.loading import load
 
     return load(folder).sample(n, steps, seed=seed).checked
 

@@ -99,7 +99,7 @@ def sample_graphs(config: StructureConfig) -> Iterable[nx.Graph | None]:
     """The attempts in a file or of a model."""
     if is_file(config.samples):
         return from_file("samples", config.samples, config.column)
-    from molflow.generator import load
+    from molflow.loading import load
 
     made = load(config.samples).sample(config.n, config.steps, seed=config.seed)
     checked = progress(made.checked, "graphs of samples", config.n, "molecules")

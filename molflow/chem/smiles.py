@@ -39,7 +39,7 @@ def read_smiles(smiles: str) -> Chem.Mol:
     return _required(mol)
 
 
-def read_record(record: str) -> Chem.Mol:
+def read_sdf_record(record: str) -> Chem.Mol:
     """The same of a record of an SDF, whose text is at most RECORD long."""
     if len(record) > RECORD:
         raise Unusable(f"record of more than {RECORD:,} characters")

@@ -24,7 +24,7 @@ from molflow.chem.molecule import (
     read_smiles,
     to_graph,
 )
-from molflow.chem.smiles import MISSING, read_record
+from molflow.chem.smiles import MISSING, read_sdf_record
 from molflow.chem.vocabulary import ATOM_NAME
 from molflow.datasets.growing import Growing
 from molflow.datasets.molecule_file import Row, shortened
@@ -162,7 +162,7 @@ def _molecule(row: Row, recipe: Recipe) -> Chem.Mol:
         raise Unusable("empty cell")
     if row.text.lower() in MISSING:
         raise Unusable("missing value")
-    mol = read_record(row.text) if recipe.records else read_smiles(row.text)
+    mol = read_sdf_record(row.text) if recipe.records else read_smiles(row.text)
     if recipe.max_atoms is not None and mol.GetNumAtoms() > recipe.max_atoms:
         raise Unusable(f"{LARGER}{recipe.max_atoms} atoms")
     return mol

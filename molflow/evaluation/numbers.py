@@ -55,7 +55,9 @@ class Evaluation:
         return {name: one.value for name, one in self.numbers.items()}
 
 
-def evaluate(suite: str, subject: Subject, reference: Reference, force: bool = False) -> Evaluation:
+def evaluate_suite(
+    suite: str, subject: Subject, reference: Reference, force: bool = False
+) -> Evaluation:
     """All numbers of a suite. force: FCD of fewer than 1,000 molecules too."""
     notes = Notes(force)
     try:

@@ -23,13 +23,13 @@ from molflow.datasets.molecule_file import (
     read,
     shortened,
 )
-from molflow.metrics.attempts import Attempt, failed, judge_record, judge_smiles
+from molflow.metrics.attempts import JudgedAttempt, failed, judge_record, judge_smiles
 from molflow.processes import in_chunks
 from molflow.progress import progress
 
 CHUNK = 500
 
-Judge = Callable[[str], Attempt]
+Judge = Callable[[str], JudgedAttempt]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def judged(
     most: int | None = None,
     key: str = "samples",
     judge: Judge | None = None,
-) -> Iterator[tuple[Row, Attempt]]:
+) -> Iterator[tuple[Row, JudgedAttempt]]:
     """Every attempt of the file (or the first ``most``), in order, judged in two processes.
 
     The texts are shortened. judge: by default that of the kind of file. InputError, which begins
@@ -81,7 +81,7 @@ class _Judging:
 
     judge: Judge
 
-    def __call__(self, rows: list[Row]) -> list[tuple[Row, Attempt]]:
+    def __call__(self, rows: list[Row]) -> list[tuple[Row, JudgedAttempt]]:
         return [
             (
                 row._replace(text=shortened(row.text)),
@@ -91,7 +91,9 @@ class _Judging:
         ]
 
 
-def collect(stream: Iterable[tuple[Row, Attempt]], tell: Callable[[Failure], None]) -> Attempts:
+def collect(
+    stream: Iterable[tuple[Row, JudgedAttempt]], tell: Callable[[Failure], None]
+) -> Attempts:
     """All attempts; ``tell`` hears of each that is not strictly valid, in order."""
     known: dict[Checked, Checked] = {}
     found, relaxed, valence = Attempts(), 0, 0

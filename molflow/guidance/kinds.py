@@ -134,7 +134,7 @@ class ParticleFilter(Guidance):
 
 
 @dataclass(frozen=True)
-class Search(Guidance):
+class EvolutionarySearch(Guidance):
     """Unguided walks first; then again and again walks from the best so far, noised.
 
     generations: each with ``particles`` walks. restart: the time to which the best so far is
@@ -216,7 +216,14 @@ class SurrogateGradient(Guidance):
 
 GUIDES: dict[str, type[Guidance]] = {
     kind.name: kind
-    for kind in (BestOf, BestDraw, ScoreGradient, ParticleFilter, Search, SurrogateGradient)
+    for kind in (
+        BestOf,
+        BestDraw,
+        ScoreGradient,
+        ParticleFilter,
+        EvolutionarySearch,
+        SurrogateGradient,
+    )
 }
 
 

@@ -45,7 +45,7 @@ def guide(
     """A guide for ``Generator.sample``.
 
     Args:
-        method: a name of ``kinds.GUIDES``, or a ``guides.Guidance`` such as ``Search(particles=4)``
+        method: a name of ``kinds.GUIDES``, or a ``guides.Guidance`` such as ``EvolutionarySearch``
             or one of your own.
         objective: text such as "qed:max,sa:<3", the same as {"qed": "max", "sa": "<3"}, an
             ``chem.objective.Objective``, or a score of your own: a function of a molecule, or a

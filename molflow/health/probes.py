@@ -56,7 +56,9 @@ def find_data(spec: ModelSpec) -> tuple[Dataset | None, str]:
     return data, f"validation {things} of {data.name}"
 
 
-def measure(config: CheckConfig, generator: Generator, data: Dataset | None) -> dict[Key, float]:
+def measure_flow_map(
+    config: CheckConfig, generator: Generator, data: Dataset | None
+) -> dict[Key, float]:
     """Measure everything of ``flow.health.survey``, a mean over ``config.n`` molecules.
 
     Args:

@@ -204,7 +204,7 @@ def _load(path: Path) -> Column | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class FeaturedMolecules:
     """A population has molecules, each as often as it occurs, with their features."""
 
     smiles: Sequence[str]
@@ -216,13 +216,13 @@ class Population:
         return np.array([self.described.rows[one] for one in self.smiles], np.int64)
 
     @property
-    def distinct(self) -> Population:
+    def distinct(self) -> FeaturedMolecules:
         """Keep each once, in the order in which they first occur."""
-        return Population(list(dict.fromkeys(self.smiles)), self.described)
+        return FeaturedMolecules(list(dict.fromkeys(self.smiles)), self.described)
 
-    def first(self, n: int) -> Population:
+    def first(self, n: int) -> FeaturedMolecules:
         """Keep the first ``n``, or all where there are fewer."""
-        return Population(self.smiles[:n], self.described)
+        return FeaturedMolecules(self.smiles[:n], self.described)
 
     def array(self, feature: str) -> Floats:
         """Give the feature of each molecule: (n, ...)."""

@@ -106,7 +106,7 @@ def from_checked(checked: Sequence[Checked], training: Collection[str] | None) -
     }
 
 
-def measure(
+def measure_graphs(
     graphs: Sequence[Graph],
     checked: Sequence[Checked],
     vocabulary: Vocabulary,

@@ -19,7 +19,7 @@ from molflow.console import require_writable
 from molflow.errors import InputError
 from molflow.guidance.steer import as_scorer
 from molflow.metrics.goal_directed import top_mean
-from molflow.optimization.asking import Asker, Here, Recipe, Workers
+from molflow.optimization.asking import Asker, Here, ScoreRecipe, Workers
 from molflow.optimization.breeding import Arm, Breeder
 from molflow.optimization.calls import Call, CallsFile
 from molflow.optimization.finishing import Finisher
@@ -237,7 +237,7 @@ def optimize(
         return search
     if not isinstance(scorer, Objective):
         raise InputError(f"workers={workers}: of an objective; the program takes a score's file")
-    with closing(Workers(Recipe.of(scorer), workers)) as asker:
+    with closing(Workers(ScoreRecipe.of(scorer), workers)) as asker:
         carry_out(search, asker, tell=False)
     return search
 

@@ -53,7 +53,7 @@ def attempts(
     return made
 
 
-def draw(attempt: Attempt) -> str:
+def draw_svg(attempt: Attempt) -> str:
     """Write an SVG element of class mol with the atom at fault marked; "" without a mol."""
     if attempt.mol is None or not attempt.mol.GetNumAtoms():
         return ""

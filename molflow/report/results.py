@@ -65,7 +65,7 @@ def write_results(
     if generator.spec.modality.molecular:
         (folder / TEXTS).unlink(missing_ok=True)
         result.run.samples.save(folder)
-        draw(folder, config, generator, result.run.samples)
+        write_trajectory(folder, config, generator, result.run.samples)
         write_page(folder, config, result)
     else:
         for name in (SMI, SDF, GRID, TRAJECTORY, PAGE):
@@ -101,7 +101,9 @@ def write_scored(path: Path, scorer: Remembered) -> None:
     write_csv(path, ("asked", SCORE, "error"), rows)
 
 
-def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samples) -> None:
+def write_trajectory(
+    folder: Path, config: SampleConfig, generator: Generator, samples: Samples
+) -> None:
     """Draw trajectory.png, where asked.
 
     Args:

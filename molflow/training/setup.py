@@ -78,7 +78,7 @@ def corner_of(flow: FlowConfig) -> float:
 
 
 @dataclass(frozen=True)
-class Parts:
+class OwnParts:
     """Parts of a training that are the caller's own.
 
     net: makes the network of a model, (x_s, s, t) -> logits, where ``model`` keys do not. loss:
