@@ -15,7 +15,7 @@ ROOT = Path(molflow.__file__).parent
 
 FLOORS: list[set[str]] = [
     {"errors", "files", "cores", "processes"},
-    {"console", "functional"},
+    {"console", "functional", "plugins"},
     {"claims", "progress"},
     {"flow"},
     {"nn"},

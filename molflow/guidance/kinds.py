@@ -27,6 +27,7 @@ from molflow.flow.samplers import Step, decoded, sample
 from molflow.flow.search import Course, search
 from molflow.flow.state import State
 from molflow.guidance.guides import Glance, Guidance, Outcome, Task
+from molflow.plugins import Table
 from molflow.sampling.walk import require_positive
 
 PARTICLES, DRAWS = 16, 16
@@ -214,17 +215,26 @@ class SurrogateGradient(Guidance):
         return replace(found, predicted=value(decoded(found.x)))
 
 
-GUIDES: dict[str, type[Guidance]] = {
-    kind.name: kind
-    for kind in (
-        BestOf,
-        BestDraw,
-        ScoreGradient,
-        ParticleFilter,
-        EvolutionarySearch,
-        SurrogateGradient,
-    )
-}
+def _fits(name: str, value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Guidance) and value.name == name
+
+
+GUIDES = Table[type[Guidance]](
+    "guides",
+    {
+        kind.name: kind
+        for kind in (
+            BestOf,
+            BestDraw,
+            ScoreGradient,
+            ParticleFilter,
+            EvolutionarySearch,
+            SurrogateGradient,
+        )
+    },
+    _fits,
+    "a class of guides.Guidance of that name",
+)
 
 
 def _require_amount(**values: float) -> None:
