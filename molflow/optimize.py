@@ -177,12 +177,13 @@ def about(
     from importlib.metadata import version
 
     from molflow.optimization.files import PACKAGES
+    from molflow.plugins import packages
 
     return {
         "arguments": arguments,
         "config": to_plain(config),
         "score": json.loads(json.dumps(vars(recipe))),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in PACKAGES} | packages(),
         "model": None if model is None else {"sha256": model.fingerprint},
         "seed": config.seed,
     }

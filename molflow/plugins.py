@@ -92,6 +92,12 @@ def installed(table: str) -> tuple[str, ...]:
     return tuple(sorted(name[len(start) :] for name in _entries() if name.startswith(start)))
 
 
+def packages() -> dict[str, str]:
+    """The versions of the installed packages that add names, by package."""
+    dists = [entry.dist for entries in _entries().values() for entry in entries]
+    return dict(sorted((dist.name, dist.version) for dist in dists if dist))
+
+
 def told(entry: EntryPoint) -> str:
     """The package, its version and the entry point, for messages."""
     package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an installed package"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib import invalidate_caches
@@ -14,6 +15,8 @@ import molflow
 from molflow import plugins, train
 from molflow.chem.objective import parse_objective
 from molflow.config import help_text
+from molflow.datasets.packing import Recipe, pack
+from molflow.datasets.values import property_values
 from molflow.errors import InputError
 from molflow.files import CONFIG
 from molflow.guidance.kinds import GUIDES, BestOf
@@ -78,10 +81,15 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         plugins._entries.cache_clear()
         plugins._loaded.cache_clear()
 
-    def put(*entries: str, package: str = "added", code: str = MODULE) -> None:
-        folder = tmp_path / "site" / f"{package}-1.5.dist-info"
+    def put(
+        *entries: str, package: str = "added", version: str = "1.5", code: str = MODULE
+    ) -> None:
+        folder = tmp_path / "site" / f"{package}-{version}.dist-info"
+        for old in folder.parent.glob(f"{package}-*"):
+            shutil.rmtree(old)
         folder.mkdir(parents=True)
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.5\n")
+        about = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+        (folder / "METADATA").write_text(about)
         lines = "\n".join(entries)
         (folder / "entry_points.txt").write_text(f"[molflow]\n{lines}\n")
         (tmp_path / "site" / "added.py").write_text(code)
@@ -135,6 +143,7 @@ def test_a_guide_of_a_package_is_a_choice_of_its_key_too(install, run, tmp_path)
     run("guidance.method=once", "guidance.objective=heavies:max", "guidance.particles=2")
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["config"]["guidance"]["method"] == "once"
+    assert record["versions"]["added"] == "1.5"
 
 
 def test_a_step_of_a_package_makes_the_molecules_of_the_same_step_here(install, run):
@@ -285,6 +294,15 @@ def test_a_condition_on_a_packages_property_is_known_by_its_name(install, checkp
     change(checkpoint, condition=[told])
     assert read_spec(checkpoint).condition[0].name == "heavies"
     assert not loaded()
+
+
+def test_kept_values_of_a_property_are_those_of_the_version_that_is_there(install, tmp_path):
+    packed = pack("test", [(0, "CCO")], Recipe("smiles", True, None, False))[0]
+    install(*ALL)
+    assert property_values(packed, tmp_path, ["heavies"]).tolist() == [[3.0]]
+    code = MODULE.replace("mol.GetNumAtoms()", "mol.GetNumAtoms() + 1")
+    install(*ALL, version="1.6", code=code)
+    assert property_values(packed, tmp_path, ["heavies"]).tolist() == [[4.0]]
 
 
 def test_a_program_can_add_a_name_and_take_it_out_again():

@@ -18,6 +18,7 @@ from molflow.chem.properties import PROPERTIES
 from molflow.console import atomic_write
 from molflow.datasets.packing import CHUNK
 from molflow.datasets.store import Packed
+from molflow.plugins import packages
 from molflow.processes import in_chunks
 from molflow.progress import progress
 
@@ -30,7 +31,8 @@ def property_values(packed: Packed, folder: Path, names: Sequence[str]) -> Value
     """(M, C): the properties of these names of every molecule; nan where one is not defined.
 
     Read from `folder`, where a file for each property is named by the content of the molecules and
-    RDKit's version; one that is missing or damaged is made anew.
+    RDKit's version, and by the packages of a property that is not molflow's; one that is missing or
+    damaged is made anew.
     """
     places = {name: folder / f"{name}-{_key(packed, name)}.npy" for name in names}
     columns = {name: _load(path, len(packed)) for name, path in places.items()}
@@ -46,7 +48,9 @@ def property_values(packed: Packed, folder: Path, names: Sequence[str]) -> Value
 
 def _key(packed: Packed, name: str) -> str:
     molecules = hashlib.sha256(packed.text).hexdigest()
-    facts = [molecules, name, version("rdkit"), FORMAT]
+    facts: list[object] = [molecules, name, version("rdkit"), FORMAT]
+    if name not in PROPERTIES.own:
+        facts.append(packages())
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

@@ -17,6 +17,7 @@ from molflow.console import atomic_write, for_json, require_writable
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, CSV, GRID, RECORD, SDF, SMI, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
+from molflow.plugins import packages
 from molflow.report.summary import Result, Run, steering_by_time, steering_numbers
 from molflow.saving import write_csv
 
@@ -151,7 +152,7 @@ def write_record(
     content: dict[str, Any] = {
         "arguments": arguments,
         "config": to_plain(config),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in PACKAGES} | packages(),
         "checkpoint": {
             "path": str(find_model(config.checkpoint).resolve()),
             "sha256": generator.fingerprint,
