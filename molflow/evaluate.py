@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
 from molflow.config import EvaluateConfig, help_text, load_config, wants_help
-from molflow.console import announced, atomic_write, require_writable, run_program
+from molflow.console import atomic_write, require_writable, run_program
 from molflow.datasets.names import REFERENCES
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, METRICS, WEIGHTS
 from molflow.functional import make_callable
 from molflow.model.place import find_model
+from molflow.progress import announced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,10 +76,9 @@ def _carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     require_room(folder)
     with announced("loading torch and the model"):
         from molflow.evaluation.comparison import Subject
-    from molflow.evaluation.numbers import WANTED
-    from molflow.evaluation.numbers import evaluate as measure
+    from molflow.evaluation.numbers import WANTED, evaluate_suite
     from molflow.evaluation.verdict import Verdict, print_verdict, write_record
-    from molflow.generator import load
+    from molflow.loading import load
 
     generator = None if config.checkpoint is None else load(config.checkpoint)
     if generator is not None and not generator.spec.modality.molecular:
@@ -92,7 +92,7 @@ def _carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     with failures(folder / FAILED) as tell:
         source = source_of(config, generator, tell)
     subject = Subject(source.attempts, WANTED[config.suite], reference.device)
-    evaluation = measure(config.suite, subject, reference, config.force)
+    evaluation = evaluate_suite(config.suite, subject, reference, config.force)
     verdict = Verdict(config, source, subject, reference, evaluation)
     write_page(folder, verdict)
     write_record(folder / METRICS, verdict, arguments)

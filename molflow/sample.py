@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
 from molflow.config import SampleConfig, help_text, load_config, wants_help
-from molflow.console import announced, progress, run_program
+from molflow.console import run_program
 from molflow.early import require_sampling
 from molflow.errors import InputError
+from molflow.progress import announced, progress
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from molflow.guidance.scores import Remembered
     from molflow.metrics.similarity import References
     from molflow.modality import Known
-    from molflow.model.checkpoint import ModelSpec
     from molflow.model.conditions import Aim, Standard
+    from molflow.model.spec import ModelSpec
     from molflow.report.summary import Result, Run
     from molflow.samples import Samples
     from molflow.sampling.noise import Crowd
@@ -124,7 +125,7 @@ def outside(aim: Aim, standards: Sequence[Standard]) -> list[str]:
 def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     """Loads the model and looks for every mistake that can be found before the sampling."""
     from molflow.chem.constraints import parse_constraint
-    from molflow.generator import load
+    from molflow.loading import load
     from molflow.model.conditions import parse_condition
     from molflow.sampling.walk import Route, read_noise_scale, read_times
 
@@ -162,7 +163,7 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     from molflow.guidance.kinds import SurrogateGradient
     from molflow.guidance.scores import Remembered
     from molflow.report.results import kept_scores
-    from molflow.report.summary import Result, Run, measure
+    from molflow.report.summary import Result, Run, measure_samples
 
     spec = task.generator.spec
     known, training, obstacle = training_of(spec)
@@ -172,7 +173,7 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
         raise InputError(f"guidance={SurrogateGradient.name}: {why}")
     if guide is None:
         run = Run(task.run(None))
-        return Result(run, measure(run, known), training=training, obstacle=obstacle)
+        return Result(run, measure_samples(run, known), training=training, obstacle=obstacle)
     scorer = Remembered(guide.scorer, spec.modality.subject)
     with kept_scores(Path(task.config.out), scorer):
         control, guided = task.run(None), task.run(replace(guide, scorer=scorer))
@@ -180,9 +181,9 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     references = None if training is None else references_of(training)
     return Result(
         after,
-        measure(after, known, references),
+        measure_samples(after, known, references),
         before,
-        measure(before, known, references),
+        measure_samples(before, known, references),
         scorer,
         training,
         obstacle,

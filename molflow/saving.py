@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from molflow.chem.molecule import Checked
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
+from molflow.progress import progress
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

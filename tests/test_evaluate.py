@@ -283,7 +283,7 @@ def of_smiles(files, molecule_file, token_spec, fresh, perturbed) -> Path:
 
 
 def test_what_a_model_of_smiles_writes_is_judged_as_a_file_of_it_is(files, of_smiles):
-    from molflow.generator import load
+    from molflow.loading import load
 
     reference = f"reference={files / 'mine.csv'}"
     main([f"checkpoint={of_smiles}", reference, "n=60", "steps=1", f"out={files / 'out'}"])

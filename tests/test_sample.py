@@ -16,9 +16,10 @@ from molflow.cores import on_cores
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import Generator
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.checkpoint import save_model
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network
+from molflow.model.spec import ModelSpec
 from molflow.sample import main, training_of
 from molflow.sampling import sampler
 
@@ -408,8 +409,8 @@ def test_a_failure_while_writing_leaves_no_record_and_nothing_half_written(
 def test_progress_counts_molecules_while_a_batch_is_on_its_way(
     checkpoint, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("molflow.console.LINE_SECONDS", 0.0)
-    monkeypatch.setattr("molflow.console._Lines.interval", 0.0)
+    monkeypatch.setattr("molflow.progress.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("molflow.progress._Lines.interval", 0.0)
     with on_cores(1):
         run(checkpoint, tmp_path, "steps=4")
     lines = [line.split(",")[0] for line in capsys.readouterr().err.splitlines()]

@@ -10,8 +10,9 @@ import pytest
 from molflow.build import build_dataset
 from molflow.config import DatasetConfig
 from molflow.errors import InputError
-from molflow.generator import load
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.loading import load
+from molflow.model.checkpoint import save_model
+from molflow.model.spec import ModelSpec
 from molflow.sample import main
 from molflow.sampling.walk import Route
 

@@ -12,7 +12,7 @@ from molflow.datasets.molecule_file import SDF, Columns, Row, has_column, kind_o
 from molflow.errors import InputError
 from molflow.evaluation.samples_file import Attempts, Failure, collect, judged
 from molflow.files import AS_MADE
-from molflow.metrics.attempts import Attempt, read_raw, without_molecule
+from molflow.metrics.attempts import JudgedAttempt, read_raw, without_molecule
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -121,10 +121,10 @@ def attempts_of(made: Samples, tell: Tell) -> Attempts:
     return attempts
 
 
-def _rows(made: Samples) -> Iterator[tuple[Row, Attempt]]:
+def _rows(made: Samples) -> Iterator[tuple[Row, JudgedAttempt]]:
     for index, (thing, one) in enumerate(zip(made.things, made.checked, strict=True)):
         written = shortened(made.spec.modality.written(thing))
-        yield Row(index, written), Attempt(without_molecule(one))
+        yield Row(index, written), JudgedAttempt(without_molecule(one))
 
 
 def _count(share: float, n: int) -> int | None:

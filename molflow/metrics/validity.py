@@ -14,7 +14,8 @@ from math import nan
 
 from rdkit import Chem, rdBase
 
-from molflow.chem.molecule import Checked, Vocabulary, build, sanitise
+from molflow.chem.molecule import Checked, Vocabulary, build
+from molflow.chem.sanitisation import sanitise
 from molflow.graph.graph import Graph
 
 NORMAL_VALENCE = {"N": 3, "O": 2, "S": 2}
@@ -105,7 +106,7 @@ def from_checked(checked: Sequence[Checked], training: Collection[str] | None) -
     }
 
 
-def measure(
+def measure_graphs(
     graphs: Sequence[Graph],
     checked: Sequence[Checked],
     vocabulary: Vocabulary,

@@ -11,12 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.chem.molecule import without_place
+from molflow.chem.sanitisation import without_place
 from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, require_writable
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, CSV, GRID, RECORD, SDF, SMI, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
+from molflow.plugins import packages
 from molflow.report.summary import Result, Run, steering_by_time, steering_numbers
 from molflow.saving import write_csv
 
@@ -65,7 +66,7 @@ def write_results(
     if generator.spec.modality.molecular:
         (folder / TEXTS).unlink(missing_ok=True)
         result.run.samples.save(folder)
-        draw(folder, config, generator, result.run.samples)
+        write_trajectory(folder, config, generator, result.run.samples)
         write_page(folder, config, result)
     else:
         for name in (SMI, SDF, GRID, TRAJECTORY, PAGE):
@@ -101,7 +102,9 @@ def write_scored(path: Path, scorer: Remembered) -> None:
     write_csv(path, ("asked", SCORE, "error"), rows)
 
 
-def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samples) -> None:
+def write_trajectory(
+    folder: Path, config: SampleConfig, generator: Generator, samples: Samples
+) -> None:
     """Draw trajectory.png, where asked.
 
     Args:
@@ -149,7 +152,7 @@ def write_record(
     content: dict[str, Any] = {
         "arguments": arguments,
         "config": to_plain(config),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in PACKAGES} | packages(),
         "checkpoint": {
             "path": str(find_model(config.checkpoint).resolve()),
             "sha256": generator.fingerprint,

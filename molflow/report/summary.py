@@ -91,7 +91,7 @@ class Result:
     obstacle: str = ""
 
 
-def measure(
+def measure_samples(
     run: Run,
     training: Known | None,
     references: References | None = None,

@@ -11,9 +11,12 @@ from molflow.config import TrainConfig, to_plain
 from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, RECORD
+from molflow.plugins import packages
 
 if TYPE_CHECKING:
     from molflow.build import Dataset
+
+PACKAGES = ("molflow", "torch", "rdkit", "pytorch-lightning")
 
 
 def read_record(folder: str) -> dict[str, Any]:
@@ -56,13 +59,12 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
     """
     from molflow.datasets.content import content_of
 
-    packages = ("molflow", "torch", "rdkit", "pytorch-lightning")
     content = {
         "arguments": arguments,
         "config": to_plain(config),
         "data": {"name": dataset.name, "sha256": content_of(dataset)},
         "dropped": dict(dataset.dropped),
-        "versions": {name: version(name) for name in packages},
+        "versions": {name: version(name) for name in PACKAGES} | packages(),
     }
     with atomic_write(Path(config.out) / RECORD) as path:
         path.write_text(json.dumps(content, indent=1) + "\n")

@@ -22,8 +22,9 @@ from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from molflow.config import TrainConfig, TrainerConfig, to_plain
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT
-from molflow.model.checkpoint import ModelSpec, read_spec
+from molflow.model.checkpoint import read_spec
 from molflow.model.parents import PARENTAL, require_same
+from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Snapshots, Trial
 from molflow.training.early_stopping import EarlyStopping
 from molflow.training.module import FlowModule

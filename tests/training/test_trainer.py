@@ -23,9 +23,9 @@ from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.graph.state import clean_state
-from molflow.model.checkpoint import ModelSpec
-from molflow.pictures import read_logs
+from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Trial
+from molflow.training.curves import read_logs
 from molflow.training.module import FlowModule, Optimisation
 from molflow.training.trainer import (
     fit,
