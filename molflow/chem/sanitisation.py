@@ -26,7 +26,7 @@ ORDERED = frozenset(
 
 @cache
 def implicit_hydrogens(atomic_number: int, charge: int, valence: int) -> int:
-    """The number of hydrogens that RDKit adds to an atom with bonds of this total order, -1 if it refuses."""
+    """Hydrogens that RDKit adds to an atom with bonds of this total order, -1 if it refuses."""
     star = Chem.RWMol()
     atom = Chem.Atom(atomic_number)
     atom.SetFormalCharge(charge)

@@ -30,9 +30,9 @@ Values = NDArray[np.float32]
 def property_values(packed: Packed, folder: Path, names: Sequence[str]) -> Values:
     """(M, C): the properties of these names of every molecule; nan where one is not defined.
 
-    They are kept in a file for each property, named by the content of the molecules, RDKit's
-    version and the packages of a property that is not molflow's. A file that is missing or damaged
-    is made anew.
+    They are kept in a file for each property. Its name holds the content of the molecules, RDKit's
+    version, and the packages of a property that is not molflow's. A missing or damaged file is made
+    anew.
 
     Args:
         packed: M molecules.

@@ -6,8 +6,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from molflow.config import TrainConfig, load_config
-from molflow.config.key import WRITE, expanded, keys
+from molflow.config import TrainConfig, load_config, recipes
+from molflow.config.key import WRITE, expanded, from_plain, keys
 from molflow.early import require_training
 from molflow.errors import InputError
 from molflow.files import is_place
@@ -42,11 +42,15 @@ def with_parent(arguments: list[str]) -> list[str]:
     checkpoints = [a.partition("=")[2] for a in arguments if key_of(a) == "checkpoint"]
     if not checkpoints or not checkpoints[-1]:
         return arguments
-    from molflow.model.checkpoint import read_spec
     from molflow.model.place import find_model
+
+    place = find_model(checkpoints[-1])
+    # A wrong key or value is told before torch is loaded.
+    from_plain(TrainConfig, recipes.compose("train", TrainConfig, arguments))
+    from molflow.model.checkpoint import read_spec
     from molflow.training.fine_tuning import inherited
 
-    there, usual = inherited(arguments, read_spec(find_model(checkpoints[-1])))
+    there, usual = inherited(arguments, read_spec(place))
     if is_main_process():
         print(f"as in {checkpoints[-1]}, where you say nothing: {' '.join(there) or 'no key'}")
         if usual:
@@ -55,7 +59,7 @@ def with_parent(arguments: list[str]) -> list[str]:
 
 
 def key_of(argument: str) -> str:
-    """What stands before the first ``=``."""
+    """The text before the first ``=``."""
     return argument.split("=", 1)[0]
 
 
