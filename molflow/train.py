@@ -11,12 +11,13 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
-from molflow.config import TrainConfig, help_text, load_config, wants_help
-from molflow.config.key import WRITE, expanded, keys
+from molflow.config import TrainConfig, help_text, load_config, wants_help, with_file
+from molflow.config.key import expanded, keys
+from molflow.config.saved import anchored as anchored_place
 from molflow.console import announced, atomic_write, run_program
 from molflow.early import require_training
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, LOSS, is_place
+from molflow.files import CHECKPOINT, LOSS
 from molflow.functional import make_callable
 from molflow.training.record import read_record, require_same_data, write_record
 
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> None:
 
 def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     """The configuration, and all arguments behind it: those of a resumed run come first."""
-    arguments = [anchored(argument) for argument in arguments]
+    arguments = [anchored(argument) for argument in with_file("train", arguments)]
     own = {key_of(a): a.partition("=")[2] for a in arguments if key_of(a) in OWN_FOLDER}
     if not own.get("resume"):
         arguments = with_parent(arguments)
@@ -115,11 +116,9 @@ def anchored(argument: str) -> str:
     known = keys(TrainConfig).get(name)
     if known is None or not known.path or not value:
         return argument
-    path = Path(expanded(value, name))
     if name in OWN_FOLDER:
-        return f"{name}={path}"
-    meant = path.exists() and (name != "checkpoint" or is_place(str(path)))
-    return f"{name}={path.absolute()}" if meant or known.path == WRITE else argument
+        return f"{name}={Path(expanded(value, name))}"
+    return f"{name}={anchored_place(known, value)}"
 
 
 def train(

@@ -7,8 +7,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from molflow.config.key import keys, sections, unknown_key
+from molflow.config.key import ANY, READ, Key, keys, sections, unknown_key
 from molflow.errors import InputError
+
+FILE = Key(
+    name="config",
+    kind=str,
+    optional=True,
+    default=None,
+    doc="a file of keys, such as config.yaml of earlier results; those beside it win",
+    choices=(),
+    within=ANY,
+    required=False,
+    path=READ,
+)
+"""A key of every program that stands for others."""
 
 
 def compose(program: str, schema: type, overrides: Sequence[str]) -> dict[str, Any]:
@@ -118,7 +131,7 @@ def _first_lines(error: Exception) -> str:
 
 def help_text(program: str, schema: type) -> str:
     """Usage, groups and keys with defaults, documentation and what is allowed."""
-    lines = [f"python -m molflow.{program} [key=value ...]", "", schema.__doc__ or ""]
+    lines = [f"molflow {program} [key=value ...]", "", schema.__doc__ or ""]
     about = sections(schema)
     choices = groups(program)
     if choices:
@@ -127,7 +140,7 @@ def help_text(program: str, schema: type) -> str:
         doc = about.get(name, "values across the groups")
         lines.append(_line(f"{name}={default or 'null'}", doc, " | ".join(files)))
     lines += ["", "Keys (key=value):"]
-    for name, entry in keys(schema).items():
+    for name, entry in {FILE.name: FILE, **keys(schema)}.items():
         lines.append(_line(f"{name}={shown(entry.default)}", entry.doc, entry.allowed))
     return "\n".join(lines)
 
