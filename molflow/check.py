@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
-from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help
+from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help, write_config
 from molflow.console import atomic_write, require_writable, run_program, table, written
 from molflow.errors import InputError
+from molflow.files import SETTINGS
 from molflow.health.findings import (
     Finding,
     fields_and_times,
@@ -96,6 +97,7 @@ def check(config: CheckConfig, arguments: list[str]) -> None:
     (folder / RECORD).unlink(missing_ok=True)
     with atomic_write(folder / PICTURE) as path:
         draw_health(means, path)
+    write_config(folder, config)
     write_record(folder, checkup, arguments, generator)
     report(checkup)
 
@@ -103,7 +105,7 @@ def check(config: CheckConfig, arguments: list[str]) -> None:
 def require_room(folder: Path) -> None:
     """InputError where the results cannot go, found before the measuring."""
     require_writable(folder)
-    for name in (RECORD, PICTURE):
+    for name in (RECORD, PICTURE, SETTINGS):
         if (folder / name).is_dir():
             raise InputError(f"out={folder}: {name} is a folder there, a file of that name is due")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
-from molflow.config import EvaluateConfig, help_text, load_config, wants_help
+from molflow.config import EvaluateConfig, help_text, load_config, wants_help, write_config
 from molflow.console import atomic_write, require_writable, run_program
 from molflow.datasets.names import REFERENCES
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, METRICS, WEIGHTS
+from molflow.files import CHECKPOINT, METRICS, SETTINGS, WEIGHTS
 from molflow.functional import make_callable
 from molflow.model.place import find_model
 from molflow.progress import announced
@@ -95,6 +95,7 @@ def _carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     evaluation = evaluate_suite(config.suite, subject, reference, config.force)
     verdict = Verdict(config, source, subject, reference, evaluation)
     write_page(folder, verdict)
+    write_config(folder, config)
     write_record(folder / METRICS, verdict, arguments)
     print_verdict(verdict)
 
@@ -130,7 +131,7 @@ def require_room(folder: Path) -> None:
         if (folder / name).exists():
             raise InputError(f"out={folder}: holds a model ({name}); choose another folder")
     require_writable(folder)
-    for name in (METRICS, FAILED, PAGE):
+    for name in (METRICS, FAILED, PAGE, SETTINGS):
         if (folder / name).is_dir():
             raise InputError(f"out={folder}: {name} is a folder there, a file of that name is due")
 

@@ -11,7 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.config import OptimizeConfig, help_text, load_config, to_plain, wants_help
+from molflow.config import (
+    OptimizeConfig,
+    help_text,
+    load_config,
+    to_plain,
+    wants_help,
+    write_config,
+)
 from molflow.config.key import from_plain, listed
 from molflow.console import require_writable, run_program, table
 from molflow.errors import InputError
@@ -90,6 +97,7 @@ def hunt(config: OptimizeConfig, arguments: list[str]) -> None:
         record = about(config, arguments, model, recipe)
         if config.resume is None:
             log.begin()
+            write_config(folder, config)
             write_record(folder, record)
         seconds = carry_out(search, asker)
     write_record(folder, {**record, "seconds": seconds, "reached": reached(search)})

@@ -32,7 +32,9 @@ FLOORS: list[set[str]] = [
     {"loading"},
     {"evaluation", "health", "training", "optimization"},
     {"report"},
-    {"train", "sample", "check", "evaluate", "optimize"},
+    {"commands"},
+    {"train", "sample", "check", "evaluate", "optimize", "models", "completion"},
+    {"__main__"},
     {"__init__"},
 ]
 """From the ground up: rooms of one floor do not import each other, and none imports one above."""

@@ -98,8 +98,9 @@ def record_of_a_file(of_a_file, tmp_path_factory) -> dict:
     return run(of_a_file, tmp_path_factory.mktemp("results_of_a_file"))
 
 
-def test_a_check_leaves_its_two_files_and_nothing_else(results):
-    assert sorted(path.name for path in results.iterdir()) == ["check.json", "check.png"]
+def test_a_check_leaves_its_three_files_and_nothing_else(results):
+    files = ["check.json", "check.png", "config.yaml"]
+    assert sorted(path.name for path in results.iterdir()) == files
 
 
 def test_the_results_may_lie_beside_the_model(checkpoint):

@@ -30,7 +30,7 @@ class OptimizeConfig:
     """Find the best molecules for a score within a budget of calls."""
 
     checkpoint: str | None = key(
-        None, "a run folder or a file of weights; null: moves without a model alone"
+        None, "a run folder or a file of weights; null: moves without a model alone", path=READ
     )
     task: str | None = key(None, "a task of PMO or GuacaMol, such as perindopril_mpo")
     calls: int = key(CALLS, "distinct molecules that may be scored", within=COUNT)

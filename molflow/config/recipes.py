@@ -7,11 +7,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from molflow.config.key import Key, keys, sections, unknown_key
+from molflow.config.key import ANY, READ, Key, keys, sections, unknown_key
 from molflow.errors import InputError
 
 LED = {"guidance": "guidance.method"}
 """A group of files whose names are the choices of a key: a name of an installed package is too."""
+
+FILE = Key(
+    name="config",
+    kind=str,
+    optional=True,
+    default=None,
+    doc="a file of keys, such as config.yaml of earlier results; those beside it win",
+    choices=(),
+    within=ANY,
+    required=False,
+    path=READ,
+)
+"""A key of every program that stands for others."""
 
 
 def compose(program: str, schema: type, overrides: Sequence[str]) -> dict[str, Any]:
@@ -129,7 +142,7 @@ def _first_lines(error: Exception) -> str:
 
 def help_text(program: str, schema: type) -> str:
     """Usage, groups and keys with defaults, documentation and what is allowed."""
-    lines = [f"python -m molflow.{program} [key=value ...]", "", schema.__doc__ or ""]
+    lines = [f"molflow {program} [key=value ...]", "", schema.__doc__ or ""]
     about, known = sections(schema), keys(schema)
     choices = groups(program)
     if choices:
@@ -139,7 +152,7 @@ def help_text(program: str, schema: type) -> str:
         names = (*files, *_added(name, known))
         lines.append(_line(f"{name}={default or 'null'}", doc, " | ".join(names)))
     lines += ["", "Keys (key=value):"]
-    for name, entry in known.items():
+    for name, entry in {FILE.name: FILE, **known}.items():
         lines.append(_line(f"{name}={shown(entry.default)}", entry.doc, entry.allowed))
     return "\n".join(lines)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molflow.chem.sanitisation import without_place
-from molflow.config import SampleConfig, to_plain
+from molflow.config import SampleConfig, to_plain, write_config
 from molflow.console import atomic_write, for_json, require_writable
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, CSV, GRID, RECORD, SDF, SMI, TEXTS, WEIGHTS
+from molflow.files import CHECKPOINT, CSV, GRID, RECORD, SDF, SETTINGS, SMI, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
 from molflow.plugins import packages
 from molflow.report.summary import Result, Run, steering_by_time, steering_numbers
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from molflow.samples import Samples
 
 TRAJECTORY, PAGE, SCORED = "trajectory.png", "report.html", "scored.csv"
-RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, SCORED, TEXTS, RECORD)
+RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, SCORED, TEXTS, SETTINGS, RECORD)
 OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 FOLLOWED = 64
 PACKAGES = ("molflow", "torch", "numpy", "rdkit")
@@ -63,6 +63,7 @@ def write_results(
     # Gone first, written last: a folder with the record is a finished one.
     (folder / RECORD).unlink(missing_ok=True)
     (folder / SCORED).unlink(missing_ok=True)
+    write_config(folder, config)
     if generator.spec.modality.molecular:
         (folder / TEXTS).unlink(missing_ok=True)
         result.run.samples.save(folder)

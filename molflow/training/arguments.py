@@ -6,11 +6,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from molflow.config import TrainConfig, load_config, recipes
-from molflow.config.key import WRITE, expanded, from_plain, keys
+from molflow.config import TrainConfig, load_config, recipes, with_file
+from molflow.config.key import expanded, from_plain, keys
+from molflow.config.saved import anchored as anchored_place
 from molflow.early import require_training
 from molflow.errors import InputError
-from molflow.files import is_place
 from molflow.training.record import read_record
 
 OWN_FOLDER = ("out", "resume", "take_over")
@@ -18,7 +18,7 @@ OWN_FOLDER = ("out", "resume", "take_over")
 
 def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
     """The configuration, and all arguments behind it: those of a resumed run come first."""
-    arguments = [anchored(argument) for argument in arguments]
+    arguments = [anchored(argument) for argument in with_file("train", arguments)]
     own = {key_of(a): a.partition("=")[2] for a in arguments if key_of(a) in OWN_FOLDER}
     if not own.get("resume"):
         arguments = with_parent(arguments)
@@ -72,11 +72,9 @@ def anchored(argument: str) -> str:
     known = keys(TrainConfig).get(name)
     if known is None or not known.path or not value:
         return argument
-    path = Path(expanded(value, name))
     if name in OWN_FOLDER:
-        return f"{name}={path}"
-    meant = path.exists() and (name != "checkpoint" or is_place(str(path)))
-    return f"{name}={path.absolute()}" if meant or known.path == WRITE else argument
+        return f"{name}={Path(expanded(value, name))}"
+    return f"{name}={anchored_place(known, value)}"
 
 
 def is_main_process() -> bool:

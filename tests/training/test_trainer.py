@@ -326,6 +326,26 @@ def test_auto_shares_a_batch_only_where_there_is_no_gpu(
     assert processes(TrainerConfig()) == wanted
 
 
+@pytest.mark.parametrize(
+    ("name", "argv", "wanted"),
+    [
+        ("molflow.__main__", ["molflow/__main__.py", "train"], 2),
+        ("molflow.__main__", ["molflow/__main__.py", "optimize"], 1),
+        (None, ["bin/molflow", "train"], 2),
+        (None, ["bin/molflow", "optimize"], 1),
+        (None, ["mine.py", "train"], 1),
+    ],
+)
+def test_the_one_command_shares_a_batch_where_it_trains(
+    monkeypatch: pytest.MonkeyPatch, name: str | None, argv: list[str], wanted: int
+) -> None:
+    cores(monkeypatch, 2)
+    spec = None if name is None else SimpleNamespace(name=name)
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__spec__=spec))
+    monkeypatch.setattr(sys, "argv", argv)
+    assert processes(TrainerConfig(accelerator="cpu")) == wanted
+
+
 def test_a_run_inside_another_program_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     cores(monkeypatch, 2, program="somebody.else")
     assert processes(TrainerConfig(accelerator="cpu")) == 1
