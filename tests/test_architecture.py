@@ -28,6 +28,7 @@ FLOORS: list[set[str]] = [
     {"guidance", "early", "saving", "pictures"},
     {"tabulated", "build"},
     {"samples"},
+    {"shareable"},
     {"generator"},
     {"evaluation", "health", "training", "optimization", "loading"},
     {"report"},

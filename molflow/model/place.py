@@ -7,6 +7,7 @@ from pathlib import Path
 from molflow.config.key import expanded
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS, is_place
+from molflow.model.hub import HUB, fetch
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
@@ -15,9 +16,10 @@ def find_model(checkpoint: str | Path) -> Path:
     """The folder of a model, given as that folder, as the file of weights in it, or by the name of
     a released model such as "qm9" where no model in a folder of that name is here.
 
-    InputError says what is missing.
+    "hf:owner/name" is a model on a hub, which is fetched. InputError says what is missing.
     """
-    place = expanded(str(checkpoint), "checkpoint")
+    given = str(checkpoint)
+    place = str(fetch(given)) if given.startswith(HUB) else expanded(given, "checkpoint")
     folder = Path(place)
     released = PRETRAINED / folder.name
     if not is_place(place) and released.is_dir():
