@@ -21,6 +21,7 @@ FEW = {
     "trainer.batch_size": 8,
     "trainer.steps": 2,
     "trainer.devices": 1,
+    "trainer.compile": "never",
     "trainer.accelerator": "cpu",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "guides" / "scikit-learn.md"
