@@ -13,10 +13,15 @@ PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 
 def find_model(checkpoint: str | Path) -> Path:
-    """The folder of a model, given as that folder, as the file of weights in it, or by the name of
-    a released model such as "qm9" where no model in a folder of that name is here.
+    """The folder of a model.
 
-    "hf:owner/name" is a model on a hub, which is fetched. InputError says what is missing.
+    Args:
+        checkpoint: that folder, or the file of weights in it; or a released model by its name,
+            such as "qm9", where no model in a folder of that name is here; or "hf:owner/name",
+            which is fetched from a hub.
+
+    Raises:
+        InputError: says what is missing.
     """
     given = str(checkpoint)
     place = str(fetch(given)) if given.startswith(HUB) else expanded(given, "checkpoint")
