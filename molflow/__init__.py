@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from molflow.chem.constraints import Constraint as Constraint
+    from molflow.estimator import MolflowGenerator as MolflowGenerator
     from molflow.evaluation.run import evaluate as evaluate
     from molflow.guidance.steer import guide as guide
     from molflow.loading import load as load
@@ -21,10 +22,14 @@ PUBLIC = {
     "Constraint": "molflow.chem.constraints",
     "Route": "molflow.sampling.walk",
     "Samples": "molflow.samples",
+    "MolflowGenerator": "molflow.estimator",
 }
 PROGRAMS = ("train", "optimize", "evaluate")
 """Modules that are functions too."""
-__all__ = ["Constraint", "Route", "Samples", "evaluate", "guide", "load", "optimize", "train"]
+__all__ = [
+    *("Constraint", "MolflowGenerator", "Route", "Samples"),
+    *("evaluate", "guide", "load", "optimize", "train"),
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -28,13 +28,14 @@ FLOORS: list[set[str]] = [
     {"guidance", "early", "saving", "pictures"},
     {"tabulated", "build"},
     {"samples"},
+    {"shareable"},
     {"generator"},
     {"loading"},
     {"evaluation", "health", "training", "optimization"},
     {"report"},
     {"commands"},
     {"train", "sample", "check", "evaluate", "optimize", "models", "completion"},
-    {"__main__"},
+    {"estimator", "__main__"},
     {"__init__"},
 ]
 """From the ground up: rooms of one floor do not import each other, and none imports one above."""
