@@ -181,7 +181,7 @@ def _lineage(search: Search, call: Call) -> str:
         mol = Chem.MolFromSmiles(one.asked.smiles)
         others = one.asked.parents[1:]
         how = one.asked.move + (f", with call {others[0]}" if others else "")
-        picture = draw(Attempt(one.asked.smiles, None, mol))
+        picture = draw(Attempt(one.asked.smiles, None, mol)).svg
         figures.append(
             f"<figure><figcaption><h3>call {one.asked.number}, score {number(one.value)}</h3>"
             f"<small>{escape(how)}</small></figcaption>{picture}"
