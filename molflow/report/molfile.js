@@ -1,4 +1,4 @@
-/* What is shown as files: CSV, and SDF of molfiles of version 2000. */
+/* What leaves the page: CSV, SDF of molfiles of version 2000, and text that is copied. */
 const files = (() => {
   const LENGTH = 1.5; // Ångström of a bond on average.
   const right = (number, width) => String(number).padStart(width);
@@ -59,5 +59,18 @@ const files = (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   };
 
-  return { csv, record, save };
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+  };
+
+  return { copy, csv, record, save };
 })();

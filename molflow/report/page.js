@@ -248,17 +248,8 @@
 
   const copy = async (button) => {
     const text = button.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      const area = document.createElement("textarea");
-      area.value = text;
-      document.body.append(area);
-      area.select();
-      document.execCommand("copy");
-      area.remove();
-      button.focus();
-    }
+    await files.copy(text);
+    button.focus();
     button.classList.add("copied");
     count.textContent = `copied ${text}`;
     setTimeout(() => { button.classList.remove("copied"); tell(); }, 1500);

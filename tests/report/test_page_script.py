@@ -231,6 +231,13 @@ def test_where_nothing_is_shown_the_page_says_why_and_offers_all(page):
     assert len(shown(opened)) == len(ATTEMPTS)
 
 
+def test_a_smiles_is_copied_and_the_page_says_so(page):
+    opened = page()
+    opened.run("document.querySelector('#m3 .smiles').click()")
+    opened.until("count.textContent === 'copied c1ccncc1'")
+    assert opened.run("document.activeElement.textContent") == "c1ccncc1"
+
+
 def test_a_saved_table_has_what_is_shown_in_its_order(page):
     opened = page()
     seek(opened, "[Na,se,SiX4]")
