@@ -23,6 +23,7 @@ FILE = Key(
     within=ANY,
     required=False,
     path=READ,
+    table="",
 )
 """A key of every program that stands for others."""
 
