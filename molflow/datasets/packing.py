@@ -63,13 +63,13 @@ Result = tuple[Packed, list[Drop]]
 class Recipe:
     """What becomes of the rows of a source.
 
-    column: where the SMILES stand, None is the usual place. charged: formal charges belong to the
+    layout: where the SMILES stand in the source. charged: formal charges belong to the
     atom classes. max_atoms: larger molecules are left out; None, where the source is known, for no
     limit. distinct: a molecule that came before, by its canonical SMILES, is left out. records:
     rows are records of an SDF, not SMILES.
     """
 
-    column: str | None
+    layout: str
     charged: bool
     max_atoms: int | None
     distinct: bool

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molflow.chem.molecule import without_place
-from molflow.datasets.molecule_file import SDF, Columns, kind_of, split_of
+from molflow.datasets.molecule_file import SDF, Columns, kind_of
+from molflow.datasets.split_cells import split_of
 from molflow.datasets.store import cache_folder
 from molflow.errors import InputError
 from molflow.evaluation.comparison import Reference
