@@ -24,7 +24,6 @@ from molflow.modality import Known
 from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Standard, standardise, standardised
 
-
 PROPERTIES = "properties"
 """Folder of the cache, common to all data sets, with the properties of their molecules."""
 

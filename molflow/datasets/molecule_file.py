@@ -47,7 +47,6 @@ OPEN_QUOTE, MISPLACED = "unexpected end of data", "expected after"
 """Words of the csv module."""
 
 
-
 class Row(NamedTuple):
     """One row. number: the line, from 1 and with the header, or the record of an SDF, from 1.
     text: the SMILES or the record. reason: why it could not even be read. split: the cell of the

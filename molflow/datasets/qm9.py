@@ -49,9 +49,7 @@ def load(
     require_name("dataset.vocabulary", vocabulary, VOCABULARIES)
     source = data_file()
     recipe = Recipe("smiles", vocabulary == "charged", max_atoms, distinct=False)
-    packed, report = prepare_files(
-        "qm9", [source], cache, lambda: read(source), recipe, total=ROWS
-    )
+    packed, report = prepare_files("qm9", [source], cache, lambda: read(source), recipe, total=ROWS)
     present = len(packed) + sum(packed.dropped.values())
     if present != ROWS:
         raise InputError(f"{source}: {present} rows, {ROWS} expected; replace the file")

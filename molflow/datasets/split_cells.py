@@ -7,7 +7,6 @@ from pathlib import Path
 from molflow.datasets.molecule_file import Row
 from molflow.errors import InputError
 
-
 SPLIT_CELLS = {
     "train": "train",
     "training": "train",
