@@ -15,6 +15,7 @@ MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
 """Texts in lower case that say that there is no molecule."""
 MARKS = frozenset("[/\\*|")
 """Without these a text writes no wildcard and nothing that `identified` leaves out."""
+STEREO = frozenset("@/\\")
 
 
 class Unusable(Exception):
@@ -92,6 +93,11 @@ def identified(mol: Chem.Mol) -> Chem.Mol:
         return plain
     with rdBase.BlockLogs():
         return Chem.RemoveHs(plain)
+
+
+def writes_stereo(smiles: str) -> bool:
+    """Whether a SMILES writes stereochemistry."""
+    return not STEREO.isdisjoint(smiles)
 
 
 def has_stereo(mol: Chem.Mol | None) -> bool:

@@ -86,6 +86,7 @@ class TokenDataset:
     splits: "train", "valid" and "test" to indices (m,) into ``packed``. dropped: how many of the
     source could not be used, by reason; report: the CSV file that lists them, if there is one.
     molecules (M,): the canonical SMILES without stereo of each, empty where they are no molecules.
+    stereo: how many of the source told stereochemistry, which is left out.
     """
 
     name: str
@@ -95,6 +96,7 @@ class TokenDataset:
     dropped: Mapping[str, int]
     report: Path | None = None
     molecules: Sequence[str] = ()
+    stereo: int = 0
 
     @property
     def max_size(self) -> int:
@@ -182,6 +184,7 @@ def tokenised(
         dropped,
         report,
         tuple(everything[i] for i in kept),
+        molecules.stereo,
     )
 
 

@@ -113,7 +113,8 @@ class Reference:
     splits: "train" and, where there are such, "valid", "test" and "test_scaffolds": the molecules
     whole, which the suites of MOSES and GuacaMol compare. cache: the folder in which what is
     computed of them is kept. files: split -> the user's file that it is of. left_out: file or data
-    set -> reason -> how many of its molecules are in no split.
+    set -> reason -> how many of its molecules are in no split. stereo: file or data set -> how many
+    of its molecules told stereochemistry, which nothing here compares.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Reference:
     device: str = "cpu"
     files: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    stereo: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def training(self) -> frozenset[str]:

@@ -88,6 +88,9 @@ def compared(verdict: Verdict) -> list[str]:
         if reasons:
             counts = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items())
             lines.append(f"left out of {place}: {counts}")
+    for place, count in reference.stereo.items():
+        if count:
+            lines.append(f"stereochemistry of {count:,} molecules of {place} is not compared")
     return lines
 
 

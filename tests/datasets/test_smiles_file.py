@@ -335,6 +335,13 @@ def test_a_second_load_reads_the_cache(load: Load, monkeypatch: pytest.MonkeyPat
     assert again.dropped == {"does not parse": 1}
 
 
+def test_molecules_that_tell_stereochemistry_are_counted(load: Load) -> None:
+    assert load("a.smi", "C[C@H](N)O\nF/C=C/F\nC[C@\nCCO\n").stereo == 2
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("C[C@H](N)C(=O)O"))
+    plain = Chem.MolToMolBlock(Chem.MolFromSmiles("CC(N)C(=O)O"))
+    assert load("a.sdf", f"{block}$$$$\n{plain}$$$$\n").stereo == 1
+
+
 TABLE = b"name,smiles\nethanol,CCO\nmethane,C\n"
 
 
