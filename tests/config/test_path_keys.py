@@ -25,6 +25,11 @@ PLACES = [
     ("evaluate", "reference_path", []),
     ("evaluate", "checkpoint", []),
     ("evaluate", "out", []),
+    ("optimize", "checkpoint", []),
+    ("optimize", "out", []),
+    ("optimize", "resume", []),
+    ("optimize", "start", []),
+    ("optimize", "guidance.components", []),
 ]
 
 
@@ -42,7 +47,7 @@ def test_the_places_above_are_all_that_those_programs_know():
         (program, name)
         for program, schema in PROGRAMS.items()
         for name, key in keys(schema).items()
-        if key.path in (READ, WRITE) and program != "optimize"
+        if key.path in (READ, WRITE)
     }
     assert known == {(program, name) for program, name, _ in PLACES}
 
