@@ -26,6 +26,10 @@ T = TypeVar("T")
 QUIET_SECONDS = 2.0
 BAR_SECONDS = 0.1
 LINE_SECONDS = 30.0
+ESCAPED = "backslashreplace"
+"""Files and streams escape what they cannot write: names of files may be any bytes."""
+SHOWN = 1_000
+"""Characters of an error that are shown."""
 
 
 def progress(
@@ -229,6 +233,8 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
     Each of these is one line on stderr:
 
     - A user's mistake (InputError): code 2.
+    - More than fits into memory: code 2.
+    - A file or a disk that cannot be used: code 2.
     - Ctrl-C: code 130.
     - A reader that left (`| head`): code 141.
     """
@@ -239,8 +245,10 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
         main(sys.argv[1:])
         sys.stdout.flush()
     except InputError as error:
-        line = str(error).replace("\r", "\\r").replace("\n", "\\n")
-        print(f"error: {line}", file=sys.stderr)
+        print(error_line(str(error)), file=sys.stderr)
+        sys.exit(2)
+    except MemoryError as error:
+        print(error_line(f"not enough memory: {str(error) or 'ask for less'}"), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -250,14 +258,27 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print("output closed", file=sys.stderr)
         sys.exit(141)
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        place = "" if error.filename is None else f"{error.filename!r}: "
+        print(error_line(f"{place}{error.strerror}"), file=sys.stderr)
+        sys.exit(2)
     sys.exit(0)
+
+
+def error_line(message: str) -> str:
+    """Write a mistake on one line of at most SHOWN characters, unprintable ones as escapes."""
+    kept = message if len(message) <= SHOWN else f"{message[:SHOWN]}…"
+    escaped = (c if c.isprintable() else ascii(c)[1:-1] for c in kept)
+    return f"error: {''.join(escaped)}"
 
 
 def degrade(*streams: object) -> None:
     """Let streams write escapes for letters that they cannot show, so that none stops a program."""
     for stream in streams:
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=ESCAPED)
 
 
 def require_writable(folder: Path) -> None:

@@ -72,7 +72,10 @@ def parse(smiles: str, sanitize: bool = True) -> Chem.Mol | None:
     for name, value in (("sanitize", sanitize), ("removeHs", False)):
         setattr(parameters, name, value)
     with rdBase.BlockLogs():
-        return Chem.MolFromSmiles(smiles, parameters)
+        try:
+            return Chem.MolFromSmiles(smiles, parameters)
+        except UnicodeEncodeError:  # Bytes of a file that are no UTF-8.
+            return None
 
 
 def identified(mol: Chem.Mol) -> Chem.Mol:

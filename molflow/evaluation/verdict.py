@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from molflow.config import EvaluateConfig, to_plain
-from molflow.console import atomic_write, table, written
+from molflow.console import ESCAPED, atomic_write, table, written
 from molflow.evaluation.comparison import Reference, Subject
 from molflow.evaluation.numbers import Evaluation
 from molflow.evaluation.sources import Source
@@ -124,7 +124,7 @@ def write_record(path: Path, verdict: Verdict, arguments: list[str]) -> None:
     }
     with atomic_write(path) as temporary:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", "utf-8", errors=ESCAPED)
 
 
 def _number(value: float) -> float | None:

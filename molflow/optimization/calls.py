@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molflow.chem.aggregation import Scored
-from molflow.console import atomic_write
+from molflow.console import ESCAPED, atomic_write
 from molflow.errors import InputError
 from molflow.guidance.scores import SCORE, desirability_of, has_score
 
@@ -89,7 +89,7 @@ class CallsFile:
 
     def add(self, call: Call) -> None:
         """One more row, which is on the disk when this returns."""
-        with self.path.open("a", newline="", encoding="utf-8") as file:
+        with self.path.open("a", newline="", encoding="utf-8", errors=ESCAPED) as file:
             file.write(_line(cells(call, len(self.names))))
             file.flush()
             os.fsync(file.fileno())

@@ -16,6 +16,7 @@ from molflow.chem.constraints import Constraint, Plan
 from molflow.chem.functions import Own as OwnScore
 from molflow.chem.functions import Streak
 from molflow.chem.objective import Objective
+from molflow.chem.smiles import parse
 from molflow.claims import claimed
 from molflow.config.optimizing import CALLS, MOVES
 from molflow.console import require_writable
@@ -118,12 +119,9 @@ def _ground(model: Generator, constraint: Constraint | None) -> Ground:
 
 def _largest(ground: Ground | None, start: Sequence[str]) -> int:
     """Atoms of a molecule at most: as the model makes them, or as the largest of the start."""
-    from rdkit import Chem, rdBase
-
     if ground is not None and ground.plan is not None:
         return ground.plan.sizes[1]
-    with rdBase.BlockLogs():
-        mols = [Chem.MolFromSmiles(smiles) for smiles in start]
+    mols = [parse(smiles) for smiles in start]
     given = max((mol.GetNumAtoms() for mol in mols if mol is not None), default=0)
     return max(given, LARGEST if ground is None else ground.spec.max_size)
 

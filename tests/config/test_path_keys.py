@@ -57,6 +57,12 @@ def test_a_home_that_is_not_there_is_one_line():
         load_config("evaluate", ["out=~nobody-of-that-name/x"])
 
 
+@pytest.mark.parametrize("path", ["x" * 256, "a/" * 2_100, "é" * 128, "a\0b"])
+def test_a_name_that_no_file_has_is_one_line(path):
+    with pytest.raises(InputError, match=r"^samples=.*: too long for the name of a file"):
+        load_config("evaluate", [f"samples={path}"])
+
+
 def test_a_place_without_a_tilde_stays_as_it_is_written():
     assert load_config("evaluate", ["samples=a//b/../~c"]).samples == "a//b/../~c"
     assert not Path("a").exists()
