@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from molflow.chem.molecule import Checked
-from molflow.console import atomic_write
+from molflow.console import ESCAPED, atomic_write
 from molflow.progress import progress
 
 
@@ -21,7 +21,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
     """
     with (
         atomic_write(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
+        temporary.open("w", newline="", encoding="utf-8", errors=ESCAPED) as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)

@@ -47,17 +47,6 @@ OPEN_QUOTE, MISPLACED = "unexpected end of data", "expected after"
 """Words of the csv module's errors."""
 
 
-SPLIT_CELLS = {
-    "train": "train",
-    "training": "train",
-    "val": "valid",
-    "valid": "valid",
-    "validation": "valid",
-    "test": "test",
-}
-"""The cells of a column of splits, in any case, and the split that each means."""
-
-
 class Row(NamedTuple):
     """One row.
 
@@ -179,22 +168,22 @@ def column_of(path: Path, header: list[str], name: str | None = None) -> int:
     raise InputError(f"{path}: no column {wanted_names}; row 1 names {shown or 'none'}{more}")
 
 
-def split_of(path: Path, row: Row, column: str) -> str:
-    """The split that the cell of a row names.
+def layout(path: Path, columns: Columns = ANY_COLUMNS, key: str = "path") -> str:
+    """The way in which `read` finds the SMILES of a file, in words. InputError as of `read`.
 
-    Args:
-        path: the file, for errors.
-        row: the row.
-        column: the name of the column of splits.
-
-    Raises:
-        InputError: the cell is none of the choices, which are named.
+    Files of one content and one layout have the same rows, whatever their names.
     """
-    split = SPLIT_CELLS.get(row.split.lower())
-    if split is None:
-        choices = "train, val, test"
-        raise InputError(f"{path}: row {row.number}: {column}={row.split!r}: one of {choices}")
-    return split
+    kind = kind_of(path, key)
+    if kind == SDF:
+        return "records"
+    with open_text(path) as text:
+        lines = _lines(text)
+        first = next(lines, Row(1, ""))
+        delimiter = None if kind == SMI else _delimiter(path, kind, first.text, columns)
+        if delimiter is None:
+            return "lines after a header" if _is_header(first, columns) else "lines"
+        names = _header(path, _cells(chain([first], lines), delimiter))
+        return f"column {column_of(path, names, columns.smiles)} between {delimiter!r}"
 
 
 def has_column(path: Path, name: str) -> bool:
@@ -238,13 +227,15 @@ def _used(number: int, text: str, split: str = "") -> Row:
 def _smi(lines: Iterator[Row], columns: Columns) -> Iterator[Row]:
     if columns.split is not None:
         raise InputError(f"column {columns.split!r}: a file of SMILES lines has no columns")
-    header = {(columns.smiles or "").lower(), *USUAL}
     for line in lines:
-        first = _first_of(line.text)
         if line.reason is not None:
             yield line
-        elif line.number > 1 or first.lower() not in header:
-            yield _used(line.number, first)
+        elif line.number > 1 or not _is_header(line, columns):
+            yield _used(line.number, _first_of(line.text))
+
+
+def _is_header(line: Row, columns: Columns) -> bool:
+    return _first_of(line.text).lower() in {(columns.smiles or "").lower(), *USUAL}
 
 
 def _first_of(line: str) -> str:
@@ -260,9 +251,7 @@ def _table(path: Path, kind: str, lines: Iterator[Row], columns: Columns) -> Ite
         yield from _smi(lines, columns)
         return
     rows = _cells(lines, delimiter)
-    head, names = next(rows)
-    if head.reason is not None:
-        raise InputError(f"{path}: row 1, the header: {head.reason}")
+    names = _header(path, rows)
     column = column_of(path, names, columns.smiles)
     other = None if columns.split is None else column_of(path, names, columns.split)
     for row, cells in rows:
@@ -271,6 +260,13 @@ def _table(path: Path, kind: str, lines: Iterator[Row], columns: Columns) -> Ite
             continue
         split = cells[other].strip() if other is not None and other < len(cells) else ""
         yield _used(row.number, cells[column].strip() if column < len(cells) else "", split)
+
+
+def _header(path: Path, rows: Iterator[tuple[Row, list[str]]]) -> list[str]:
+    head, names = next(rows)
+    if head.reason is not None:
+        raise InputError(f"{path}: row 1, the header: {head.reason}")
+    return names
 
 
 def _delimiter(path: Path, kind: str, header: str, columns: Columns) -> str | None:

@@ -16,6 +16,7 @@ from molflow.optimization.bandit import BEST
 from molflow.optimization.calls import Call
 from molflow.optimization.population import scaffold_of
 from molflow.report.charts import BOTTOM, TALL, Plane, figure, number, percent
+from molflow.report.drawing import draw
 from molflow.report.quantities import score_values, wanted
 from molflow.report.values import Attempt, Measure, Report, Section
 

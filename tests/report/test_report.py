@@ -20,7 +20,7 @@ from molflow.modality import Graphs
 from molflow.report import Attempt, Ess, Measure, Quantity, Report, attempts, cards, write_report
 from molflow.report.binning import bin_values, front, ticks
 from molflow.report.charts import ess_chart, number, percent
-from molflow.report.drawing import compact
+from molflow.report.drawing import compact, draw
 from molflow.report.page import render
 
 HOSTILE = "</script></style></title><img src=x onerror=\"alert('1')\">&lt;"
