@@ -18,6 +18,7 @@ from molflow.config import (
     load_config,
     to_plain,
     wants_help,
+    write_config,
 )
 from molflow.config.key import from_plain, listed
 from molflow.console import run_program, table
