@@ -134,7 +134,7 @@ def is_file(name: str) -> bool:
 
 def from_file(key: str, path: str, column: str) -> Iterable[nx.Graph | None]:
     """A graph for each row, None where it holds no molecule that passes sanitisation."""
-    from molflow.datasets.molecule_file import Columns
+    from molflow.datasets.columns import Columns
     from molflow.evaluation.samples_file import judged
 
     for _, attempt in judged(Path(path), Columns(column), key=key):

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from molflow.chem.smiles import RECORD
+from molflow.datasets.columns import ANY_COLUMNS, USUAL, Columns, column_of
 from molflow.errors import InputError
 
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;", ".txt": "\t,;"}
@@ -31,9 +32,6 @@ DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;", ".txt": "\t,;"}
 SMI, TXT, SDF = ".smi", ".txt", ".sdf"
 KINDS = (".csv", ".tsv", TXT, SMI, SDF)
 CHOICES = f"one of {', '.join(KINDS)} (.gz may follow)"
-USUAL = ("smiles", "canonical_smiles")
-"""Names of the column of SMILES in lower case, where nobody names another."""
-NAMES_SHOWN = 20
 LONGEST_LINE = 100_000
 """The most characters of a line; csv itself takes cells of up to 131,072."""
 QUOTED_LINES = 100
@@ -61,16 +59,6 @@ class Row(NamedTuple):
     text: str
     reason: str | None = None
     split: str = ""
-
-
-class Columns(NamedTuple):
-    """Columns of a table by name; smiles=None is the one with a usual name."""
-
-    smiles: str | None = None
-    split: str | None = None
-
-
-ANY_COLUMNS = Columns()
 
 
 def kind_of(path: Path, key: str) -> str:
@@ -139,33 +127,6 @@ def shortened(text: str) -> str:
     words = " ".join(text[: 4 * SHOWN].split())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
-
-
-def column_of(path: Path, header: list[str], name: str | None = None) -> int:
-    """The position of the one column of a name, in any case where none has it exactly.
-
-    Args:
-        path: the file, for errors.
-        header: the names of its columns.
-        name: the column; without it, any of USUAL.
-
-    Raises:
-        InputError: there is no such column, or several.
-    """
-    names = [cell.strip() for cell in header]
-    found = [i for i, cell in enumerate(names) if cell == name]
-    if not found:
-        wanted = USUAL if name is None else (name.lower(),)
-        found = [i for i, cell in enumerate(names) if cell.lower() in wanted]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(repr(names[i]) for i in found)
-        raise InputError(f"{path}: {len(found)} columns could be meant, {several}: name one")
-    shown = ", ".join(repr(cell[:NAMES_SHOWN]) for cell in names[:NAMES_SHOWN])
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    wanted_names = f"{' or '.join(map(repr, USUAL))}" if name is None else repr(name)
-    raise InputError(f"{path}: no column {wanted_names}; row 1 names {shown or 'none'}{more}")
 
 
 def layout(path: Path, columns: Columns = ANY_COLUMNS, key: str = "path") -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from molflow.datasets.columns import Columns
 from molflow.datasets.loaders import SPLITS, Indices, MoleculeDataset
-from molflow.datasets.molecule_file import CHOICES, SDF, Columns, kind_of, layout, read
+from molflow.datasets.molecule_file import CHOICES, SDF, kind_of, layout, read
 from molflow.datasets.names import VOCABULARIES, require_name
 from molflow.datasets.packing import LARGEST, Recipe
 from molflow.datasets.prepare import prepare_files

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molflow.chem.sanitisation import without_place
-from molflow.datasets.molecule_file import SDF, Columns, kind_of
+from molflow.datasets.columns import Columns
+from molflow.datasets.molecule_file import SDF, kind_of
 from molflow.datasets.split_cells import split_of
 from molflow.datasets.store import cache_folder
 from molflow.errors import InputError

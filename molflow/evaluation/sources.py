@@ -8,7 +8,8 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.datasets.molecule_file import SDF, Columns, Row, has_column, kind_of, shortened
+from molflow.datasets.columns import Columns
+from molflow.datasets.molecule_file import SDF, Row, has_column, kind_of, shortened
 from molflow.errors import InputError
 from molflow.evaluation.samples_file import Attempts, Failure, collect, judged
 from molflow.files import AS_MADE
