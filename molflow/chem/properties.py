@@ -62,7 +62,8 @@ class Property:
         name: as an objective writes it.
         doc: what it measures, in a few words.
         unit: of the number; "" where it has none.
-        low, high: the usual range, over which "as large (small) as possible" is graded.
+        low: where the usual range begins, over which "as large (small) as possible" is graded.
+        high: where it ends.
         compute: from a sanitised molecule to the number. It may raise, and may return None or nan.
         limits: bounds that no molecule exceeds.
         count: whether the values are whole numbers.

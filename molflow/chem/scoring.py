@@ -251,7 +251,9 @@ def open_score(
 
     Args:
         text: the file and the function.
-        timeout, start, max_failures: see ``ScoreFile``.
+        timeout: see ``ScoreFile``.
+        start: see ``ScoreFile``.
+        max_failures: see ``ScoreFile``.
 
     Raises:
         InputError: the text or the file is wrong.

@@ -48,7 +48,8 @@ class Attempts:
 
     Attributes:
         checked: the verdict on each.
-        relaxed, valence: how many are valid in these senses; None where that has no meaning.
+        relaxed: how many are valid in this sense; None where that has no meaning.
+        valence: the same, where any valence that RDKit knows is allowed.
         reasons: how many are not strictly valid, by reason.
     """
 

@@ -172,7 +172,8 @@ def summarise(
         guide: that walked.
         times: of the walk.
         outcomes: of the batches.
-        looks, calls: of the oracle, in all.
+        looks: of the oracle, in all.
+        calls: of the oracle, in all.
     """
     particles = [len(outcome.rewards) for outcome in outcomes]
     molecules = sum(particles) // guide.guidance.particles

@@ -55,7 +55,8 @@ def grown_weights(weights: Mapping[str, Tensor], parent: ModelSpec, spec: ModelS
 
     Args:
         weights: the parent's, by name.
-        parent, spec: of models of graphs; the vocabulary of ``spec`` begins with the parent's.
+        parent: of a model of graphs.
+        spec: of the model that grows from it; its vocabulary begins with the parent's.
 
     Returns:
         The weights by name; those that do not grow are the parent's.

@@ -25,7 +25,8 @@ def chain_crossover(first: Chem.RWMol, second: Chem.RWMol, random: Random) -> Ch
     """Cut each parent at a bond outside of rings, and bond a part of each to the other's.
 
     Args:
-        first, second: editable molecules.
+        first: an editable molecule.
+        second: another.
         random: a generator.
 
     Returns:
@@ -42,7 +43,8 @@ def ring_crossover(first: Chem.RWMol, second: Chem.RWMol, random: Random) -> Che
     """Cut each parent at two bonds of one ring; a part of one closes with one of the other.
 
     Args:
-        first, second: editable molecules.
+        first: an editable molecule.
+        second: another.
         random: a generator.
 
     Returns:

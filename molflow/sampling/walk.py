@@ -236,7 +236,8 @@ def equal_stops(count: int, first: float, last: float) -> list[float]:
 
     Args:
         count: of times.
-        first, last: the ends.
+        first: the first end.
+        last: the other end.
     """
     if count == 1:
         return [(first + last) / 2]
