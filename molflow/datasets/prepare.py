@@ -34,9 +34,9 @@ def prepare_files(
     In the cache their folder is called by `name` and by the content of the sources, the recipe and
     RDKit's version. A damaged file in it is made anew.
 
-    The folder in the cache is called by ``name`` and by what decides the molecules: the content of
-    the sources, compressed or not, the recipe and RDKit's version. Names, places and times of the
-    sources are no part of it. A damaged file is made anew.
+    The folder in the cache is called by ``name``, the content of the sources, the recipe and
+    RDKit's version. Names, places, times and compression of the sources are no part of it. A
+    damaged file is made anew.
 
     Args:
         name: of the data set.

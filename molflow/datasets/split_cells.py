@@ -15,7 +15,7 @@ SPLIT_CELLS = {
     "validation": "valid",
     "test": "test",
 }
-"""What a column of splits says, in any case, and the split that it means."""
+"""The cells of a column of splits, in any case, and the split that each means."""
 
 
 def split_of(path: Path, row: Row, column: str) -> str:

@@ -49,7 +49,7 @@ class Attempts:
     Attributes:
         checked: the verdict on each.
         relaxed: how many are valid in this sense; None where that has no meaning.
-        valence: the same, where any valence that RDKit knows is allowed.
+        valence: how many pass RDKit's valence test; None where that has no meaning.
         reasons: how many are not strictly valid, by reason.
     """
 

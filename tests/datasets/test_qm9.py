@@ -147,18 +147,19 @@ def test_a_file_with_too_few_rows_is_refused(
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "message"),
     [
-        b"no gzip",
-        gzip.compress(b"gdb_id,smiles\n" + b"1,C\n" * 999, mtime=0)[:-20],
-        gzip.compress(b"smiles\nC\n", mtime=0),
-        gzip.compress(b"gdb_id,smiles\none,C\n", mtime=0),
+        (b"no gzip", "cannot read"),
+        (gzip.compress(b"gdb_id,smiles\n" + b"1,C\n" * 999, mtime=0)[:-20], "cannot read"),
+        (gzip.compress(b"smiles\nC\n", mtime=0), "not QM9 as molflow carries it"),
+        (gzip.compress(b"gdb_id,smiles\none,C\n", mtime=0), "not QM9 as molflow carries it"),
     ],
+    ids=["no gzip", "cut off", "no ids", "no number"],
 )
 def test_another_file_in_its_place_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, message: str
 ) -> None:
     replaced(monkeypatch, tmp_path / "qm9.csv.gz", content)
-    with pytest.raises(InputError, match="not QM9 as molflow carries it"):
+    with pytest.raises(InputError, match=message):
         qm9.load(tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("**/packed.npz"))
