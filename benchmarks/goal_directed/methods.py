@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.goal_directed import genetic, random_molecules
 from benchmarks.goal_directed.calls import Budget, Method, Spent
@@ -43,15 +43,14 @@ class Way:
     pool: bool = False
 
 
-def searched(model: Generator | None, moves: Sequence[str] | None, learn: int = 0) -> Method:
-    """molflow's search (``python -m molflow.optimize``) with these moves, None for all."""
+def searched(model: Generator | None, **settings: Any) -> Method:
+    """molflow's search (``python -m molflow.optimize``), with these settings of it."""
 
     def run(task: BenchmarkTask, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
         import molflow
 
-        named = {} if moves is None else {"moves": moves}
         search = molflow.optimize(
-            model, task.objective, calls=budget, start=start, seed=seed, learn=learn, **named
+            model, task.objective, calls=budget, start=start, seed=seed, **settings
         )
         return [
             (call.asked.smiles, task.invalid if call.scored.error else call.scored.total)
@@ -136,13 +135,14 @@ WAYS: dict[str, Way] = {
     "fresh": Way(fresh, True, "fresh molecules of the model"),
     "guide": Way(guided, True, "the guide search, molecule by molecule"),
     "mol_ga": Way(lambda model: genetic.run, False, "mol-ga with its defaults"),
+    "unscreened": Way(
+        partial(searched, moves=WITHOUT_MODEL, screen=1), False, "genetic, every child scored"
+    ),
     "genetic": Way(
         partial(searched, moves=WITHOUT_MODEL), False, "molflow.optimize without its model"
     ),
-    "molflow": Way(partial(searched, moves=None), True, "molflow.optimize"),
-    "learning": Way(
-        partial(searched, moves=None, learn=10), True, "molflow.optimize, learning on the way"
-    ),
+    "molflow": Way(searched, True, "molflow.optimize"),
+    "learning": Way(partial(searched, learn=10), True, "molflow.optimize, learning on the way"),
 }
 
 

@@ -10,6 +10,7 @@ from molflow.config.sampling import MARKS
 MOVES = ("fresh", "noise", "regrow", "link", "request", "mutate", "crossover")
 """Moves by name; the first five ask a model."""
 CALLS = 10_000
+SCREEN = 4
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class OptimizeConfig:
         within=NOT_NEGATIVE,
     )
     screen: int = key(
-        1,
+        SCREEN,
         "children for every call, of which a surrogate chooses half; 1: all are scored",
         within=COUNT,
     )

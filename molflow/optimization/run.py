@@ -18,7 +18,7 @@ from molflow.chem.functions import Streak
 from molflow.chem.objective import Objective
 from molflow.chem.smiles import parse
 from molflow.claims import claimed
-from molflow.config.optimizing import CALLS, MOVES
+from molflow.config.optimizing import CALLS, MOVES, SCREEN
 from molflow.console import require_writable
 from molflow.errors import InputError
 from molflow.guidance.steer import as_scorer
@@ -64,7 +64,7 @@ class Settings:
     steps: int | None = None
     per_scaffold: int | None = 25
     learn: int = 0
-    screen: int = 1
+    screen: int = SCREEN
 
 
 def build_search(
