@@ -90,8 +90,10 @@ def padded(law: Sequence[float], length: int) -> tuple[float, ...]:
 
 
 def known_of(dataset: Dataset) -> Known:
-    """What samples are compared with: the largest fragments of the molecules of the training
-    split, or its words and n-grams."""
+    """The training split as samples are compared with it.
+
+    These are the largest fragments of its molecules, or its words and n-grams.
+    """
     if isinstance(dataset, TextDataset):
         return TextReference.of(dataset.text("train"), dataset.ids("train"), dataset.vocabulary)
     return frozenset(map(largest_fragment, dataset.smiles("train")))
@@ -106,8 +108,13 @@ def in_pieces(dataset: Dataset) -> int:
 
 @dataclass(frozen=True)
 class Context:
-    """What is told of molecules in training. standards: C properties. values: (M, C) of every
-    molecule of the packed data, standardised, nan where unknown; None for no property."""
+    """The properties that a network is told of molecules in training.
+
+    Attributes:
+        standards: of C properties.
+        values: (M, C) of every molecule of the packed data, standardised, nan where unknown; None
+            for no property.
+    """
 
     standards: tuple[Standard, ...] = ()
     values: Values | None = None
@@ -141,7 +148,7 @@ def build_context(
 def build_spec(
     config: TrainConfig, dataset: Dataset, condition: tuple[Standard, ...] = ()
 ) -> ModelSpec:
-    """What the trained model will carry beside its weights."""
+    """The specification that the trained model will carry beside its weights."""
     of_graphs = isinstance(dataset, MoleculeDataset)
     return ModelSpec(
         vocabulary=dataset.vocabulary,

@@ -1,10 +1,14 @@
 """The health of a flow map: ``python -m molflow.check checkpoint=<run folder> out=<folder>``.
 
-Prints, and writes as check.json and check.png, what ``molflow.flow.health`` measures, and what that
-says: over a grid of times whether two jumps equal one and whether a jump ends where the flow
-does, both beside plain Euler steps; whether the map is sure of the endpoint; a bound on the
-likelihood of the validation molecules; and three identities of the network in float64, on noise of
-every size: the slope on the diagonal, padding, permutation.
+It prints the numbers of ``molflow.health`` with their meaning, and writes them as check.json and
+check.png:
+
+- over a grid of times, whether two jumps equal one, and whether a jump ends where the flow does,
+  both beside plain Euler steps;
+- whether the map is sure of the endpoint;
+- a bound on the likelihood of the validation molecules;
+- three identities of the network in float64, on noise of every size: the slope on the diagonal,
+  padding, permutation.
 """
 
 from __future__ import annotations
@@ -52,7 +56,11 @@ NORM = "Euclidean over classes, mean over variables and examples; different clas
 
 @dataclass(frozen=True)
 class Checkup:
-    """What a check found. source: what the states x_s were made from."""
+    """The findings of a check.
+
+    Attributes:
+        source: what the states x_s were made from.
+    """
 
     config: CheckConfig
     source: str

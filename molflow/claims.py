@@ -1,7 +1,7 @@
 """A folder of results belongs to one program at a time, also where machines share a disk.
 
-The claim is a file that only one program can create. A program that was killed leaves it behind:
-on the same machine the next one sees that and goes on; from another machine nobody can see it, and
+The claim is a file that only one program can create. A program that was killed leaves it behind. On
+the same machine the next one sees that and goes on. From another machine nobody can see it, and
 ``take_over=true`` says so.
 """
 
@@ -29,8 +29,16 @@ UNFINISHED = re.compile(r"\.[0-9a-f]{8}(-.+)?")
 
 @dataclass(frozen=True)
 class Claim:
-    """Who works in a folder. machine, started: of the machine and of the process, told apart from
-    others of the same name and number; empty where the system does not tell."""
+    """A program that works in a folder.
+
+    Attributes:
+        program: its name.
+        host: the name of its machine.
+        process: its number there.
+        since: the time when it came.
+        machine: tells the machine from others of its name; empty where the system does not.
+        started: tells the process from others of its number; empty where the system does not.
+    """
 
     program: str
     host: str

@@ -137,7 +137,7 @@ def require_room(folder: Path) -> None:
 
 
 def load_reference(config: EvaluateConfig, generator: Generator | None) -> Reference:
-    """What ``config.reference`` names, a data set or a file; or else what the model was trained on.
+    """The reference that ``config.reference`` names, or else the training data of the model.
     InputError names the choices."""
     import torch
 

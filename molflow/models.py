@@ -26,7 +26,7 @@ THINGS = {
     "selfies": ("SELFIES", "tokens"),
     "characters": ("texts", "characters"),
 }
-"""What a model makes and what that consists of, by the scheme of its vocabulary."""
+"""The things that a model makes and their parts, by the scheme of its vocabulary."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 OF_A_MODEL = ("model.safetensors", "last.ckpt")
 HOW = ("workers", "scheduler", "report", "take_over")
-"""What a run that goes on may have otherwise than before: how it is asked, not what."""
+"""Keys that a run that goes on may have otherwise than before: how it is asked, not what."""
 
 
 def optimize(*arguments: Any, **named: Any) -> Search:
@@ -166,7 +166,7 @@ def model_of(config: OptimizeConfig) -> Generator | None:
 
 
 def constraint_of(config: OptimizeConfig) -> Any:
-    """What all molecules must have."""
+    """The constraint on all molecules."""
     from molflow.chem.constraints import parse_constraint
 
     return parse_constraint(
@@ -203,7 +203,7 @@ def read_start(config: OptimizeConfig) -> list[str]:
 def about(
     config: OptimizeConfig, arguments: list[str], model: Generator | None, recipe: ScoreRecipe
 ) -> dict[str, Any]:
-    """What run.json says from the start: all that is needed to go on, or to do it again."""
+    """The content of run.json from the start: all that is needed to go on, or to do it again."""
     from importlib.metadata import version
 
     from molflow.optimization.files import PACKAGES

@@ -87,7 +87,7 @@ class SampleTask:
 
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
-    """What the model was not trained for."""
+    """Warn of requests that the model was not trained for."""
     from molflow.chem.constraints import Plan
     from molflow.sampling.methods import METHODS
 
@@ -199,8 +199,11 @@ def judged(samples: Samples, scorer: Remembered) -> Run:
 
 
 def training_of(spec: ModelSpec) -> tuple[Known | None, list[str] | None, str]:
-    """What samples are compared with, the SMILES that the model was trained on where they are
-    molecules, and the reason why there is neither."""
+    """The training data as samples are compared with it.
+
+    Returns:
+        The known texts, the SMILES where they are molecules, and the reason why there is neither.
+    """
     from molflow.build import dataset_of, known_of
 
     try:

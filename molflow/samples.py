@@ -1,4 +1,4 @@
-"""What sampling returns: molecules or texts in the order of their index, invalid ones included."""
+"""The result of sampling: molecules or texts in the order of their index, invalid ones included."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Samples(Tabulated):
 
     @property
     def graphs(self) -> list[Graph]:
-        """What the network made; InputError where it makes strings."""
+        """The graphs that the network made; InputError where it makes strings."""
         if not isinstance(self.spec.modality, Graphs):
             raise InputError(
                 "this model makes strings of tokens, no graphs: samples.texts has them"
@@ -125,7 +125,7 @@ class Samples(Tabulated):
 
     @property
     def texts(self) -> list[str]:
-        """What the network wrote; InputError where it makes graphs."""
+        """The texts that the network wrote; InputError where it makes graphs."""
         if not isinstance(self.spec.modality, Strings):
             raise InputError("this model makes graphs, no texts: samples.smiles writes them")
         return cast("list[str]", self.things)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Tabulated:
-    """What is said of every attempt, and where it is written.
+    """The facts of every attempt, and the columns in which they are written.
 
     The attributes are those of ``samples.Samples``.
     """

@@ -207,7 +207,7 @@ def make_trial(
 
 
 def say_finished(folder: str, step: int, minutes: float, stopped: bool) -> None:
-    """What to do with a run that has nothing left to do, by its length or by early stopping."""
+    """Say how to go on with a run that ended, by its length or by early stopping."""
     print(f"{folder}: finished already, {step:,} steps in {minutes:.1f} minutes")
     print(f"sample:   python -m molflow.sample {quote(f'checkpoint={folder}')} n=1000")
     longer = "trainer.patience" if stopped else "trainer.steps and trainer.max_minutes"

@@ -14,13 +14,6 @@ import molflow
 ROOT = Path(molflow.__file__).parent
 BENCHMARKS = ROOT.parent / "benchmarks"
 """Their modules all keep the rules, where they are here: an installed package has none."""
-KEPT = [
-    *("flow", "nn", "graph", "sequence", "chem", "metrics", "datasets", "modality"),
-    *("training", "sampling", "guidance", "optimization", "health", "evaluation", "report"),
-    *("pictures.py", "console.py", "progress.py", "plugins.py"),
-    *("cores.py", "processes.py", "files.py"),
-]
-"""Rooms whose docstrings keep the rules. A room that is put in order joins them."""
 LONGEST = 25
 """Words of a sentence."""
 
@@ -84,8 +77,8 @@ def faults(text: str) -> list[str]:
     return found + [f"{count} words: {sentence}" for count, sentence in counted if count > LONGEST]
 
 
-ROOMS = [*(ROOT / name for name in KEPT), *([BENCHMARKS] if BENCHMARKS.is_dir() else [])]
-MODULES = [path for room in ROOMS for path in sorted(room.rglob("*.py")) or [room]]
+ROOMS = [ROOT, *([BENCHMARKS] if BENCHMARKS.is_dir() else [])]
+MODULES = [path for room in ROOMS for path in sorted(room.rglob("*.py"))]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT.parent)))

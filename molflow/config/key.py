@@ -1,4 +1,4 @@
-"""What a configuration key is: its type, default, range, choices and one line of documentation.
+"""A configuration key: its type, default, range, choices and one line of documentation.
 
 A schema is a frozen dataclass whose fields are made by `key` (a value) or `section` (another such
 dataclass). Everything else about a key is read from there: the help text, the checks, and whether
@@ -49,7 +49,7 @@ class Range:
 LARGEST = 10**9
 """Integers that have no other bound end here: more is nothing that a machine can count to."""
 READ, WRITE = "read", "write"
-"""What a program does at a place on disk that a key names."""
+"""The two things that a program does at a place on disk that a key names."""
 ANY = Range()
 POSITIVE = Range(0, open="low")
 COUNT = Range(1)

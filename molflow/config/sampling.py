@@ -20,8 +20,9 @@ from molflow.config.key import (
 STEPS = ("auto", "euler", "heun", "flow_map", "renoised", "euler_ancestral")
 MARKS = ("once", "at_least_once", "optional")
 NOISE = 0.3
-"""The usual share of the noise that a stochastic method renews: on QM9 the best of 0, 0.1, 0.3, 0.5
-and 1 in FCD, or next to it, at every number of steps."""
+"""The usual share of the noise that a stochastic method renews.
+
+On QM9 it is the best of 0, 0.1, 0.3, 0.5 and 1 in FCD, or next to it, at every number of steps."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def parse_names(text: str) -> tuple[str, ...]:
 def standardise(
     names: Sequence[str], values: NDArray[np.float32], train: NDArray[np.int64]
 ) -> tuple[tuple[Standard, ...], NDArray[np.float32]]:
-    """What the molecules ``train`` say of each property, and all values by it.
+    """The mean and spread of each property over the molecules ``train``, and all values by them.
 
     values: (M, C) of C properties, nan where one is not known; nan stays. InputError where a
     property tells no two training molecules apart.
@@ -111,7 +111,7 @@ class Aim:
 def make_aim(
     condition: Mapping[str, float] | None, weight: float, standards: Sequence[Standard]
 ) -> Aim | None:
-    """What is asked of a model that was trained with ``standards``; None where nothing is.
+    """The request to a model that was trained with ``standards``; None where there is none.
 
     InputError names a value or a weight that makes no sense, and what the model was trained with.
     """

@@ -29,9 +29,9 @@ PARENTAL = (
     "loss",
     "prior_scale",
 )
-"""What a run must share with the model that it goes on with."""
+"""Settings that a run must share with the model that it goes on with."""
 GROWS = ("vocabulary", "max_size")
-"""What of it a model of graphs may have more of than the one whose weights it starts from."""
+"""Those of them of which a model of graphs may have more than the one that it starts from."""
 SHOWN = 12
 """Symbols that one vocabulary has alone, of those that an error names."""
 
@@ -110,7 +110,7 @@ def require_same(place: str, there: ModelSpec, here: ModelSpec, names: Sequence[
 
 
 def beside(these: TokenVocabulary, those: TokenVocabulary) -> str:
-    """What a vocabulary is, and what it has that another has not."""
+    """A vocabulary in words, and the classes that it has and another has not."""
     alone = [symbol for symbol in these.symbols if symbol not in those.symbols]
     with_ = ", with " + " ".join(map(repr, alone[:SHOWN])) if alone else ""
     end = " and an end" if these.end else ""

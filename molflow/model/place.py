@@ -16,9 +16,9 @@ def find_model(checkpoint: str | Path) -> Path:
     """The folder of a model.
 
     Args:
-        checkpoint: that folder, or the file of weights in it; or a released model by its name,
-            such as "qm9", where no model in a folder of that name is here; or "hf:owner/name",
-            which is fetched from a hub.
+        checkpoint: that folder, or the file of weights in it. A released model goes by its name,
+            such as "qm9", where no folder of that name holds a model. "hf:owner/name" is fetched
+            from a hub.
 
     Raises:
         InputError: says what is missing.

@@ -1,7 +1,7 @@
-"""What a model is besides its weights, as a value; ``checkpoint`` reads and writes it.
+"""A model without its weights, as a value; ``checkpoint`` reads and writes it.
 
-The specification holds the shape of the network, the vocabulary, the law of sizes, the scale of the
-prior, and where the training data came from.
+It holds the shape of the network, the vocabulary, the law of sizes, the scale of the prior, and the
+place of the training data.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from molflow.sequence.vocabulary import TokenVocabulary
 
 FORMAT = 3
 READABLE = (1, 2, FORMAT)
-"""Format 1 calls the largest size max_atoms, and has no condition; before format 3 the MLP of
-pairs is four times as wide as a pair, and attention of graphs knows no distances."""
+"""Formats that can be read.
+
+Format 1 calls the largest size max_atoms, and has no condition. Before format 3 the MLP of pairs is
+four times as wide as a pair, and attention of graphs knows no distances."""
 COUNTS = ("max_size", "width", "depth", "heads", "pair_expand")
 KINDS = (
     ("positions", bool),
@@ -35,22 +37,29 @@ LATER = ("flow", "parent")
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a model is besides its weights; all of it plain numbers and text.
+    """A model without its weights; all of it plain numbers and text.
 
-    vocabulary: of the atoms and bonds of graphs, or of the tokens of strings. max_size: atoms or
-    tokens at most. size_law: (max_size + 1,) probabilities of their number in training.
-    pair_width: channels of a pair of atoms; None where there are no pairs.
-    positions: whether atoms come in canonical order and the network knows their index.
-    loss: the name of the objective, which says what the network's output means.
-    dataset: name, path, split and vocabulary of the training data, to find them again.
-    flow_map: whether it has learned to jump, off the diagonal s = t.
-    shown: share of the training examples that showed a part clean, as constraints do.
-    condition: the properties that it was told of molecules in training, in the order of the
-    context of its states.
-    pair_expand, distances: as of ``GraphTransformer``; strings have no pairs, and always distances.
-    flow: the settings of the flow in training (``config.FlowConfig``); empty in older files.
-    parent: of a model that started from another, its ``checkpoint``, and the share ``replay`` of
-    every batch that was of its molecules; else empty.
+    Attributes:
+        vocabulary: of the atoms and bonds of graphs, or of the tokens of strings.
+        max_size: atoms or tokens at most.
+        size_law: (max_size + 1,) probabilities of their number in training.
+        width: channels of an atom or a token.
+        depth: blocks of the network.
+        heads: of attention.
+        pair_width: channels of a pair of atoms; None where there are no pairs.
+        positions: whether atoms come in canonical order and the network knows their index.
+        loss: the name of the objective, which says what the network's output means.
+        prior_scale: of the noise at t = 0.
+        dataset: name, path, split and vocabulary of the training data, to find them again.
+        flow_map: whether it has learned to jump, off the diagonal s = t.
+        shown: share of the training examples that showed a part clean, as constraints do.
+        condition: the properties that it was told of molecules in training, in the order of the
+            context of its states.
+        pair_expand: as of ``GraphTransformer``; strings have no pairs.
+        distances: as of ``GraphTransformer``; strings always have them.
+        flow: the settings of the flow in training (``config.FlowConfig``); empty in older files.
+        parent: of a model that started from another, its ``checkpoint``, and the share ``replay``
+            of every batch that was of its molecules; else empty.
     """
 
     vocabulary: Vocabulary | TokenVocabulary
@@ -74,7 +83,7 @@ class ModelSpec:
 
     @property
     def modality(self) -> Modality:
-        """What its states are of."""
+        """The kind of its states: molecular graphs, or strings of tokens."""
         return modality_of(self.vocabulary)
 
     def to_dict(self) -> dict[str, Any]:
