@@ -32,6 +32,7 @@ FLOORS: list[set[str]] = [
     {"evaluation", "health", "training", "optimization", "loading"},
     {"report"},
     {"train", "sample", "check", "evaluate", "optimize"},
+    {"demo"},
     {"__init__"},
 ]
 """From the ground up: rooms of one floor do not import each other, and none imports one above."""
