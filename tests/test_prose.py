@@ -13,7 +13,7 @@ import molflow
 
 ROOT = Path(molflow.__file__).parent
 KEPT = [
-    *("flow", "nn", "graph", "sequence", "metrics", "modality", "health", "report"),
+    *("flow", "nn", "graph", "sequence", "metrics", "modality", "health", "report", "demo"),
     *("pictures.py", "console.py", "cores.py", "processes.py", "files.py"),
 ]
 """Rooms whose docstrings keep the rules. A room that is put in order joins them."""

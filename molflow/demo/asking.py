@@ -42,7 +42,6 @@ FEWEST_WITHOUT_MAP = 16
 """Steps at least of a model that has learned no flow map."""
 WITHOUT_MAP = "euler_ancestral"
 """The usual method of such a model."""
-UNGUIDED = "none"
 GUIDING = tuple(name for name in GUIDES if name != SurrogateGradient.name)
 """The guides of the page: a surrogate would be fitted for half a minute first."""
 OFF, HIGH, LOW, RANGE = WISHES = ("off", "high", "low", "range")
@@ -74,7 +73,7 @@ class Asked:
     Attributes:
         model: a name that the page offers.
         noise_of: one of FIELDS.
-        guide: UNGUIDED or one of GUIDING.
+        guide: one of GUIDING; nothing is guided where all goals are OFF.
         walks: of each molecule under the guide, or draws of a guide that draws.
         goals: of the properties, those that are OFF included.
         condition: property -> value that the model is told.
@@ -90,7 +89,7 @@ class Asked:
     seed: int = 0
     scaffold: str = ""
     marks: str = "once"
-    guide: str = UNGUIDED
+    guide: str = "search"
     walks: int = 16
     goals: tuple[Goal, ...] = ()
     condition: Mapping[str, float] | None = None
@@ -143,7 +142,7 @@ def _require_choices(asked: Asked, spec: ModelSpec) -> None:
     choices: dict[str, tuple[str, Sequence[str]]] = {
         "method": (asked.method, methods_of(spec)),
         "noise of": (asked.noise_of, FIELDS),
-        "guide": (asked.guide, (UNGUIDED, *GUIDING)),
+        "guide": (asked.guide, GUIDING),
     }
     choices |= {f"goal of {goal.name}": (goal.wish, WISHES) for goal in asked.goals}
     for name, (value, known) in choices.items():
@@ -188,11 +187,7 @@ def _scaffold(text: Any) -> str | None:
 def _score(asked: Asked) -> dict[str, Any]:
     """Give the keys of the guide and its objective; none where no goal is set."""
     goals = [goal for goal in asked.goals if goal.wish != OFF]
-    if not goals and asked.guide != UNGUIDED:
-        raise InputError(f"guide={asked.guide}: needs a goal, such as a high QED")
-    if asked.guide == UNGUIDED:
-        if goals:
-            raise InputError(f"{goals[0]}: needs a guide, one of {', '.join(GUIDING)}")
+    if not goals:
         return {}
     for goal in goals:
         _number(f"weight of {goal.name}", goal.weight, BOUNDS["weight of a goal"])

@@ -18,7 +18,6 @@ from molflow.demo.asking import (
     LETTERS,
     OFF,
     RANGE,
-    UNGUIDED,
     WISHES,
     Asked,
     Goal,
@@ -31,6 +30,9 @@ from molflow.model.conditions import Standard
 
 NOISE_NOTE = "below 1 molecules are likelier and less diverse"
 STARTING = 24
+
+Control = Any
+"""A component of Gradio, which gives its classes their events at run time."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,14 @@ class Controls:
         condition: of properties that the model is told.
     """
 
-    single: dict[str, gr.components.Component]
-    goals: dict[str, tuple[gr.components.Component, ...]]
+    single: dict[str, Control]
+    goals: dict[str, Sequence[Control]]
     condition: Condition
 
-    def __getitem__(self, name: str) -> gr.components.Component:
+    def __getitem__(self, name: str) -> Control:
         return self.single[name]
 
-    def all(self) -> list[gr.components.Component]:
+    def all(self) -> list[Control]:
         """List the controls in the order in which ``asked`` takes their values."""
         goals = [control for row in self.goals.values() for control in row]
         return [*self.single.values(), *goals, self.condition.told, *self.condition.values.values()]
@@ -88,7 +90,7 @@ def _goal(name: str, row: Sequence[Any], left: Iterator[Any]) -> Goal:
     return Goal(name, wish, low, high, weight)
 
 
-def main_controls(offers: Mapping[str, Offer]) -> dict[str, gr.components.Component]:
+def main_controls(offers: Mapping[str, Offer]) -> dict[str, Control]:
     """Make the controls that every run needs."""
     first = next(iter(offers.values()))
     least, most = steps_of(first.spec)
@@ -97,14 +99,14 @@ def main_controls(offers: Mapping[str, Offer]) -> dict[str, gr.components.Compon
     return {"model": model, "steps": steps}
 
 
-def count_controls() -> dict[str, gr.components.Component]:
+def count_controls() -> dict[str, Control]:
     """Make the controls of how many molecules there are, and which."""
     n = gr.Slider(*BOUNDS["n"], value=STARTING, step=1, label="molecules")
     seed = gr.Number(0, label="seed", precision=0, minimum=0)
     return {"n": n, "seed": seed}
 
 
-def scaffold_controls() -> dict[str, gr.components.Component]:
+def scaffold_controls() -> dict[str, Control]:
     """Make the controls of the scaffold."""
     scaffold = gr.Textbox(
         "",
@@ -118,7 +120,7 @@ def scaffold_controls() -> dict[str, gr.components.Component]:
     return {"scaffold": scaffold, "marks": marks}
 
 
-def noise_controls(offers: Mapping[str, Offer]) -> dict[str, gr.components.Component]:
+def noise_controls(offers: Mapping[str, Offer]) -> dict[str, Control]:
     """Make the controls of the noise and of the method."""
     methods = methods_of(next(iter(offers.values())).spec)
     with gr.Accordion("Noise and method", open=False):
@@ -130,31 +132,26 @@ def noise_controls(offers: Mapping[str, Offer]) -> dict[str, gr.components.Compo
     return {"noise_scale": scale, "noise_of": noise_of, "method": method}
 
 
-def score_controls() -> tuple[
-    dict[str, gr.components.Component], dict[str, tuple[gr.components.Component, ...]]
-]:
+def score_controls() -> tuple[dict[str, Control], dict[str, Sequence[Control]]]:
     """Make the controls of the guide, and those of the goals."""
     with gr.Accordion("Score", open=False):
         goals = {name: _goal_row(name) for name in DESCRIBED}
-        guide = gr.Dropdown((UNGUIDED, *GUIDING), value=UNGUIDED, label="guide", filterable=False)
-        walks = gr.Slider(
-            *BOUNDS["walks"], value=16, step=1, label="walks", info="or draws, of each molecule"
-        )
+        guide = gr.Dropdown(GUIDING, value="search", label="guide", filterable=False)
+        walks = slider(BOUNDS["walks"], 16, "walks", step=1, info="or draws, of each molecule")
     return {"guide": guide, "walks": walks}, goals
 
 
-def _goal_row(name: str) -> tuple[gr.components.Component, ...]:
+def _goal_row(name: str) -> Sequence[Control]:
     """Make the controls of one property; its numbers are seen once it is wanted."""
     prop = PROPERTIES[name]
     label = f"{PICTURED[name]}: {prop.doc}"
     wish = gr.Radio(WISHES, value=OFF, label=label, elem_classes="mf-wish")
     step = 0.01 if prop.high - prop.low <= 1 else 0.1 if prop.high < 20 else 1
-    ends = {"minimum": prop.low, "maximum": prop.high, "step": step, "visible": False}
-    third = (prop.high - prop.low) / 3
+    third, ends = (prop.high - prop.low) / 3, {"visible": False, "step": step}
     with gr.Group(visible=False) as box:
-        low = gr.Slider(value=round(prop.low + third, 2), label="from", **ends)
-        high = gr.Slider(value=round(prop.high - third, 2), label="to", **ends)
-        weight = gr.Slider(*BOUNDS["weight of a goal"], value=1, step=0.1, label="weight")
+        low = slider((prop.low, prop.high), prop.low + third, "from", **ends)
+        high = slider((prop.low, prop.high), prop.high - third, "to", **ends)
+        weight = slider(BOUNDS["weight of a goal"], 1, "weight", step=0.1)
 
     def seen(wish: str) -> list[dict[str, Any]]:
         return [gr.update(visible=one) for one in (wish != OFF, wish == RANGE, wish == RANGE)]
@@ -163,64 +160,10 @@ def _goal_row(name: str) -> tuple[gr.components.Component, ...]:
     return wish, low, high, weight
 
 
-def noise_controls(offers: Mapping[str, Offer]) -> dict[str, gr.components.Component]:
-    """Make the controls of the noise and of the method."""
-    methods = methods_of(next(iter(offers.values())).spec)
-    with gr.Accordion("Noise and method", open=False):
-        scale = gr.Slider(
-            *BOUNDS["noise scale"], value=1, step=0.05, label="noise scale", info=NOISE_NOTE
-        )
-        noise_of = gr.Radio(FIELDS, value=FIELDS[0], label="noise of")
-        method = gr.Dropdown(methods, value=methods[0], label="method", filterable=False)
-    return {"noise_scale": scale, "noise_of": noise_of, "method": method}
-
-
-def score_controls() -> tuple[
-    dict[str, gr.components.Component], dict[str, tuple[gr.components.Component, ...]]
-]:
-    """Make the controls of the guide, and those of the goals."""
-    with gr.Accordion("Score", open=False):
-        goals = {name: _goal_row(name) for name in DESCRIBED}
-        with gr.Row():
-            guide = gr.Dropdown(
-                (UNGUIDED, *GUIDING), value=UNGUIDED, label="guide", filterable=False
-            )
-            walks = gr.Slider(*BOUNDS["walks"], value=16, step=1, label="walks or draws of each")
-    return {"guide": guide, "walks": walks}, goals
-
-
-def _goal_row(name: str) -> tuple[gr.components.Component, ...]:
-    """Make the controls of one property; its numbers are seen once it is wanted."""
-    prop = PROPERTIES[name]
-    label = f"{PICTURED[name]}: {prop.doc}"
-    wish = gr.Radio(WISHES, value=OFF, label=label, elem_classes="mf-wish")
-    ends = {"minimum": prop.low, "maximum": prop.high, "visible": False, "min_width": 90}
-    step = 0.01 if prop.high - prop.low <= 1 else 0.1 if prop.high < 20 else 1
-    third = (prop.high - prop.low) / 3
-    with gr.Row():
-        low = gr.Slider(value=round(prop.low + third, 2), label="from", step=step, **ends)
-        high = gr.Slider(value=round(prop.high - third, 2), label="to", step=step, **ends)
-        weight = gr.Slider(
-            *BOUNDS["weight of a goal"],
-            value=1,
-            step=0.1,
-            label="weight",
-            visible=False,
-            min_width=90,
-        )
-
-    def seen(wish: str) -> list[dict[str, Any]]:
-        ranged = wish == RANGE
-        return [gr.update(visible=one) for one in (ranged, ranged, wish != OFF)]
-
-    wish.change(seen, wish, [low, high, weight], api_visibility="private", queue=False)
-    return wish, low, high, weight
-
-
 def condition_controls(offers: Mapping[str, Offer]) -> Condition:
     """Make the controls of the properties that some model was trained with."""
     known: dict[str, Standard] = {}
-    for offer in reversed(offers.values()):
+    for offer in reversed(list(offers.values())):
         known |= {one.name: one for one in offer.spec.condition}
     first = next(iter(offers.values())).spec.condition
     with gr.Accordion("Properties that the model is told", open=False, visible=bool(first)) as box:
@@ -245,3 +188,16 @@ def condition_controls(offers: Mapping[str, Offer]) -> Condition:
     if values:
         told.change(seen, told, list(values.values()), api_visibility="private", queue=False)
     return Condition(box, told, values, weight)
+
+
+def slider(bounds: tuple[float, float], value: float, label: str, **options: Any) -> gr.Slider:
+    """Make a slider with rounded numbers.
+
+    Args:
+        bounds: of its values.
+        value: at first.
+        label: beside it.
+        options: others of Gradio's.
+    """
+    low, high = bounds
+    return gr.Slider(round(low, 2), round(high, 2), round(value, 2), label=label, **options)

@@ -12,7 +12,7 @@ import gradio as gr
 from molflow.demo import controls as parts
 from molflow.demo.answers import Answers, Progress, View
 from molflow.demo.asking import methods_of, steps_of
-from molflow.demo.controls import Controls
+from molflow.demo.controls import Control, Controls
 from molflow.demo.gallery import ALL, INDEX, KINDS, ORDERS
 from molflow.errors import InputError
 
@@ -56,8 +56,8 @@ class Left:
 class Right:
     """The side of the page where its molecules are; ``progress`` takes the parts of Progress."""
 
-    progress: Sequence[gr.components.Component]
-    view: Sequence[gr.components.Component]
+    progress: Sequence[Control]
+    view: Sequence[Control]
     cards: gr.HTML
 
 
@@ -103,7 +103,7 @@ def _right(answers: Answers) -> Right:
                 ORDERS, value=INDEX, label="sorted by", filterable=False, min_width=110
             )
             largest = gr.Checkbox(False, label="largest first", min_width=110)
-        view = [kind, order, largest]
+        view: list[Control] = [kind, order, largest]
         _files(answers, made, view)
         cards = gr.HTML(elem_id="mf-gallery")
     with gr.Tab("The same as code"):
@@ -121,7 +121,7 @@ def _right(answers: Answers) -> Right:
     return Right([made, status, cards, line, code], view, cards)
 
 
-def _files(answers: Answers, made: gr.State, view: list[gr.components.Component]) -> None:
+def _files(answers: Answers, made: gr.State, view: Sequence[Control]) -> None:
     picked = gr.Textbox(visible="hidden")
     file = gr.JSON(visible="hidden")
     with gr.Row():

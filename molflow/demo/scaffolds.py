@@ -7,7 +7,7 @@ from html import escape
 from rdkit import Chem, rdBase
 from rdkit.Chem.Draw import rdMolDraw2D
 
-from molflow.chem.constraints import OPTIONAL, Plan
+from molflow.chem.constraints import OPTIONAL, Constraint, Plan
 from molflow.chem.smiles import parse
 from molflow.errors import InputError
 from molflow.generator import Generator
@@ -29,8 +29,6 @@ def scaffold_html(model: Generator, scaffold: str | None, marks: str) -> str:
     """
     if scaffold is None:
         return "<p class=mf-note>No scaffold: every atom is new.</p>"
-    from molflow.chem.constraints import Constraint
-
     try:
         plan = model.plan(constraint=Constraint(scaffold=scaffold, marks=marks))
     except InputError as error:
@@ -61,8 +59,8 @@ def _svg(scaffold: str) -> str:
         atom.SetAtomMapNum(0)
     canvas = rdMolDraw2D.MolDraw2DSVG(*SIZE)
     options = canvas.drawOptions()
-    options.dummiesAreAttachments = True
-    options.fixedBondLength = 34
+    for name, value in {"dummiesAreAttachments": True, "fixedBondLength": 34}.items():
+        setattr(options, name, value)
     options.setHighlightColour(GROWING)
     with rdBase.BlockLogs():
         canvas.DrawMolecule(Chem.Mol(mol), highlightAtoms=grows, highlightBonds=[])
