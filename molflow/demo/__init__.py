@@ -14,7 +14,7 @@ from molflow.model.place import find_model
 
 __all__ = ["main"]
 
-NEEDED = "the page needs Gradio: pip install 'molflow[demo]', or pip install gradio"
+NEEDED = "the page needs gradio (the extra demo); pip install 'gradio>=6'"
 
 
 def main(arguments: list[str]) -> None:

@@ -111,7 +111,8 @@ def scaffold_controls() -> dict[str, Control]:
     scaffold = gr.Textbox(
         "",
         label="scaffold (SMILES)",
-        info="`[*]` marks where it grows, as in `[*]C1CC1`; without a mark it grows anywhere",
+        info="[*] marks where it grows; without a mark it grows anywhere",
+        placeholder="[*]C1CC1",
         max_length=LETTERS,
         lines=1,
         max_lines=1,

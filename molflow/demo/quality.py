@@ -93,7 +93,8 @@ def quality_html(card: Card, steps: int) -> str:
 
 
 def _row(row: Row, columns: Sequence[str]) -> str:
-    setting = f"<small>{escape(row.setting)}</small>" if row.setting else ""
+    told = escape(row.setting).replace("=", "=<wbr>")
+    setting = f"<small>{told}</small>" if told else ""
     cells = "".join(f"<td>{_cell(row.cells[name])}</td>" for name in columns)
     return f"<tr><th scope=row>{row.steps}{setting}</th>{cells}</tr>"
 

@@ -60,8 +60,7 @@ def serve(config: DemoConfig, wait: bool = True) -> str:
             pwa=False,
             footer_links=[],
             theme=theme,
-            css=resource("page.css") + molecules_css(),
-            head=f"<script>{resource('page.js')}</script>",
+            head=head(),
         )
     except OSError as error:
         raise InputError(f"host={config.host} port={config.port}: {error}") from None
@@ -71,11 +70,11 @@ def serve(config: DemoConfig, wait: bool = True) -> str:
     return str(address)
 
 
-def resource(name: str) -> str:
-    """Read a file of this package."""
-    return files("molflow.demo").joinpath(name).read_text("utf-8")
+def head() -> str:
+    """Write styles and script as they are: what Gradio takes as ``css`` it writes anew."""
+    styles = _read("molflow.demo", "page.css") + _read("molflow.report", "molecules.css")
+    return f"<style>{styles}</style><script>{_read('molflow.demo', 'page.js')}</script>"
 
 
-def molecules_css() -> str:
-    """Read the style of drawn molecules, which reports have too."""
-    return files("molflow.report").joinpath("molecules.css").read_text("utf-8")
+def _read(package: str, name: str) -> str:
+    return files(package).joinpath(name).read_text("utf-8")

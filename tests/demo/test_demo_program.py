@@ -24,7 +24,7 @@ def test_help_lists_the_keys_and_loads_nothing_heavy():
 
 def test_without_gradio_one_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(molflow.demo, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'molflow\[demo\]'"):
+    with pytest.raises(InputError, match="pip install 'gradio>=6'"):
         molflow.demo.main([])
 
 
