@@ -122,8 +122,13 @@ def outside(aim: Aim, standards: Sequence[Standard]) -> list[str]:
     ]
 
 
-def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
-    """Loads the model and looks for every mistake that can be found before the sampling."""
+def prepare(
+    config: SampleConfig, guide: Guide | None, generator: Generator | None = None
+) -> SampleTask:
+    """Loads the model and looks for every mistake that can be found before the sampling.
+
+    generator: the model, where it is loaded already.
+    """
     from molflow.chem.constraints import parse_constraint
     from molflow.loading import load
     from molflow.model.conditions import parse_condition
@@ -135,7 +140,8 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     condition = parse_condition(config.guidance.condition)
     times = read_times(config.times, config.steps)
     scale = read_noise_scale(config.noise_scale)
-    generator = load(config.checkpoint, batch_size=config.batch_size)
+    if generator is None:
+        generator = load(config.checkpoint, batch_size=config.batch_size)
     if not generator.spec.modality.molecular:
         require_for_texts(config)
     route = Route(config.steps, config.method, config.noise, config.temperature, times, scale)

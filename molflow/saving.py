@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from molflow.chem.molecule import Checked
@@ -39,7 +39,12 @@ def write_smi(path: Path, checked: Sequence[Checked]) -> None:
         file.writelines(f"{one.smiles} {i}\n" for i, one in enumerate(checked) if not one.reason)
 
 
-def write_sdf(path: Path, checked: Sequence[Checked], scores: Sequence[float | None]) -> None:
+def write_sdf(
+    path: Path,
+    checked: Sequence[Checked],
+    scores: Sequence[float | None],
+    chosen: Collection[int] | None = None,
+) -> None:
     """Write the strictly valid molecules with 2D coordinates.
 
     Their title is the index; index, SMILES and score are their tags.
@@ -48,12 +53,15 @@ def write_sdf(path: Path, checked: Sequence[Checked], scores: Sequence[float | N
         path: of the file.
         checked: every attempt.
         scores: of every attempt, None where there is none; empty where nothing is scored.
+        chosen: indices of attempts to write; None is all.
     """
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
 
     with atomic_write(path) as temporary, Chem.SDWriter(str(temporary)) as writer:
         for i, one in enumerate(progress(checked, f"writing {path.name}", unit="molecules")):
+            if chosen is not None and i not in chosen:
+                continue
             if one.mol is None or one.smiles is None or one.reason is not None:
                 continue
             flat = Chem.Mol(one.mol)

@@ -38,7 +38,7 @@ def commands() -> Iterator[list[str]]:
 
 COMMANDS = list({tuple(words): words for words in commands()}.values())
 PROGRAMS = {
-    f"molflow.{name}": name for name in ("train", "sample", "evaluate", "check", "optimize")
+    f"molflow.{name}": name for name in ("train", "sample", "evaluate", "check", "optimize", "demo")
 }
 CONFIGURED = [words for words in COMMANDS if words[0] in PROGRAMS and "--help" not in words]
 

@@ -4,6 +4,7 @@ Defaults live in the schema; a file in configs/ holds only what differs from the
 """
 
 from molflow.config.checking import CheckConfig
+from molflow.config.demo import DemoConfig
 from molflow.config.evaluating import EvaluateConfig
 from molflow.config.key import SEEDS
 from molflow.config.optimizing import MOVES, OptimizeConfig, ScoreConfig
@@ -36,6 +37,7 @@ __all__ = [
     "CheckConfig",
     "Config",
     "DatasetConfig",
+    "DemoConfig",
     "EvaluateConfig",
     "FlowConfig",
     "GuidanceConfig",

@@ -8,19 +8,21 @@ from typing import Any, Literal, overload
 
 from molflow.config import recipes, saved
 from molflow.config.checking import CheckConfig
+from molflow.config.demo import DemoConfig
 from molflow.config.evaluating import EvaluateConfig
 from molflow.config.key import from_plain
 from molflow.config.optimizing import OptimizeConfig
 from molflow.config.sampling import SampleConfig
 from molflow.config.training import TrainConfig, resolved
 
-Config = TrainConfig | SampleConfig | CheckConfig | EvaluateConfig | OptimizeConfig
+Config = TrainConfig | SampleConfig | CheckConfig | EvaluateConfig | OptimizeConfig | DemoConfig
 PROGRAMS: dict[str, type[Config]] = {
     "train": TrainConfig,
     "sample": SampleConfig,
     "check": CheckConfig,
     "evaluate": EvaluateConfig,
     "optimize": OptimizeConfig,
+    "demo": DemoConfig,
 }
 
 
@@ -42,6 +44,10 @@ def load_config(program: Literal["evaluate"], overrides: Sequence[str]) -> Evalu
 
 @overload
 def load_config(program: Literal["optimize"], overrides: Sequence[str]) -> OptimizeConfig: ...
+
+
+@overload
+def load_config(program: Literal["demo"], overrides: Sequence[str]) -> DemoConfig: ...
 
 
 def load_config(program: str, overrides: Sequence[str]) -> Config:

@@ -45,7 +45,7 @@ def write_report(path: Path, report: Report) -> None:
 def render(report: Report) -> str:
     """Write the page as text."""
     drawn = drawings(report)
-    styles = _resource("page.css") + card_height(report)
+    styles = _resource("page.css") + _resource("molecules.css") + card_height(report)
     script = '"use strict";\n' + "".join(map(_resource, SCRIPTS))
     policy = (
         f"default-src 'none'; style-src {_hash(styles)}; script-src {_hash(script)}; "
