@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from molflow.chem.constraints import Constraint as Constraint
+    from molflow.enough import Enough as Enough
     from molflow.evaluation.run import evaluate as evaluate
     from molflow.guidance.steer import guide as guide
     from molflow.loading import load as load
@@ -19,12 +20,16 @@ PUBLIC = {
     "load": "molflow.loading",
     "guide": "molflow.guidance.steer",
     "Constraint": "molflow.chem.constraints",
+    "Enough": "molflow.enough",
     "Route": "molflow.sampling.walk",
     "Samples": "molflow.samples",
 }
 PROGRAMS = ("train", "optimize", "evaluate")
 """Modules that are functions too."""
-__all__ = ["Constraint", "Route", "Samples", "evaluate", "guide", "load", "optimize", "train"]
+__all__ = [
+    *("Constraint", "Enough", "Route", "Samples"),
+    *("evaluate", "guide", "load", "optimize", "train"),
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 
 from molflow.chem.constraints import Constraint
 from molflow.chem.objective import Objective
+from molflow.enough import NOVEL, Course, Enough, Sieve
 from molflow.errors import InputError
 from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
@@ -26,7 +27,7 @@ from molflow.guidance.scores import Remembered
 from molflow.modality import Held, Strings
 from molflow.model.conditions import Aim, make_aim
 from molflow.model.model import Model, read_model
-from molflow.samples import Samples
+from molflow.samples import Samples, joined
 from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.sampler import free_walk
 from molflow.sampling.walk import (
@@ -60,7 +61,7 @@ class Generator(Model):
 
     def sample(
         self,
-        n: int,
+        n: int | Enough,
         steps: int | Route | None = None,
         method: str = AUTO,
         seed: int = 0,
@@ -75,7 +76,8 @@ class Generator(Model):
         The size and the noise of molecule i depend on (seed, i) alone, so n does not change it.
 
         Args:
-            n: how many molecules.
+            n: how many molecules; or an ``enough.Enough``, which says how many must pass and what
+                that means: ``samples.passed`` has these.
             steps: from noise to molecule, 50 by default; or a ``walk.Route``, which also says where
                 they stop, what noise they renew and how they end.
             method: a name of ``methods.METHODS``; "auto" is "renoised" where the model has learned
@@ -95,14 +97,64 @@ class Generator(Model):
         Raises:
             InputError: names an argument that is out of its range.
         """
-        require_positive(n=n)
+        if not isinstance(n, Enough):
+            require_positive(n=n)
         walk = self.walk(_route(steps, method), guide)
         if isinstance(constraint, str) and isinstance(self.spec.modality, Strings):
             plan = self.plan(prompt=constraint)
         else:
             plan = self.plan(constraint=constraint)
-        crowd = self.crowd(range(n), seed, plan, self.aim(condition, weight))
-        return self.follow(walk, crowd, guide)
+        aim = self.aim(condition, weight)
+        if isinstance(n, Enough):
+            return self.gather(n, walk, lambda span: self.crowd(span, seed, plan, aim), guide)
+        return self.follow(walk, self.crowd(range(n), seed, plan, aim), guide)
+
+    def gather(
+        self,
+        enough: Enough,
+        walk: Walk,
+        crowd: Callable[[range], Crowd],
+        guide: Guide | None = None,
+        first: int = 0,
+    ) -> Samples:
+        """The attempts up to the last that there had to be; InputError where it cannot be told.
+
+        Args:
+            enough: how many must pass.
+            walk: suits the ``guide``.
+            crowd: the attempts of these indices.
+            guide: as of ``sample``.
+            first: index of the first attempt.
+        """
+        if guide is not None and guide.max_calls is not None:
+            raise InputError(
+                f"max_calls={guide.max_calls}: which calls are left out depends on the batches, so "
+                "it does not go with until or keep"
+            )
+        sieve, parts = self.sieve(enough), []
+        guide = guide and replace(guide, scorer=self._remembered(guide.scorer))
+        course = Course(enough.n, enough.most, first)
+        for span in course.spans():
+            made = self.follow(walk, crowd(span), guide)
+            parts.append(replace(made, refused=sieve.see(made.checked)))
+            course.take(parts[-1].refused or ())
+        return joined(parts)[: course.attempts]
+
+    def sieve(self, enough: Enough) -> Sieve:
+        """The judge of what passes; InputError where novelty is asked for and the training set is
+        not here, or where texts are written."""
+        from molflow.build import dataset_of, known_of
+
+        if not self.spec.modality.molecular:
+            raise InputError("until, keep: of molecules, and this model writes texts")
+        if NOVEL not in enough.conditions:
+            return Sieve(enough)
+        try:
+            known = known_of(dataset_of(self.spec))
+        except InputError as error:
+            raise InputError(f"until={enough.until}: no training set: {error}") from None
+        assert isinstance(known, frozenset)
+        return Sieve(enough, known)
 
     def follow(self, walk: Walk, crowd: Crowd, guide: Guide | None = None) -> Samples:
         """The molecules of a ``crowd`` of this model by a ``walk`` that suits the ``guide``."""
@@ -120,7 +172,15 @@ class Generator(Model):
         seconds = sampled - started, time.perf_counter() - sampled
         plan, aim = crowd.plan, crowd.aim
         samples = Samples(
-            things, checked, self.spec, walk, *seconds, plan=plan, steering=steering, aim=aim
+            things,
+            checked,
+            self.spec,
+            walk,
+            *seconds,
+            plan=plan,
+            steering=steering,
+            aim=aim,
+            indices=crowd.molecules.tolist(),
         )
         if scorer is None:
             return samples

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
-from molflow.config import SampleConfig, help_text, load_config, wants_help
+from molflow.config import SampleConfig, help_text, load_config, to_plain, wants_help
+from molflow.config.key import expanded, from_plain
 from molflow.console import announced, progress, run_program
-from molflow.early import require_sampling
+from molflow.early import enough_of, require_sampling
 from molflow.errors import InputError
 
 if TYPE_CHECKING:
+    from molflow.enough import Course, Enough
     from molflow.generator import Generator
     from molflow.guidance.guides import Guide
     from molflow.guidance.scores import Remembered
+    from molflow.library.parts import Parts
     from molflow.metrics.similarity import References
-    from molflow.modality import Known
+    from molflow.modality import Held, Known
     from molflow.model.checkpoint import ModelSpec
     from molflow.model.conditions import Aim, Standard
     from molflow.report.summary import Result, Run
@@ -32,18 +35,46 @@ REFERENCES = 100_000
 """Training molecules at most, chosen by a seed, among which the nearest is sought."""
 
 
+HOW = ("resume", "take_over")
+"""Arguments beside which those of a sampling that was broken off hold."""
+
+
 def main(arguments: list[str]) -> None:
     """Samples once, from the command line's ``key=value`` arguments."""
     if wants_help(arguments):
         print(help_text("sample"))
         return
-    sample(load_config("sample", arguments), arguments)
+    sample(*configure(arguments))
+
+
+def configure(arguments: list[str]) -> tuple[SampleConfig, list[str]]:
+    """The configuration and the arguments behind it, those of a sampling that is gone on with.
+
+    InputError where there is no such sampling, or a key would change it.
+    """
+    given = {one.partition("=")[0]: one.partition("=")[2] for one in arguments}
+    if not given.get("resume"):
+        return load_config("sample", arguments), arguments
+    from molflow.library.parts import read_plan
+
+    for name in given:
+        if name not in HOW:
+            raise InputError(
+                f"{name}={given[name]}: resume= takes the arguments of the sampling; beside it "
+                "only take_over"
+            )
+    folder = expanded(given["resume"], "resume")
+    plan = read_plan(Path(folder))
+    before = from_plain(SampleConfig, plan["config"])
+    how = load_config("sample", [f"checkpoint={before.checkpoint}", *arguments])
+    config = replace(before, out=folder, resume=folder, take_over=how.take_over)
+    return config, plan["arguments"]
 
 
 def sample(config: SampleConfig, arguments: list[str]) -> None:
     """Loads the model, samples, writes ``config.out`` and prints what was reached.
 
-    With guidance an unguided control comes first: the same seed, sizes, walk and constraints.
+    With guidance there is an unguided control: the same seed, sizes, walk and constraints.
     """
     require_sampling(config)
     with claimed(Path(config.out), "sample", config.take_over):
@@ -59,16 +90,44 @@ def sample(config: SampleConfig, arguments: list[str]) -> None:
 
 
 def _sample(config: SampleConfig, arguments: list[str], guide: Guide | None) -> None:
+    from molflow.library.parts import Parts
     from molflow.report.results import require_room, write_results
     from molflow.report.tables import print_result
 
-    task = prepare(config, guide)
-    require_room(Path(config.out))
+    task, folder = prepare(config, guide), Path(config.out)
+    molecular = task.generator.spec.modality.molecular
+    parts = Parts(folder, config.format, config.first)
+    require_room(folder)
     for caution in cautions(task, guide):
         print(f"warning: {config.checkpoint} {caution}", file=sys.stderr)
-    result = carry_out(task, guide)
-    write_results(config, arguments, task.generator, result)
+    begin(parts, task, arguments)
+    with parts.kept():
+        if guide is None and molecular:
+            result = in_parts(task, parts)
+        else:
+            result = carry_out(task, guide)
+            if molecular:
+                parts.write(result.run.samples)
+        if molecular:
+            parts.finish()
+        write_results(config, arguments, task.generator, result)
     print_result(config, result)
+
+
+def begin(parts: Parts, task: SampleTask, arguments: list[str]) -> None:
+    """Writes what is asked for, or looks whether it is what a sampling was begun with.
+
+    InputError where an unfinished sampling is in the way, or another model made its molecules.
+    """
+    from molflow.library.parts import read_plan
+
+    config, fingerprint = task.config, task.generator.fingerprint
+    if config.resume is None:
+        parts.require_none()
+        plain = {"config": to_plain(config), "arguments": arguments, "sha256": fingerprint}
+        parts.begin(plain)
+    elif read_plan(parts.folder)["sha256"] != fingerprint:
+        raise InputError(f"resume={config.resume}: began with other weights than those there now")
 
 
 @dataclass(frozen=True)
@@ -78,11 +137,32 @@ class SampleTask:
     config: SampleConfig
     generator: Generator
     walk: Walk
-    crowd: Crowd
+    plan: Held | None
+    aim: Aim | None
+    enough: Enough | None = None
 
-    def run(self, guide: Guide | None) -> Samples:
-        """The molecules; ``guide`` changes neither their sizes nor the walk."""
-        return self.generator.follow(self.walk, self.crowd, guide)
+    def crowd(self, span: range) -> Crowd:
+        """The attempts of these indices."""
+        return self.generator.crowd(span, self.config.seed, self.plan, self.aim)
+
+    def make(self, span: range) -> Samples:
+        """Those attempts, unguided."""
+        return self.generator.follow(self.walk, self.crowd(span))
+
+    def guided(self, guide: Guide | None) -> Samples:
+        """All attempts at once; ``guide`` changes neither their sizes nor the walk."""
+        first, enough = self.config.first, self.enough
+        if enough is not None:
+            return self.generator.gather(enough, self.walk, self.crowd, guide, first)
+        crowd = self.crowd(range(first, first + self.config.n))
+        return self.generator.follow(self.walk, crowd, guide)
+
+    def course(self) -> Course:
+        """The way from the first attempt to the last."""
+        from molflow.enough import Course
+
+        most = self.config.n if self.enough is None else self.enough.most
+        return Course(self.config.n, most, self.config.first)
 
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
@@ -97,12 +177,12 @@ def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
             f"was trained without shown parts (flow.shown=0): it keeps a {part}, but has not "
             "learned to build on one"
         )
-    if isinstance(task.crowd.plan, Plan) and task.crowd.plan.scaffold.stereo:
+    if isinstance(task.plan, Plan) and task.plan.scaffold.stereo:
         found.append(
             f"knows no stereochemistry: that of scaffold={task.config.scaffold!r} is not held"
         )
-    if task.crowd.aim is not None:
-        found += outside(task.crowd.aim, spec.condition)
+    if task.aim is not None:
+        found += outside(task.aim, spec.condition)
     jumps = METHODS[task.walk.method].jumps or (guide is not None and guide.guidance.jumps)
     if jumps and not spec.flow_map:
         found.append(
@@ -141,13 +221,17 @@ def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     walk = generator.walk(route, guide)
     plan = generator.plan(config.atoms, constraint, config.prompt)
     aim = generator.aim(condition, config.guidance.weight)
-    crowd = generator.crowd(range(config.n), config.seed, plan, aim)
-    return SampleTask(config, generator, walk, crowd)
+    return SampleTask(config, generator, walk, plan, aim, enough_of(config))
 
 
 def require_for_texts(config: SampleConfig) -> None:
     """InputError for what only molecules have."""
     guidance = config.guidance
+    for name in ("until", "keep"):
+        if getattr(config, name) is not None:
+            raise InputError(f"{name}: of molecules, and this model writes texts")
+    if config.format != "csv":
+        raise InputError(f"format={config.format}: of molecules, and this model writes texts")
     if guidance.objective or guidance.components:
         raise InputError(
             "guidance.objective: of molecules, and this model writes texts: "
@@ -157,8 +241,29 @@ def require_for_texts(config: SampleConfig) -> None:
         raise InputError("trajectory=true: draws molecules, and this model writes texts")
 
 
+def in_parts(task: SampleTask, parts: Parts) -> Result:
+    """Samples what is not there yet, part by part, and measures all. InputError where novelty is
+    asked for and the training set is not here."""
+    from molflow.enough import NOVEL, Sieve
+    from molflow.library.making import Making, run_in_parts
+    from molflow.report.summary import Result
+
+    known, training, obstacle = training_of(task.generator.spec)
+    enough = task.enough
+    if enough is not None and NOVEL in enough.conditions and known is None:
+        raise InputError(f"until={enough.until}: {obstacle}")
+    assert known is None or isinstance(known, frozenset)
+
+    def sieve() -> Sieve | None:
+        return None if enough is None else Sieve(enough, known or frozenset())
+
+    run, metrics = run_in_parts(Making(task.make, task.course, sieve, known), parts)
+    return Result(run, metrics, training=training, obstacle=obstacle, enough=enough)
+
+
 def carry_out(task: SampleTask, guide: Guide | None) -> Result:
-    """Samples, scores and measures. InputError where a fit needs molecules that are not here."""
+    """Samples all at once, scores and measures. InputError where a fit needs molecules that are not
+    here."""
     from molflow.guidance.kinds import SurrogateGradient
     from molflow.guidance.scores import Remembered
     from molflow.report.results import kept_scores
@@ -171,11 +276,13 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
         why = obstacle or "fitted to molecules alone"
         raise InputError(f"guidance={SurrogateGradient.name}: {why}")
     if guide is None:
-        run = Run(task.run(None))
+        run = Run(task.guided(None))
         return Result(run, measure(run, known), training=training, obstacle=obstacle)
     scorer = Remembered(guide.scorer, spec.modality.subject)
     with kept_scores(Path(task.config.out), scorer):
-        control, guided = task.run(None), task.run(replace(guide, scorer=scorer))
+        guided = task.guided(replace(guide, scorer=scorer))
+        first = task.config.first
+        control = task.make(range(first, first + len(guided)))
         before, after = (judged(one, scorer) for one in (control, guided))
     references = None if training is None else references_of(training)
     return Result(
@@ -186,6 +293,7 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
         scorer,
         training,
         obstacle,
+        task.enough,
     )
 
 

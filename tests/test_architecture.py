@@ -22,7 +22,7 @@ FLOORS: list[set[str]] = [
     {"graph", "sequence"},
     {"chem"},
     {"metrics", "datasets"},
-    {"config", "modality"},
+    {"config", "modality", "enough"},
     {"model"},
     {"sampling"},
     {"guidance", "early", "saving", "pictures"},
@@ -31,6 +31,7 @@ FLOORS: list[set[str]] = [
     {"generator"},
     {"evaluation", "health", "training", "optimization", "loading"},
     {"report"},
+    {"library"},
     {"train", "sample", "check", "evaluate", "optimize"},
     {"__init__"},
 ]
