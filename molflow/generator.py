@@ -18,7 +18,7 @@ import numpy as np
 
 from molflow.chem.constraints import Constraint
 from molflow.chem.objective import Objective
-from molflow.enough import NOVEL, Course, Enough, Sieve
+from molflow.enough import Enough
 from molflow.errors import InputError
 from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
@@ -27,7 +27,7 @@ from molflow.guidance.scores import Remembered
 from molflow.modality import Held, Strings
 from molflow.model.conditions import Aim, make_aim
 from molflow.model.model import Model, read_model
-from molflow.samples import Samples, joined
+from molflow.samples import Samples, gathered
 from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.sampler import free_walk
 from molflow.sampling.walk import (
@@ -131,30 +131,11 @@ class Generator(Model):
                 f"max_calls={guide.max_calls}: which calls are left out depends on the batches, so "
                 "it does not go with until or keep"
             )
-        sieve, parts = self.sieve(enough), []
+        from molflow.build import sieve_for
+
         guide = guide and replace(guide, scorer=self._remembered(guide.scorer))
-        course = Course(enough.n, enough.most, first)
-        for span in course.spans():
-            made = self.follow(walk, crowd(span), guide)
-            parts.append(replace(made, refused=sieve.see(made.checked)))
-            course.take(parts[-1].refused or ())
-        return joined(parts)[: course.attempts]
-
-    def sieve(self, enough: Enough) -> Sieve:
-        """The judge of what passes; InputError where novelty is asked for and the training set is
-        not here, or where texts are written."""
-        from molflow.build import dataset_of, known_of
-
-        if not self.spec.modality.molecular:
-            raise InputError("until, keep: of molecules, and this model writes texts")
-        if NOVEL not in enough.conditions:
-            return Sieve(enough)
-        try:
-            known = known_of(dataset_of(self.spec))
-        except InputError as error:
-            raise InputError(f"until={enough.until}: no training set: {error}") from None
-        assert isinstance(known, frozenset)
-        return Sieve(enough, known)
+        sieve = sieve_for(self.spec, enough)
+        return gathered(enough, sieve, lambda span: self.follow(walk, crowd(span), guide), first)
 
     def follow(self, walk: Walk, crowd: Crowd, guide: Guide | None = None) -> Samples:
         """The molecules of a ``crowd`` of this model by a ``walk`` that suits the ``guide``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast, overload
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from molflow.chem.aggregation import Scored
 from molflow.chem.molecule import Checked
+from molflow.enough import Course, Enough, Sieve
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
 from molflow.guidance.guided import Steering, combined
@@ -167,6 +168,26 @@ class Samples(Tabulated):
         of texts a ``metrics.text.Reference``, None leaves what it is needed for.
         """
         return self.spec.modality.measure(self.things, self.checked, training)
+
+
+def gathered(
+    enough: Enough, sieve: Sieve, make: Callable[[range], Samples], first: int = 0
+) -> Samples:
+    """The attempts up to the last that there had to be, with why each does not pass.
+
+    Args:
+        enough: how many must pass.
+        sieve: the judge, who has seen nothing.
+        make: gives the attempts of these indices.
+        first: index of the first attempt.
+    """
+    course, parts = Course(enough.n, enough.most, first), []
+    for span in course.spans():
+        made = make(span)
+        refused = sieve.see(made.checked)
+        course.take(refused)
+        parts.append(replace(made, refused=refused))
+    return joined(parts)[: course.attempts]
 
 
 def joined(parts: Sequence[Samples]) -> Samples:

@@ -93,7 +93,12 @@ def write_smi(path: Path, molecules: Molecules) -> None:
         file.writelines(f"{one.smiles} {index}\n" for index, one in molecules)
 
 
-def write_sdf(path: Path, molecules: Molecules, scores: Sequence[float | None] | None) -> None:
+def write_sdf(
+    path: Path,
+    molecules: Molecules,
+    scores: Sequence[float | None] | None = None,
+    before: int = 0,
+) -> None:
     """Write molecules with 2D coordinates.
 
     Their title is the index; index, SMILES and score are their tags.
@@ -102,12 +107,13 @@ def write_sdf(path: Path, molecules: Molecules, scores: Sequence[float | None] |
         path: of the file.
         molecules: to write.
         scores: of each, None where there is none; None where nothing is scored.
+        before: records of earlier parts of the same file, which are counted on.
     """
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
 
     shown = progress(molecules, f"writing {path.name}", unit="molecules")
-    with atomic_write(path) as temporary, Chem.SDWriter(str(temporary)) as writer:
+    with atomic_write(path) as temporary, temporary.open("w") as file:
         for place, (index, one) in enumerate(shown):
             flat = Chem.Mol(one.mol)
             rdDepictor.Compute2DCoords(flat)
@@ -117,4 +123,4 @@ def write_sdf(path: Path, molecules: Molecules, scores: Sequence[float | None] |
             score = None if scores is None else scores[place]
             if score is not None:
                 flat.SetProp("score", f"{score:.6g}")
-            writer.write(flat)
+            file.write(Chem.SDWriter.GetText(flat, molid=before + place))

@@ -178,12 +178,13 @@ class Tabulated:
         with atomic_write(place / GRID) as path:
             draw_molecules(self, path)
 
-    def write(self, path: Path, header: bool = True) -> None:
+    def write(self, path: Path, header: bool = True, before: int = 0) -> None:
         """Write molecules: a table has every attempt, SMI and SDF have the ``chosen`` ones.
 
         Args:
             path: of the file, whose ending tells its format.
             header: whether a CSV begins with the names of its columns.
+            before: records of earlier parts of the same SDF.
 
         Raises:
             InputError: it cannot be written.
@@ -194,7 +195,8 @@ class Tabulated:
                 write_smi(path, molecules)
             else:
                 scores = None if self.scored is None else self.scores
-                write_sdf(path, molecules, scores and [scores[i] for i in self.chosen])
+                chosen = None if scores is None else [scores[i] for i in self.chosen]
+                write_sdf(path, molecules, chosen, before)
             return
         columns = self.table()
         if path.name.endswith(PARQUET_ENDING):

@@ -76,7 +76,7 @@ def compared(verdict: Verdict) -> list[str]:
     """What was compared with what, and how many: of the attempts, of each split, left out."""
     reference, subject = verdict.reference, verdict.subject
     lines = [
-        f"compared: {len(subject.whole):,} molecules of {len(subject):,} attempts of "
+        f"compared: {len(subject.whole):,} molecules of {len(subject.checked):,} attempts of "
         f"{verdict.source.name}, {len(set(subject.whole)):,} distinct"
     ]
     for split, smiles in reference.splits.items():

@@ -49,12 +49,11 @@ def run_in_parts(making: Making, parts: Parts) -> tuple[Run, dict[str, float]]:
     shown = next(_made(making.make, making.course(), making.sieve())) if course.attempts else None
     with meter("in all", None if course.most > course.wanted else course.wanted, "attempts") as ran:
         for made in _made(making.make, course, sieve):
-            before, counted = len(sums.prints), Totals.of(made)
+            before, counted, written = len(sums.prints), Totals.of(made), totals.chosen
             sums.add(made)
             totals = totals + counted
-            parts.add(
-                made, {**_plain(counted), "state": sums.state()}, traces(made, sums.prints[before:])
-            )
+            record = {**_plain(counted), "state": sums.state()}
+            parts.add(made, written, record, traces(made, sums.prints[before:]))
             shown = shown or made
             ran(len(made))
     assert shown is not None

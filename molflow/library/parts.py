@@ -65,7 +65,7 @@ class Parts:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Removes the parts where the block ends well, or by an error before one of them is done."""
+        """Removes the parts where the block ends well, or fails before one of them is done."""
         try:
             yield
         except BaseException:
@@ -102,25 +102,38 @@ class Parts:
             return [self.folder / TABLES / f"part-{first:0{DIGITS}}.parquet"]
         return [self.place / f"{first:0{DIGITS}}-{name}" for name in FORMATS[self.format]]
 
-    def write(self, samples: Samples) -> list[Path]:
-        """Writes the rows of a part, and gives the files."""
+    def write(self, samples: Samples, before: int = 0) -> list[Path]:
+        """Writes the rows of a part.
+
+        Args:
+            samples: its attempts.
+            before: molecules that earlier parts have written.
+
+        Returns:
+            The files.
+        """
         paths = self._files(samples.index[0])
         for path in paths:
-            samples.write(path, header=samples.index[0] == self.first)
+            samples.write(path, samples.index[0] == self.first, before)
         return paths
 
     def add(
-        self, samples: Samples, record: Mapping[str, Any], traces: Mapping[str, NDArray[Any]]
+        self,
+        samples: Samples,
+        before: int,
+        record: Mapping[str, Any],
+        traces: Mapping[str, NDArray[Any]],
     ) -> None:
         """Writes a part.
 
         Args:
             samples: its attempts.
+            before: molecules that earlier parts have written.
             record: what is to be known of it, for JSON.
             traces: arrays that are to be known too.
         """
         first = samples.index[0]
-        sizes = [path.stat().st_size for path in self.write(samples)]
+        sizes = [path.stat().st_size for path in self.write(samples, before)]
         with atomic_write(self._trace(first)) as path, path.open("wb") as file:
             np.savez(file, **traces)
         whole = {"first": first, "attempts": len(samples), "bytes": sizes, **record}

@@ -62,6 +62,11 @@ class Totals:
         )
 
     @property
+    def chosen(self) -> int:
+        """Count the strictly valid ones that nothing else was held against."""
+        return self.attempts - max(self.reasons.total(), self.refused.total())
+
+    @property
     def passed(self) -> int:
         """Count the attempts that nothing was held against."""
         return self.attempts - self.refused.total()
