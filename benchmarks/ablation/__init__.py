@@ -1,1 +1,1 @@
-"""Which objective makes the best map in equal time."""
+"""A comparison of objectives by the maps that they make in equal time."""

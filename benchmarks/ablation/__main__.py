@@ -1,12 +1,14 @@
-"""Which objective makes the best map in equal time: ``python -m benchmarks.ablation``.
+"""The objective that makes the best map in equal time: ``python -m benchmarks.ablation``.
 
 Every run trains one network for the same wall time, one after the other, as a process of
-molflow.train; its weights at four checkpoints are sampled at 1, 2 and 4 network evaluations, the
-last ones at 50 too.
-A run is kept when it is finished and goes on where it was stopped. Before the runs, or instead
-with ``plan``, stands what they take; ``render`` makes the table and the plot again, ``merge`` takes
-in the results of another machine. Run it on a quiet machine: the clock decides; or measure there
-how many steps each objective makes in a minute, and give them as ``pace``.
+molflow.train. Its weights at four checkpoints are sampled at 1, 2 and 4 network evaluations, the
+last ones at 50 too. A run is kept when it is finished and goes on where it was stopped.
+
+The program prints the expected time before the runs, or instead of them with ``plan``. ``render``
+makes the table and the plot again, and ``merge`` takes in the results of another machine.
+
+Run it on a quiet machine: the clock decides. Or measure there how many steps each objective makes
+in a minute, and give them as ``pace``.
 """
 
 from __future__ import annotations
@@ -40,10 +42,13 @@ from molflow.errors import InputError
 
 @dataclass(frozen=True)
 class AblationConfig:
-    """Train the objectives for equal wall time and compare what they make.
+    """Train the objectives for equal wall time and compare their maps.
 
-    The first argument may be a command: plan (say what would run), render (table and plot of the
-    results that are there), merge (take in those of other=<file>). Without one, everything runs.
+    The first argument may be a command; without one, everything runs:
+
+        plan     list the runs and their expected time
+        render   table and plot of the results that are there
+        merge    take in the results of other=<file>
     """
 
     runs: str = key(
@@ -68,14 +73,14 @@ class AblationConfig:
 
     @property
     def setup(self) -> Setup:
-        """What all runs have in common."""
+        """The common part of all runs."""
         shared = shared_arguments(self.train)
         pace = read_pace(self.pace)
         return Setup(self.minutes, self.n, shared, Path(self.folder), self.force, pace)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What results must share to stand beside each other."""
+        """Settings that results must share to stand beside each other."""
         from molflow.sampling.walk import usual_times
 
         times = {str(steps): list(usual_times(steps)) for steps in EARLY}
@@ -84,7 +89,7 @@ class AblationConfig:
 
 
 def main(words: list[str]) -> None:
-    """Runs one of COMMANDS; without a name of one, the ablation."""
+    """Run one of COMMANDS; without a name of one, the ablation."""
     if wants_help(words):
         print(help_text("ablation [plan | render | merge]", AblationConfig))
         return
@@ -93,7 +98,7 @@ def main(words: list[str]) -> None:
 
 
 def run_all(config: AblationConfig) -> None:
-    """The runs that are missing, each written when it is measured; then table and plot."""
+    """Make the runs that are missing, each written when it is measured; then table and plot."""
     results, setup = begin(config), config.setup
     require_writable(config.results.parent)
     show_plan(config)
@@ -138,7 +143,7 @@ def wanted(config: AblationConfig, results: Results) -> tuple[list[Run], list[st
 
 
 def show_plan(config: AblationConfig) -> None:
-    """Every run with its state, the minutes that it still takes, and the command behind it."""
+    """Show every run with its state, the minutes that it still takes, and the command behind it."""
     setup, results = config.setup, begin(config)
     runs, later = wanted(config, results)
     rows: list[tuple[str, str, float, float]] = []
@@ -163,7 +168,7 @@ def show_plan(config: AblationConfig) -> None:
 
 
 def render_results(config: AblationConfig) -> None:
-    """The section of the README and the picture beside the results."""
+    """Write the section of the README and the picture beside the results."""
     readme = Path(config.readme) if config.readme else README
     picture = config.results.with_suffix(".png")
     render(read_results(config.results), readme, picture)
@@ -171,7 +176,7 @@ def render_results(config: AblationConfig) -> None:
 
 
 def merge(config: AblationConfig) -> None:
-    """Takes in the runs of other results; InputError where one is there with other numbers."""
+    """Take in the runs of other results. InputError where one is there with other numbers."""
     results = None if not config.results.exists() else read_results(config.results)
     for name in several("other", config.other):
         other = read_results(Path(name))

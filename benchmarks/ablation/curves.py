@@ -10,7 +10,7 @@ from benchmarks.ablation.results import Results
 
 
 def draw(results: Results, path: Path) -> None:
-    """A PNG: a row for each measure, a column for each number of steps.
+    """Write a PNG: a row for each measure, a column for each number of steps.
 
     Points are means over the seeds, bars reach from the worst to the best.
     """
@@ -40,7 +40,13 @@ def draw(results: Results, path: Path) -> None:
 def curves(
     results: Results, measure: str, steps: int
 ) -> dict[str, list[tuple[float, float, float, float]]]:
-    """label -> (minutes, mean, mean - worst, best - mean) at every checkpoint."""
+    """label -> (minutes, mean, mean - worst, best - mean) at every checkpoint.
+
+    Args:
+        results: of the ablation.
+        measure: one of ``orders.MEASURES``.
+        steps: of sampling.
+    """
     scale = 100 if measure == "vu" else 1
     minutes = {cell["minutes"] for entry in results.runs.values() for cell in entry["cells"]}
     found: dict[str, list[tuple[float, float, float, float]]] = {}

@@ -1,8 +1,8 @@
-"""Which run of benchmarks.ablation is better than which: the seeds decide.
+"""Orders among the runs of benchmarks.ablation: the seeds decide which run is better.
 
-A run with several seeds reaches from its worst to its best; one with a single seed reaches as far
-to both sides as the seeds of any run on the same machine lie apart. An order is claimed where two
-such ranges do not touch, and nowhere while no run has a second seed.
+A run with several seeds reaches from its worst to its best. One with a single seed is lent the
+largest spread that seeds of a run on the same machine have, to both sides. An order is claimed
+where two such ranges do not touch, and nowhere while no run has a second seed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,14 @@ def machines(results: Results) -> list[Mapping[str, Any]]:
 
 
 def groups(results: Results, measure: str, steps: int, minutes: float) -> list[Group]:
-    """The values of one measure in one cell of all runs that have it; nan where undefined."""
+    """The values of one measure in one cell of all runs that have it; nan where undefined.
+
+    Args:
+        results: of the ablation.
+        measure: one of MEASURES.
+        steps: of sampling.
+        minutes: of training.
+    """
     known = machines(results)
     found: dict[tuple[str, int], list[tuple[int, float]]] = {}
     for entry in results.runs.values():
@@ -85,7 +92,10 @@ def steps_of(results: Results, group: Group) -> float:
 
 
 def reach(group: Group, among: Sequence[Group]) -> tuple[float, float] | None:
-    """From where to where the seeds of ``group`` reach; None where that is unknown."""
+    """The range of the seeds of ``group``; None where it is unknown.
+
+    ``among`` are the groups whose spread a single seed is lent.
+    """
     low, high = min(group.values), max(group.values)
     if any(math.isnan(value) for value in group.values):
         return None
@@ -101,7 +111,13 @@ def reach(group: Group, among: Sequence[Group]) -> tuple[float, float] | None:
 
 
 def better(a: Group, b: Group, among: Sequence[Group], larger: bool) -> Group | None:
-    """The better of two where their seeds do not overlap, None where they are not separated."""
+    """The better of two where their seeds do not overlap, None where they are not separated.
+
+    Args:
+        a, b: the groups.
+        among: groups whose spread a single seed is lent.
+        larger: whether larger values are better.
+    """
     one, other = reach(a, among), reach(b, among)
     if a.machine != b.machine or one is None or other is None:
         return None
@@ -113,7 +129,7 @@ def better(a: Group, b: Group, among: Sequence[Group], larger: bool) -> Group | 
 
 
 def claims(found: Sequence[Group], larger: bool) -> tuple[str, str]:
-    """What is better than what, and what is not separated, each as one line."""
+    """The pairs that are ordered, and those that are not separated, each as one line."""
     wins: dict[str, list[str]] = {}
     unknown: dict[str, list[str]] = {}
     for a, b in combinations(found, 2):

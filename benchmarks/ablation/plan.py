@@ -1,7 +1,7 @@
-"""Which trainings the ablation makes, in which order, and with which arguments of molflow.train.
+"""The trainings of the ablation, their order, and their arguments of molflow.train.
 
-First every objective jointly with the flow, in canonical order. Then, as results come in, the best
-two in random order and in two stages, and a second seed for the closest two of all.
+First every objective is trained jointly with the flow, in canonical order. As results come in, the
+best two follow in random order and in two stages. Then the closest two of all get a second seed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ CHECKPOINTS = 4
 METHODS = {1: "flow_map", 2: "flow_map", 4: "flow_map", 50: "euler"}
 """Network evaluations a molecule, and the method that spends them."""
 EARLY = (1, 2, 4)
-"""Those that are measured at every checkpoint; 50 only at the last one, for they take longest."""
+"""Numbers of evaluations that are measured at every checkpoint.
+
+50 is measured only at the last one, for it takes longest.
+"""
 LATER = (
     "the best in random order",
     "the second best in random order",
@@ -36,7 +39,7 @@ LATER = (
 )
 EVALUATIONS_PER_SECOND = 2_900
 SECONDS_OF_FCD = 0.004
-"""A molecule, on two CPU cores: what the expected duration is made of."""
+"""The expected duration is made of these, a molecule, on two CPU cores."""
 OWN_KEYS = frozenset({"seed", "out", "resume", "checkpoint", "dataset.order", "flow.distill"})
 OWN_KEYS |= {"trainer.max_minutes", "trainer.steps", "trainer.snapshots"}
 
@@ -45,8 +48,13 @@ OWN_KEYS |= {"trainer.max_minutes", "trainer.steps", "trainer.snapshots"}
 class Run:
     """One training.
 
-    stage: "joint" has flow and map at once for the whole time, "stages" has the map in the second
-    half of it, beginning with the weights of "parent", the flow alone in the first half.
+    Attributes:
+        objective: one of OBJECTIVES.
+        order: of the atoms, "canonical" or "random".
+        stage: "joint" has flow and map at once for the whole time. "parent" is the flow alone in
+            the first half. "stages" is the map in the second half, which begins with the weights of
+            "parent".
+        seed: of the training.
     """
 
     objective: str
@@ -70,17 +78,17 @@ class Run:
 
     @property
     def share(self) -> float:
-        """Of the time that every run has."""
+        """The share of the time that every run has."""
         return 1.0 if self.stage == "joint" else 0.5
 
     @property
     def parts(self) -> int:
-        """How many of the checkpoints are its own."""
+        """The number of checkpoints that are its own."""
         return round(CHECKPOINTS * self.share)
 
 
 def parse_run(name: str) -> Run:
-    """The run of that name; InputError says what a name is made of."""
+    """The run of that name. InputError says how a name is made."""
     objectives = "|".join(OBJECTIVES)
     match = re.fullmatch(rf"({objectives})(-random)?(-stages)?(-seed([1-9]\d{{0,8}}))?", name)
     if match is None or (match[1] == FLOW and match[3]):
@@ -91,9 +99,10 @@ def parse_run(name: str) -> Run:
 
 
 def schedule(scores: Mapping[str, float]) -> tuple[list[Run], list[str]]:
-    """The runs that are known by now, and what the others will be.
+    """The runs that are known by now, and words for the others.
 
-    scores: of the finished runs, by name; larger is better.
+    Args:
+        scores: of the finished runs, by name; larger is better.
     """
     joint = [Run(objective) for objective in JOINT]
     if any(run.name not in scores for run in joint):
@@ -127,11 +136,16 @@ def shared_arguments(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Setup:
-    """What all runs have in common.
+    """The common part of all runs.
 
-    minutes: of training. n: molecules a sample. shared: arguments of molflow.train. folder: of the
-    run folders. force: FCD of fewer than 1,000 molecules too. pace: objective -> optimizer steps a
-    minute; one that stands there trains for its steps, whatever the clock says.
+    Attributes:
+        minutes: of training.
+        n: molecules a sample.
+        shared: arguments of molflow.train.
+        folder: of the run folders.
+        force: whether to measure FCD of fewer than 1,000 molecules too.
+        pace: objective -> optimizer steps a minute. An objective that stands there trains for its
+            steps, whatever the clock says.
     """
 
     minutes: float
@@ -146,7 +160,7 @@ class Setup:
         return self.folder / run.name
 
     def arguments(self, run: Run) -> list[str]:
-        """Of molflow.train for ``run``, which has its share of the minutes.
+        """Arguments of molflow.train for ``run``, which has its share of the minutes.
 
         No trial takes time from it.
         """
@@ -182,13 +196,13 @@ class Setup:
         return {k / CHECKPOINTS: path for k, path in enumerate(found, 1)}
 
     def measuring_minutes(self) -> float:
-        """Expected: samples, decoding and FCD of all cells of a run."""
+        """The expected minutes for samples, decoding and FCD of all cells of a run."""
         cells = (CHECKPOINTS - 1) * EARLY + tuple(METHODS)
         return self.n * sum(k / EVALUATIONS_PER_SECOND + SECONDS_OF_FCD for k in cells) / 60
 
 
 def read_pace(text: str) -> dict[str, float]:
-    """objective -> steps a minute of ``vfm=310,psd=230``; InputError says what is wrong."""
+    """objective -> steps a minute, from ``vfm=310,psd=230``. InputError names the mistake."""
     pace = {}
     for part in filter(None, text.split(",")):
         name, _, number = part.partition("=")

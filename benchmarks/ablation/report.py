@@ -74,7 +74,7 @@ def section(results: Results, picture: str) -> str:
 
 
 def budget(settings: Mapping[str, Any]) -> str:
-    """What every run had, in words."""
+    """The budget of every run, in words."""
     if not settings["pace"]:
         return f"Every run trained for {settings['minutes']:g} minutes, parents included"
     rates = ", ".join(f"{name} {rate:g}" for name, rate in read_pace(settings["pace"]).items())
@@ -125,7 +125,7 @@ def command_lines(results: Results) -> list[str]:
 
 
 def render(results: Results, readme: Path, picture: Path) -> None:
-    """Writes the section into ``readme``, in the place of the old one or at the end; the PNG."""
+    """Write the section into ``readme``, in the place of the old one or at the end, and the PNG."""
     from benchmarks.ablation.curves import draw
 
     with atomic_write(picture) as path:

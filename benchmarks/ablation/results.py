@@ -17,14 +17,19 @@ from molflow.errors import InputError
 
 FORMAT = 1
 SCORE = ("vu", 1)
-"""What ranks runs: distinct strictly valid molecules per attempt, in one network evaluation."""
+"""Runs are ranked by distinct strictly valid molecules per attempt, in one network evaluation."""
 
 Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Results:
-    """settings: what all runs share. runs: name -> entry as ``measure_run`` makes it."""
+    """Results of runs.
+
+    Attributes:
+        settings: those that all runs share.
+        runs: name -> entry as ``measure_run`` makes it.
+    """
 
     settings: Mapping[str, Any]
     runs: Mapping[str, Entry]
@@ -46,7 +51,10 @@ class Results:
         return Results(self.settings, {**self.runs, name: entry})
 
     def merged(self, other: Results, place: str) -> Results:
-        """Both; InputError, naming ``place``, where settings or a run of both are not the same."""
+        """Put both together.
+
+        InputError, naming ``place``, where settings or a run of both are not the same.
+        """
         self.require_same(other, place)
         for name in self.runs.keys() & other.runs.keys():
             if self.runs[name] != other.runs[name]:
@@ -54,7 +62,7 @@ class Results:
         return Results(self.settings, {**self.runs, **other.runs})
 
     def require_same(self, other: Results, place: str) -> None:
-        """InputError, naming ``place``, for the first setting that differs."""
+        """Raise InputError, naming ``place``, for the first setting that differs."""
         for name in dict.fromkeys([*self.settings, *other.settings]):
             old, new = self.settings.get(name), other.settings.get(name)
             if old != new:
@@ -62,7 +70,7 @@ class Results:
                 raise InputError(f"{place}: {name} is {both}")
 
     def write(self, path: Path) -> None:
-        """As JSON, with null for nan."""
+        """Write JSON, with null for nan."""
         from benchmarks.common.outputs import plain
 
         content = {"format": FORMAT, "settings": self.settings, "runs": self.runs}
@@ -71,7 +79,7 @@ class Results:
 
 
 def read_results(path: Path) -> Results:
-    """What ``write`` wrote; InputError where it did not."""
+    """Read the file of ``write``. InputError where it is another."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
@@ -91,7 +99,9 @@ def number(value: float | None) -> float:
 
 
 def measure_run(run: Run, setup: Setup) -> Entry:
-    """The entry of a trained run: what it was, where, and the numbers of all its cells."""
+    """Measure a trained run: its entry has its settings, its machine and the numbers of all its
+    cells.
+    """
     from benchmarks.common.measuring import Cell, WalkOptions, facts, known, perform, prepare
     from molflow.generator import load
 
@@ -114,7 +124,7 @@ def measure_run(run: Run, setup: Setup) -> Entry:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """What two runs must share for their wall times to be comparable."""
+    """The facts that two runs must share for their wall times to be comparable."""
     import torch
 
     name = torch.cuda.get_device_name() if device.startswith("cuda") else device

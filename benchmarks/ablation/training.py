@@ -14,7 +14,7 @@ from molflow.files import CHECKPOINT, WEIGHTS
 
 
 def state(run: Run, setup: Setup) -> str:
-    """Of "trained", "half trained", "to do"."""
+    """The state of a run: "trained", "half trained" or "to do"."""
     if not (setup.of(run) / CHECKPOINT).exists():
         return "to do"
     ended = (setup.snapshots(run)[-1] / WEIGHTS).exists()
@@ -22,7 +22,10 @@ def state(run: Run, setup: Setup) -> str:
 
 
 def train(run: Run, setup: Setup) -> bool:
-    """Trains, or goes on; whether it ended well. InputError where the folder has another run."""
+    """Train, or go on, and return whether it ended well.
+
+    InputError where the folder has another run.
+    """
     given, folder = setup.arguments(run), setup.of(run)
     if (folder / CHECKPOINT).exists():
         require_same_run(folder, given)
@@ -31,7 +34,7 @@ def train(run: Run, setup: Setup) -> bool:
 
 
 def require_same_run(folder: Path, given: Sequence[str]) -> None:
-    """InputError where the run in ``folder`` was started with other arguments."""
+    """Raise InputError where the run in ``folder`` was started with other arguments."""
     from molflow.train import OWN_FOLDER, anchored, key_of
     from molflow.training.record import read_record
 
@@ -45,7 +48,7 @@ def require_same_run(folder: Path, given: Sequence[str]) -> None:
 
 
 def train_process(given: Sequence[str]) -> int:
-    """The exit code of ``python -m molflow.train``.
+    """Run ``python -m molflow.train`` and return its exit code.
 
     One signal to us is one signal to it: it saves, then KeyboardInterrupt is raised here.
     """
@@ -72,7 +75,7 @@ def train_process(given: Sequence[str]) -> int:
 
 
 def training_steps(folder: Path) -> int:
-    """How many optimizer steps the run in ``folder`` made."""
+    """The number of optimizer steps that the run in ``folder`` made."""
     import torch
 
     saved = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)

@@ -52,7 +52,7 @@ def count(name: str, text: str) -> int:
 
 
 def help_text(program: str, schema: type) -> str:
-    """Usage and keys with defaults, documentation and what is allowed."""
+    """Usage and keys with defaults, documentation and allowed values."""
     lines = [f"python -m benchmarks.{program} [key=value ...]", "", schema.__doc__ or ""]
     lines += ["", "Keys (key=value):"]
     for name, entry in keys(schema).items():

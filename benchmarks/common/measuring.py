@@ -1,4 +1,4 @@
-"""What one cell of benchmarks.generation is measured on, and the cells that are known already."""
+"""The conditions of one cell of benchmarks.generation, and the cells that are known already."""
 
 from __future__ import annotations
 
@@ -49,21 +49,26 @@ class Cell:
 
 @dataclass(frozen=True)
 class WalkOptions:
-    """How all walks of a benchmark go, beside their methods and steps: ``noise``, ``noise_scale``
-    and ``times`` as of molflow.sample, times "" for the usual."""
+    """Options of all walks of a benchmark, beside their methods and steps.
+
+    Attributes:
+        noise: as of molflow.sample.
+        noise_scale: as of molflow.sample.
+        times: as of molflow.sample; "" for the usual.
+    """
 
     noise: float = NOISE
     noise_scale: NoiseScale = 1.0
     times: str = ""
 
     def walk(self, generator: Generator, method: str, steps: int) -> Walk:
-        """The walk of a method in so many steps; InputError where there is none."""
+        """The walk of a method in so many steps. InputError where there is none."""
         times = read_times(self.times or None, steps)
         route = Route(steps, method, self.noise, times=times, noise_scale=self.noise_scale)
         return generator.walk(route)
 
     def require(self, generator: Generator, ways: Iterable[tuple[str, int]]) -> None:
-        """InputError where a method in so many steps, 0 of an anchor, has no walk."""
+        """Raise InputError where a method in so many steps, 0 of an anchor, has no walk."""
         for method, steps in ways:
             if steps:
                 self.walk(generator, method, steps)
@@ -71,11 +76,16 @@ class WalkOptions:
 
 @dataclass(frozen=True)
 class Protocol:
-    """What all cells have in common.
+    """The common conditions of all cells.
 
-    training: the SMILES of the data's training split. validation, test: of ChemNet, for FCD. n:
-    molecules a cell. options: of the walks. force: FCD of fewer than 1,000 molecules too. device:
-    of ChemNet.
+    Attributes:
+        data: that the model was trained on.
+        training: the SMILES of the data's training split.
+        validation, test: statistics of ChemNet, for FCD.
+        n: molecules a cell.
+        options: of the walks.
+        force: whether to measure FCD of fewer than 1,000 molecules too.
+        device: of ChemNet.
     """
 
     data: Dataset
@@ -111,7 +121,17 @@ class Protocol:
 
 
 def prepare(generator: Generator, n: int, options: WalkOptions, force: bool) -> Protocol:
-    """The training set of the model and its references; InputError where it is not here."""
+    """Prepare the training set of a model and its references.
+
+    Args:
+        generator: the model.
+        n: molecules a cell.
+        options: of the walks.
+        force: whether to measure FCD of fewer than 1,000 molecules too.
+
+    Raises:
+        InputError: the training set is not here.
+    """
     if not generator.spec.modality.molecular:
         raise InputError("this model writes texts, no molecules: benchmarks.text measures those")
     data, device = dataset_of(generator.spec), str(generator.device)
@@ -171,7 +191,7 @@ def facts(cell: Cell, protocol: Protocol, generator: Generator) -> dict[str, Any
 
 
 def facts_of_walk(generator: Generator, walk: Walk) -> dict[str, Any]:
-    """What the samples of a seed depend on: the model and the walk."""
+    """The facts that determine the samples of a seed: the model and the walk."""
     return {
         "model": content([generator.fingerprint, generator.spec.to_dict()]),
         "noise": walk.noise if METHODS[walk.method].stochastic else None,
@@ -181,7 +201,7 @@ def facts_of_walk(generator: Generator, walk: Walk) -> dict[str, Any]:
 
 
 def provenance(generator: Generator) -> dict[str, Any]:
-    """Of which model and by what a result was made, for its JSON."""
+    """The model, the machine and the versions behind a result, for its JSON."""
     # Where things lie on this machine is nobody else's business.
     model = generator.spec.to_dict()
     model["dataset"] = {k: v for k, v in model["dataset"].items() if k not in ("path", "cache")}
@@ -198,7 +218,7 @@ def content(value: Any) -> str:
 
 
 def known(about: dict[str, Any], perform: Callable[[], Numbers]) -> Numbers:
-    """The numbers that are kept under ``about``; where there are none they are made and kept."""
+    """The numbers that are kept under ``about``. Where there are none, they are made and kept."""
     path = cache_folder() / "generation" / f"{content(about)}.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))["numbers"]

@@ -19,8 +19,9 @@ RESULTS, README = BENCHMARKS / "results", BENCHMARKS / "README.md"
 
 
 def named(config: T) -> T:
-    """The configuration of a benchmark whose ``name``, where it has none, is that of the folder of
-    its ``checkpoint``."""
+    """The configuration of a benchmark, whose ``name`` is by default that of the checkpoint's
+    folder.
+    """
     from molflow.model.place import find_model
 
     return replace(config, name=config.name or find_model(config.checkpoint).resolve().name)
@@ -29,7 +30,8 @@ def named(config: T) -> T:
 def place(kind: str, name: str, out: str) -> Path:
     """The JSON file ``kind``-``name`` in the folder ``out``, by default that of the results.
 
-    InputError for a name that is none, and where nothing can be written.
+    Raises:
+        InputError: the name is none, or nothing can be written there.
     """
     if Path(name).name != name:
         raise InputError(f"name={name!r}: the name of a file, without folders")
@@ -39,7 +41,7 @@ def place(kind: str, name: str, out: str) -> Path:
 
 
 def write(target: Path, result: dict[str, Any], draw: Callable[[Path], None]) -> None:
-    """The result, and what ``draw`` puts into the PNG of the same name; says where they are."""
+    """Write the result, and with ``draw`` the PNG of the same name; say where they are."""
     text = json.dumps(plain(result), indent=1, allow_nan=False, ensure_ascii=False)
     picture = target.with_suffix(".png")
     with atomic_write(target) as path:

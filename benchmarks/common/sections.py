@@ -8,7 +8,7 @@ from molflow.console import atomic_write
 
 
 def markers(name: str) -> tuple[str, str]:
-    """What a section begins and ends with in the file."""
+    """The lines with which a section begins and ends in the file."""
     return (
         f"<!-- {name}: written by python -m benchmarks.{name} render -->",
         f"<!-- {name}: end -->",
@@ -27,7 +27,7 @@ def with_section(text: str, name: str, made: str) -> str:
 
 
 def write_section(readme: Path, name: str, made: str) -> None:
-    """Puts a section into ``readme``, in the place of the old one or at the end."""
+    """Put a section into ``readme``, in the place of the old one or at the end."""
     text = readme.read_text(encoding="utf-8") if readme.exists() else "# Benchmarks\n"
     with atomic_write(readme) as path:
         path.write_text(with_section(text, name, made), encoding="utf-8")

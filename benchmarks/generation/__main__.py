@@ -1,9 +1,9 @@
 """Quality against network evaluations: ``python -m benchmarks.generation checkpoint=<model>``.
 
 Every method at every number of steps makes n molecules a seed. Beside them stand two rows that no
-model made: "training", n training molecules without repetition, whose FCD is the floor at this n;
-and "redraw", n drawn from the training set with replacement, which is what a perfect sampler of a
-memorised training set would score. A cell that is finished is kept and not made again.
+model made. "training" has n training molecules without repetition, whose FCD is the floor at this
+n. "redraw" has n drawn from the training set with replacement: a perfect sampler of a memorised
+training set would score as much. A cell that is finished is kept and not made again.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class GenerationConfig:
 
 
 def main(arguments: list[str]) -> None:
-    """Measures what the command line's ``key=value`` arguments ask for."""
+    """Measure the cells that the command line's ``key=value`` arguments ask for."""
     if wants_help(arguments):
         print(help_text("generation", GenerationConfig))
         return
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
 
 
 def benchmark(config: GenerationConfig) -> None:
-    """Measures every cell that is not known yet, prints the tables, writes JSON and PNG."""
+    """Measure every cell that is not known yet, print the tables, write JSON and PNG."""
     from benchmarks.common.measuring import WalkOptions, facts, known, perform, prepare
     from benchmarks.generation.curves import draw, show
     from molflow.generator import load
@@ -135,7 +135,7 @@ def record(
     numbers: Sequence[Numbers],
     rows: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """All that is needed to know what the numbers mean and to make them again."""
+    """The numbers with all that is needed to understand them and to make them again."""
     from benchmarks.common.measuring import FORMAT, provenance
 
     # Where things lie on this machine is nobody else's business.

@@ -46,7 +46,7 @@ class GoalConfig:
 
 
 def main(words: list[str]) -> None:
-    """Runs every cell that is missing and prints the tables."""
+    """Run every cell that is missing and print the tables."""
     if wants_help(words):
         print(help_text("goal_directed", GoalConfig))
         return
@@ -54,7 +54,7 @@ def main(words: list[str]) -> None:
 
 
 def run(config: GoalConfig) -> None:
-    """Runs every cell that is missing and prints the tables."""
+    """Run every cell that is missing and print the tables."""
     from benchmarks.goal_directed.cells import Cell, known, perform
     from benchmarks.goal_directed.methods import WAYS, require_ways
     from molflow.chem.tasks import SUITES, find_task
@@ -128,7 +128,7 @@ def some(molecules: Sequence[str], count: int, seed: int) -> list[str]:
 
 
 def caution(task: Task, model: Generator | None) -> None:
-    """Says where the model cannot make what the task's own targets are made of."""
+    """Warn where the model cannot make the elements or sizes of the task's own targets."""
     if model is None:
         return
     lacks = lacking(task, model)
@@ -137,7 +137,7 @@ def caution(task: Task, model: Generator | None) -> None:
 
 
 def lacking(task: Task, model: Generator) -> str:
-    """What the targets of a task have and the model does not; "" where it has all."""
+    """Features of a task's targets that the model lacks, in words; "" where it has all."""
     import re
 
     from rdkit import Chem, rdBase

@@ -53,7 +53,10 @@ class Budget:
         """The score of a molecule, the task's `invalid` of a string that is none.
 
         A molecule without a score, because the oracle fails on it, costs a call and scores
-        `invalid` too. Raises Spent where the molecule is new and no call is left.
+        `invalid` too.
+
+        Raises:
+            Spent: the molecule is new, and no call is left.
         """
         mol = read(smiles)
         if mol is None:

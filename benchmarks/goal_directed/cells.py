@@ -24,8 +24,16 @@ TOP = 100
 
 @dataclass(frozen=True)
 class Cell:
-    """What a run depends on. model: its fingerprint, None of a method without one. start: how many
-    molecules it begins with."""
+    """A run, and all that it depends on.
+
+    Attributes:
+        task: its full name.
+        method: by name.
+        seed: of the run.
+        calls: distinct molecules that may be scored.
+        start: molecules that it begins with.
+        model: its fingerprint, None of a method without one.
+    """
 
     task: str
     method: str

@@ -1,10 +1,10 @@
 """The genetic algorithm to beat: Mol GA (Tripp and Hernandez-Lobato, arXiv 2310.09267).
 
 The package mol-ga runs it with its own defaults: mutations and crossovers of Graph GA (Jensen,
-Chem. Sci. 2019, 10, 3567), parents drawn evenly from logarithmically spaced quantiles, a population
-of the 10,000 best. `pip install molflow[baselines]` installs it: MIT, version 0.2.1 of 2024, on
-NumPy, RDKit and joblib alone. Importing it turns RDKit's messages off for the whole process. It
-carries molecules of ZINC250k, which are not used here.
+Chem. Sci. 2019, 10, 3567). Parents are drawn evenly from logarithmically spaced quantiles of a
+population of the 10,000 best. `pip install molflow[baselines]` installs it: MIT, version 0.2.1 of
+2024, on NumPy, RDKit and joblib alone. Importing it turns RDKit's messages off for the whole
+process. It carries molecules of ZINC250k, which are not used here.
 """
 
 from __future__ import annotations

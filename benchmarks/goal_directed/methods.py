@@ -28,8 +28,14 @@ STALE = 20
 
 @dataclass(frozen=True)
 class Way:
-    """A method. model: whether it needs one. pool: whether it draws from all molecules of the data
-    set instead of beginning with some. about: what it does."""
+    """A method of the benchmark.
+
+    Attributes:
+        make: from the model to the method.
+        model: whether it needs one.
+        about: its description.
+        pool: whether it draws from all molecules of the data set instead of beginning with some.
+    """
 
     make: Callable[[Generator | None], Method]
     model: bool

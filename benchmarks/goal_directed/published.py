@@ -20,7 +20,7 @@ CLASSES = {
     "REINVENT": EARLY,
     "Graph GA": EARLY,
 }
-"""Method -> its class; a star marks what was prescreened."""
+"""Method -> its class; a star marks prescreened ones."""
 
 TABLE = """
 albuterol_similarity 0.975 0.937 0.977 0.950 0.949 0.896 0.882 0.838

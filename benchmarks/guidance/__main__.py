@@ -1,10 +1,12 @@
 """Guidance against best-of-N: ``python -m benchmarks.guidance checkpoint=<model>``.
 
-Every method of guidance walks toward eight objectives with equal budgets of looks (molecules that
-are judged for each molecule wanted), in several numbers of steps, beside best_of and unguided
-molecules of the same sizes. What beats what is decided by standard errors (rows.py). A cell
-that is finished is kept and not made again. Before the cells, or instead with ``plan``, stands what
-they take; ``render`` writes the table of results that are there into a README.
+Every method of guidance walks toward eight objectives in several numbers of steps. All have equal
+budgets of looks: molecules that are judged for each molecule wanted. Beside them stand best_of and
+unguided molecules of the same sizes. Standard errors decide which is better (rows.py). A cell that
+is finished is kept and not made again.
+
+The program prints the expected time before the cells, or instead of them with ``plan``. ``render``
+writes the table of results that are there into a README.
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ AUTO = "auto"
 class GuidanceConfig:
     """Reward of guided molecules at equal budgets, against best-of-N and unguided ones.
 
-    The first argument may be a command: plan (say what would run), render (write the table of the
-    results that are there). Without one, everything that is missing runs.
+    The first argument may be a command; without one, every missing cell runs:
+
+        plan     list the cells and their expected time
+        render   write the table of the results that are there
     """
 
     checkpoint: str = key("", "a run folder or a file of weights", required=True)
@@ -54,7 +58,7 @@ class GuidanceConfig:
 
 
 def main(words: list[str]) -> None:
-    """Runs one of COMMANDS; without a name of one, the benchmark."""
+    """Run one of COMMANDS; without a name of one, the benchmark."""
     if wants_help(words):
         print(help_text("guidance [plan | render]", GuidanceConfig))
         return
@@ -63,7 +67,7 @@ def main(words: list[str]) -> None:
 
 
 def run(config: GuidanceConfig) -> None:
-    """Measures every cell that is not known yet, prints the tables, writes JSON and PNG."""
+    """Measure every cell that is not known yet, print the tables, write JSON and PNG."""
     from benchmarks.guidance.curves import draw
     from benchmarks.guidance.kept import facts, known
     from benchmarks.guidance.making import perform
@@ -122,7 +126,7 @@ def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[GuidedCel
 
 
 def settings(config: GuidanceConfig) -> dict[str, Any]:
-    """What the results depend on, with the name of the model in place of its folder."""
+    """The settings of the results, with the name of the model in place of its folder."""
     hidden = ("checkpoint", "out", "readme", "name", "batch")
     return {"checkpoint": config.name} | {
         k: v for k, v in asdict(config).items() if k not in hidden
@@ -130,13 +134,13 @@ def settings(config: GuidanceConfig) -> dict[str, Any]:
 
 
 def show_plan(config: GuidanceConfig) -> None:
-    """Says what would run."""
+    """Show the cells that would run."""
     generator, protocol, cells = prepare(config)
     show_cells(cells, protocol, generator)
 
 
 def show_cells(cells: Sequence[GuidedCell], protocol: Protocol, generator: Generator) -> None:
-    """For every task its objective, the cells that are missing, and the minutes that they take."""
+    """Show every task's objective, the cells that are missing, and the minutes that they take."""
     from benchmarks.guidance.kept import facts, is_known, walk_facts
     from benchmarks.guidance.plan import BEST_OF, UNGUIDED, seconds, walking_seconds
 
@@ -160,7 +164,7 @@ def show_cells(cells: Sequence[GuidedCell], protocol: Protocol, generator: Gener
 
 
 def render_results(config: GuidanceConfig) -> None:
-    """The section of the README and the picture beside the results."""
+    """Write the section of the README and the picture beside the results."""
     from benchmarks.guidance.report import render
 
     target = place("guidance", named(config).name, config.out)

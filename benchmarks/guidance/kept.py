@@ -1,4 +1,4 @@
-"""What a cell of benchmarks.guidance depends on, and what is known of it already."""
+"""The facts that a cell of benchmarks.guidance depends on, and numbers that are known already."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Protocol:
-    """What all cells have in common.
+    """The common conditions of all cells.
 
-    objectives: task -> objective as text. n: molecules a cell. walks: of each molecule that are
-    made for best_of, at least as many as its largest budget. batch: particles at once; neither
-    changes anything but the time.
+    Attributes:
+        objectives: task -> objective as text.
+        n: molecules a cell.
+        walks: of each molecule that are made for best_of, at least as many as its largest budget.
+        batch: particles at once. Like ``walks``, it changes nothing but the time.
     """
 
     objectives: dict[str, str]
@@ -75,7 +77,7 @@ def walk_facts(cell: GuidedCell, protocol: Protocol, generator: Generator) -> di
 
 
 def common(cell: GuidedCell, protocol: Protocol, generator: Generator) -> dict[str, Any]:
-    """What the molecules of a cell depend on beside its guide."""
+    """The facts that the molecules of a cell depend on beside its guide."""
     return {
         "format": FORMAT,
         "walk": cell.walk,
@@ -93,9 +95,9 @@ def is_known(about: dict[str, Any]) -> bool:
 
 
 def known(about: dict[str, Any], make: Callable[[], T]) -> T:
-    """What is kept under ``about``; where there is nothing it is made and kept.
+    """Numbers, or lists of texts, that are kept under ``about``; nan is kept as null.
 
-    Numbers, or lists of texts; nan is kept as null.
+    Where there is nothing, ``make`` makes them, and they are kept.
     """
     found = _read(about)
     if found is None:

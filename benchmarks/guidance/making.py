@@ -1,7 +1,7 @@
-"""How the molecules of one cell of benchmarks.guidance are made.
+"""Molecules of one cell of benchmarks.guidance.
 
-Unguided molecules and the best of several are chosen from walks that all tasks share; what another
-guide makes is its own.
+Unguided molecules and the best of several are chosen from walks that all tasks share. Molecules of
+another guide are its own.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def perform(cell: GuidedCell, protocol: Protocol, generator: Generator) -> Numbe
 def select(
     cell: GuidedCell, protocol: Protocol, generator: Generator, objective: Objective
 ) -> Numbers:
-    """Those of unguided and of best_of, from walks that all tasks share; see `walked`.
+    """The numbers of unguided and of best_of, from walks that all tasks share; see `walked`.
 
-    The best of the first so many walks of a molecule is what ``molflow.guide("best_of", ...)``
-    makes, and the first walk alone is the unguided molecule.
+    The best of the first so many walks of a molecule is the one that ``molflow.guide("best_of",
+    ...)`` makes. The first walk alone is the unguided molecule.
     """
     walk = generator.walk(Route(cell.steps, cell.walk))
     particles = cell.settings.particles
@@ -77,7 +77,7 @@ def select(
 def walked(
     walk: Walk, seed: int, protocol: Protocol, generator: Generator
 ) -> list[list[str | None]]:
-    """For every molecule where each of its walks ends: its SMILES, None if not strictly valid."""
+    """The ends of the walks of every molecule: SMILES, None where one is not strictly valid."""
     crowd = replace(generator.crowd(range(protocol.n), seed), particles=protocol.walks)
     batches, n = crowd.batches(protocol.batch), protocol.n
     ends: dict[int, list[str | None]] = {}
@@ -94,7 +94,7 @@ def walked(
 
 
 def require_sizes(graphs: Sequence[Graph], generator: Generator, seed: int) -> None:
-    """RuntimeError where a molecule has not the number of atoms that it has unguided."""
+    """Raise RuntimeError where a molecule has not the number of atoms that it has unguided."""
     sizes = draw_sizes(range(len(graphs)), seed, generator.spec.size_law)
     if [len(graph) for graph in graphs] != sizes.tolist():
         raise RuntimeError("guidance changed the sizes of molecules: rewards do not compare")

@@ -20,7 +20,7 @@ Numbers = dict[str, float]
 
 
 def scores(smiles: Collection[str | None], objective: Objective) -> dict[str | None, Scored | None]:
-    """The score of every distinct molecule; None for None and for what could not be scored."""
+    """The score of every distinct molecule; None for None and for molecules without a score."""
     known = sorted(one for one in smiles if one is not None)
     found = objective.score_many([read_smiles(one) for one in known])
     usable = [None if scored.error is not None else scored for scored in found]
@@ -30,11 +30,20 @@ def scores(smiles: Collection[str | None], objective: Objective) -> dict[str | N
 def measure_rewards(ends: Sequence[str | None], objective: Objective) -> Numbers:
     """Rewards and values of the distinct strictly valid molecules; shares are of the attempts.
 
-    ends: a SMILES for every attempt, None where it is not strictly valid. reward: their mean score,
-    with reward_error, its standard error, and reward_spread, their standard deviation; what could
-    not be scored counts 0. value_<property>: means of what was computed. distance: mean |value -
-    target| and met: share within the interval asked for, of tasks that ask for one. diversity:
-    1 - the mean similarity of all ordered pairs (`metrics.similarity`). atoms: their mean size.
+    | number | meaning |
+    | --- | --- |
+    | reward | the mean score; molecules without a score count 0 |
+    | reward_error | its standard error |
+    | reward_spread | the standard deviation of scores |
+    | value_<property> | the mean of the property, where it could be computed |
+    | distance | mean of abs(value - target), of tasks that ask for an interval |
+    | met | share within the interval, of tasks that ask for one |
+    | diversity | 1 - the mean similarity of all ordered pairs (`metrics.similarity`) |
+    | atoms | the mean size |
+
+    Args:
+        ends: a SMILES for every attempt, None where it is not strictly valid.
+        objective: the score.
     """
     distinct = list(dict.fromkeys(one for one in ends if one is not None))
     known = scores(distinct, objective)
@@ -70,7 +79,7 @@ def values(scores: Sequence[Scored], objective: Objective) -> Numbers:
 
 
 def mean(numbers: np.ndarray) -> float:
-    """Of those that are no nan; nan where there is none."""
+    """The mean of the numbers that are no nan; nan where there is none."""
     known = numbers[~np.isnan(numbers)]
     return float(known.mean()) if len(known) else math.nan
 

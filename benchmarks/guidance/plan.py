@@ -1,4 +1,4 @@
-"""The cells of benchmarks.guidance: what each method may do with a budget, and how long it takes.
+"""The cells of benchmarks.guidance: the choices of each method within a budget, and their time.
 
 A budget is a number of looks: molecules that are judged for each molecule wanted. Looks and network
 evaluations are both recorded; a budget limits the looks.
@@ -24,8 +24,13 @@ EVALUATION_SECONDS, LOOK_SECONDS = 4e-4, 2.5e-4
 
 @dataclass(frozen=True)
 class Settings:
-    """particles: walks of each molecule, in each of the generations. draws: molecules drawn ahead,
-    0 where none are."""
+    """Choices of a method.
+
+    Attributes:
+        particles: walks of each molecule, in each of the generations.
+        draws: molecules drawn ahead, 0 where none are.
+        generations: of "search".
+    """
 
     particles: int
     draws: int = 0
@@ -34,10 +39,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class GuidedCell:
-    """One measurement: a task, a way to walk toward it, and what that may spend.
+    """One measurement: a task, a way to walk toward it, and its budget.
 
-    way: "unguided", or a name of ``kinds.GUIDES``, perhaps with its strength: "gradient:0.5". walk:
-    a name of ``methods.METHODS``. budget: looks a molecule, 0 of "unguided".
+    Attributes:
+        task: by name.
+        way: "unguided", or a name of ``kinds.GUIDES``, perhaps with its strength: "gradient:0.5".
+        walk: a name of ``methods.METHODS``.
+        steps: of the walk.
+        budget: looks a molecule, 0 of "unguided".
+        settings: choices of the method.
+        seed: of the molecules.
     """
 
     task: str
@@ -55,27 +66,27 @@ class GuidedCell:
 
     @property
     def strength(self) -> float | None:
-        """What the way says; None leaves it to the method."""
+        """The strength that the way names; None leaves it to the method."""
         text = self.way.partition(":")[2]
         return float(text) if text else None
 
 
 def settings(method: str, budget: int, steps: int) -> tuple[Settings, ...]:
-    """What a method may do in so many steps with at most ``budget`` looks a molecule.
+    """The choices of a method in so many steps with at most ``budget`` looks a molecule.
 
-    Several ways to spend it are all measured, and the method is judged by its best. Nothing where
-    the budget does not reach.
+    All choices are measured, and the method is judged by its best. There is none where the budget
+    does not reach.
 
-    best_of: ``budget`` walks, each judged at its end.
-    surrogate: the same; what its fit asks for, once a task, is among the calls and in no budget.
-    particles: budget // steps walks, each judged at every step. One walk has nothing to choose
-    from, and in one step nothing is resampled: that would be best_of.
-    draws: M walks of WALKS, each judged at its draws and at the unguided end, so that
-    budget // M - 1 draws are left; at least 1.
-    gradient: M walks of WALKS, each judged at its draws at every step and at its end, so that
-    (budget // M - 1) // steps draws are left; at least 2.
-    search: so many generations as one of GENERATIONS of budget // generations walks, each judged at
-    its end; at least 1.
+    - best_of: ``budget`` walks, each judged at its end.
+    - surrogate: the same; calls for its fit, once a task, are among the calls and in no budget.
+    - particles: budget // steps walks, each judged at every step. One walk has nothing to choose
+      from, and in one step nothing is resampled: that would be best_of.
+    - draws: M walks of WALKS, each judged at its draws and at the unguided end, so that budget // M
+      - 1 draws are left; at least 1.
+    - gradient: M walks of WALKS, each judged at its draws at every step and at its end, so that
+      (budget // M - 1) // steps draws are left; at least 2.
+    - search: so many generations as one of GENERATIONS of budget // generations walks, each judged
+      at its end; at least 1.
     """
     match method:
         case "best_of" | "surrogate":
@@ -118,19 +129,21 @@ def evaluations(cell: GuidedCell) -> int:
 
 
 def seconds(cell: GuidedCell, n: int) -> float:
-    """Expected for a cell of ``n`` molecules, without the walks that unguided and best_of share."""
+    """Expected seconds for a cell of ``n`` molecules, without walks that unguided and best_of
+    share.
+    """
     shared = cell.method in (UNGUIDED, BEST_OF)
     network = 0 if shared else evaluations(cell) * EVALUATION_SECONDS
     return n * (network + looks(cell.method, cell.settings, cell.steps) * LOOK_SECONDS)
 
 
 def walking_seconds(cell: GuidedCell, n: int, walks: int) -> float:
-    """Expected for the walks that unguided and best_of share with those of all tasks."""
+    """Expected seconds for the walks that unguided and best_of share with those of all tasks."""
     return n * walks * METHODS[cell.walk].evaluations(cell.steps) * EVALUATION_SECONDS
 
 
 def require_ways(ways: Sequence[str]) -> None:
-    """InputError for what is no method of guidance or has no such strength."""
+    """Raise InputError for a name that is no method of guidance, or one without such a strength."""
     from molflow.guidance.steer import guide
 
     for way in ways:
@@ -152,10 +165,14 @@ def cells(
     grid: tuple[Sequence[int], Sequence[int]],
     seeds: int,
 ) -> list[GuidedCell]:
-    """Every task: unguided, then all that the ways may do; seeds innermost.
+    """Every task: unguided, then all choices of the ways; seeds innermost.
 
-    walks: of all but the methods that renew noise, which walk by one that does. grid: budgets and
-    steps.
+    Args:
+        tasks: their names.
+        ways: methods of guidance, perhaps with a strength.
+        walks: of all but the methods that renew noise, which walk by one that does.
+        grid: budgets and steps.
+        seeds: how many.
     """
     budgets, steps = grid
     renewing = next(name for name, way in METHODS.items() if way.stochastic)

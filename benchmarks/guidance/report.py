@@ -37,7 +37,7 @@ DETAILS = {
     "calls": ("calls", 1, 1),
     "evaluations": ("evaluations", 1, 0),
 }
-"""Of a row: its title, what it is multiplied by, its decimals."""
+"""The title of a number in a row, its factor and its decimals."""
 
 Result = Mapping[str, Any]
 
@@ -86,7 +86,7 @@ def per_step(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 
 def overview(result: Result, budget: int) -> list[str]:
-    """The table of one budget: the best row of every method, what beats best_of marked."""
+    """The table of one budget: the best row of every method; those that beat best_of are marked."""
     found, claims = best(result["rows"]), chosen(result["claims"], budget=budget)
     ways = dict.fromkeys(row["way"] for row in found if row["budget"] == budget)
     lines = []
@@ -108,7 +108,9 @@ def _with_steps(row: Row | None) -> str:
 
 
 def sentences(result: Result, budget: int) -> list[str]:
-    """On how many tasks something beats best_of with this budget, and one evaluation unguided."""
+    """Sentences on how many tasks a method beats best_of with this budget, or unguided in one
+    evaluation.
+    """
     tasks = len(result["objectives"])
     made = [f"With {budget} looks, of {tasks} task{'s' * (tasks > 1)}:", ""]
     for against, what in {
@@ -190,7 +192,7 @@ def command(result: Result) -> str:
 
 
 def render(path: Path, readme: Path) -> None:
-    """Writes the section of the results in ``path`` into ``readme``, in place of the old one."""
+    """Write the section of the results in ``path`` into ``readme``, in place of the old one."""
     from benchmarks.guidance.curves import draw
 
     result = read_result(path)

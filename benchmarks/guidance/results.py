@@ -47,9 +47,14 @@ def record(
     cells: Sequence[GuidedCell],
     numbers: Sequence[Mapping[str, float]],
 ) -> dict[str, Any]:
-    """All that is needed to know what the numbers mean and to make them again.
+    """The numbers with all that is needed to understand them and to make them again.
 
-    settings: of the run, without where things lie. objectives: task -> objective as text.
+    Args:
+        settings: of the run, without the places of files.
+        objectives: task -> objective as text.
+        generator: the model.
+        cells: that were measured.
+        numbers: of the cells.
     """
     from benchmarks.common.measuring import provenance
 
@@ -73,7 +78,7 @@ def record(
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """What a run wrote, nan for null; InputError where it is not that."""
+    """Read the file of a run, nan for null. InputError where it is another."""
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
         if result["format"] != FORMAT:

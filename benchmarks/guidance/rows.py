@@ -1,8 +1,9 @@
-"""What follows from the cells of benchmarks.guidance: the best of each method, and what beats what.
+"""Conclusions from the cells of benchmarks.guidance: the best of each method, and their order.
 
-A method is judged at every budget by its best row: of all numbers of steps, divisions of the budget
-and walks that were measured, the one with the largest reward; best_of and unguided likewise. One
-row beats another where the intervals of two standard errors around both means do not touch.
+A method is judged at every budget by its best row, the one with the largest reward. It is chosen
+among all numbers of steps, divisions of the budget and walks that were measured; so are those of
+best_of and unguided. One row beats another where the intervals of two standard errors around both
+means do not touch.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from benchmarks.guidance.plan import BEST_OF, UNGUIDED, GuidedCell
 ERRORS = 2
 """Standard errors of each mean that an order needs."""
 VU_LOSS = 0.02
-"""What strict VU may lie below unguided in as many steps."""
+"""Strict VU may lie so far below that of unguided in as many steps."""
 SHAPE = ("task", "way", "walk", "steps", "budget", "settings")
 
 Row = Mapping[str, Any]
@@ -88,11 +89,14 @@ def keeping_vu(rows: Sequence[Row]) -> list[Row]:
 
 
 def claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """How the best row of every way stands to best_of and to unguided.
+    """The order of the best row of every way against best_of and unguided.
 
-    looks: against best_of with the same budget of looks and any number of evaluations. both:
-    against best_of with no more looks and no more evaluations than the row has. unguided: against
-    its best row. vu: as `keeps_vu`.
+    | key | against |
+    | --- | --- |
+    | looks | best_of with the same budget of looks and any number of evaluations |
+    | both | best_of with no more looks and no more evaluations than the row has |
+    | unguided | the best row of unguided |
+    | vu | as `keeps_vu` |
     """
     made = []
     for row in best(rows):
@@ -124,7 +128,7 @@ def won(claims: Sequence[Row], against: str, budget: int) -> list[str]:
 
 
 def at_one_evaluation(rows: Sequence[Row], budget: int) -> dict[str, str | None]:
-    """task -> how the best guided row with one evaluation stands to unguided at one step.
+    """task -> the verdict on the best guided row with one evaluation against unguided at one step.
 
     best_of is not among them: with one evaluation it is unguided.
     """
@@ -141,8 +145,9 @@ def at_one_evaluation(rows: Sequence[Row], budget: int) -> dict[str, str | None]
 def looks_to_reach(rows: Sequence[Row], task: str = "qed") -> dict[str, Any] | None:
     """Looks a molecule at which the best rows of each way reach the reward of the largest best_of.
 
-    ways: way -> looks, between measured budgets interpolated linearly in their logarithm, the first
-    one where already that reaches it, None where no budget does. None without such rows.
+    ``ways`` of the result is way -> looks, interpolated between measured budgets linearly in their
+    logarithm. It is the first budget where already that reaches it, and None where no budget does.
+    The result is None without such rows.
     """
     of_task = [row for row in best(rows) if row["task"] == task and row["looks"] > 0]
     goal = max(chosen(of_task, way=BEST_OF), key=lambda row: row["budget"], default=None)

@@ -1,4 +1,4 @@
-"""What benchmarks.guidance walks toward: eight tasks, each an objective of molflow as text."""
+"""Objectives of benchmarks.guidance: eight tasks, each an objective of molflow as text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Aim:
 
     @property
     def target(self) -> float:
-        """Its middle."""
+        """The middle of the interval."""
         return (self.low + self.high) / 2
 
 

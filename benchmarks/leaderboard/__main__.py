@@ -1,8 +1,8 @@
 """Our numbers beside the published ones: ``python -m benchmarks.leaderboard``.
 
-Reads every leaderboard-*.json (a published method on a data set, by results/SCHEMA.md) and every
-generation-*.json (what benchmarks.generation measured here), checks them and writes the tables into
-a README and quality against network evaluations into a PNG. Nothing is measured.
+It reads every leaderboard-*.json, a published method on a data set by results/SCHEMA.md, and every
+generation-*.json, which benchmarks.generation measured here. It checks them, writes the tables into
+a README, and draws quality against network evaluations into a PNG. Nothing is measured.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class LeaderboardConfig:
 
 
 def main(words: list[str]) -> None:
-    """Renders the leaderboard as the command line's ``key=value`` arguments ask for."""
+    """Render the leaderboard as the command line's ``key=value`` arguments ask for."""
     if wants_help(words):
         print(help_text("leaderboard [render]", LeaderboardConfig))
         return
@@ -41,9 +41,10 @@ def main(words: list[str]) -> None:
 
 
 def render(config: LeaderboardConfig) -> None:
-    """Writes the section of the README, in the place of the old one or at the end, and the PNG.
+    """Write the section of the README, in the place of the old one or at the end, and the PNG.
 
-    InputError where a file breaks the schema or none is there; then nothing is written.
+    Raises:
+        InputError: a file breaks the schema, or none is there. Nothing is written then.
     """
     from benchmarks.common.sections import write_section
     from benchmarks.leaderboard.curves import draw

@@ -1,7 +1,7 @@
 """The entries of the leaderboard: one JSON file for each published method and data set, checked.
 
-The schema is below and, in words, in results/SCHEMA.md. What molflow itself reaches is read out of
-the results of benchmarks.generation and is an entry of the same kind, never typed.
+The schema is below and, in words, in results/SCHEMA.md. Numbers of molflow itself are read out of
+the results of benchmarks.generation. They are an entry of the same kind, never typed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PERCENT, DISTANCE = Range(0, 100), Range(0)
 
 @dataclass(frozen=True)
 class Source:
-    """Where the figures come from."""
+    """The source of the figures."""
 
     kind: str = key("", "computed here, from the method's own paper, or quoted", choices=KINDS)
     paper: str = key("", "title of the method's paper, or the program that computed", required=True)
@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How the figures were measured."""
+    """The way in which the figures were measured."""
 
     validity: str = key("", "what `valid` means", choices=tuple(VALIDITIES))
     n: int | None = key(None, "molecules made, null where the source does not say", within=COUNT)
@@ -53,7 +53,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class About:
-    """What the rows of a file have in common."""
+    """The common part of the rows of a file."""
 
     method: str = key("", "its name in the table", required=True)
     dataset: str = key("", "what it was trained on", choices=DATASETS)
@@ -102,7 +102,7 @@ class Entry:
     rows: tuple[Row, ...]
 
     def to_plain(self) -> dict[str, Any]:
-        """What a file of the schema holds; figures that are not there left out."""
+        """The content of a file of the schema. Figures that are not there are left out."""
         rows = [
             {k: v for k, v in asdict(row).items() if v is not None or k == "nfe"}
             for row in self.rows
@@ -168,7 +168,10 @@ def _rows(rows: Sequence[Any], about: About) -> tuple[Row, ...]:
 
 
 def read_entries(folder: Path) -> list[Entry]:
-    """Those of all files leaderboard-*.json in a folder; InputError where two say the same."""
+    """The entries of all files leaderboard-*.json in a folder.
+
+    InputError where two say the same.
+    """
     entries: dict[tuple[str, str], Entry] = {}
     for path in sorted(folder.glob("leaderboard-*.json")):
         entry = read_entry(path)

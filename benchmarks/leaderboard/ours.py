@@ -1,4 +1,4 @@
-"""What molflow reaches, as entries of the leaderboard: the results of benchmarks.generation, read.
+"""Numbers of molflow as entries of the leaderboard: the results of benchmarks.generation, read.
 
 Figures are taken from the file as they stand and are never typed. Anchors that no model made (the
 training molecules) have no number of network evaluations.
@@ -32,7 +32,10 @@ OURS = "none: this is the protocol that the others are compared with"
 def read_generation(path: Path) -> list[Entry]:
     """An entry for each method of sampling in a file of benchmarks.generation.
 
-    InputError names the file and what it lacks; none where the data are of no leaderboard.
+    There is none where the data are of no leaderboard.
+
+    Raises:
+        InputError: the file lacks something; the message names both.
     """
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
@@ -49,7 +52,7 @@ def read_generation(path: Path) -> list[Entry]:
 
 
 def read_results(folder: Path) -> list[Entry]:
-    """Those of all files generation-*.json; anchors and methods of one name count once."""
+    """The entries of all files generation-*.json; anchors and methods of one name count once."""
     found: dict[tuple[str, str], Entry] = {}
     for path in sorted(folder.glob("generation-*.json")):
         for entry in read_generation(path):
@@ -105,7 +108,9 @@ def _unusual(result: Mapping[str, Any]) -> list[str]:
 
 
 def told_once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Without one step of a method that renews noise, where the same without noise is there."""
+    """The rows without one step of a method that renews noise, where the same without noise is
+    there.
+    """
     from molflow.sampling.methods import METHODS
 
     known = {row["method"] for row in rows if row["steps"] == 1}

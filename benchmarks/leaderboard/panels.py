@@ -1,4 +1,4 @@
-"""What the picture of the leaderboard shows: curves of ours and published points, as numbers."""
+"""The content of the leaderboard's picture: curves of ours and published points, as numbers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def panels(entries: Sequence[Entry], dataset: str) -> list[Panel]:
     """Validity and FCD of a data set.
 
     Validity is drawn as the invalid share on a falling logarithmic axis, so that 99 and 99.8 stand
-    apart; 100 % has no place on it and is left out.
+    apart. 100 % has no place on it and is left out.
     """
     ours: list[Entry] = []
     published: list[Entry] = []

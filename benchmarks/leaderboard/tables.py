@@ -1,4 +1,4 @@
-"""The leaderboard in Markdown: a table for each data set, below it what differs in protocols."""
+"""The leaderboard in Markdown: a table for each data set, and differences of protocols below it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def source(about: About) -> str:
 
 
 def notes(entries: Sequence[Entry], dataset: str) -> list[str]:
-    """One item for each method: from where, how many molecules, what differs."""
+    """One item for each method: its source, the number of molecules, the differences."""
     items = []
     for about in (e.about for e in entries if e.about.dataset == dataset):
         if about.source.kind == "computed":

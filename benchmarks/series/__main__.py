@@ -1,7 +1,7 @@
 """Fine-tuning on a series: ``python -m benchmarks.series checkpoint=zinc250k path=zinc250k.csv``.
 
 Three series are cut by rule from a file of molecules (``making.RULES``). On each, a model is
-fine-tuned for some minutes, with and without replay, and one of the same network is trained from
+fine-tuned for some minutes, with and without replay. A model of the same network is trained from
 scratch for the same time. Beside them stands the model as it is. A run that has ended is kept.
 """
 
@@ -35,7 +35,7 @@ SCRATCH_RATE = "trainer.learning_rate=0.003"
 
 @dataclass(frozen=True)
 class SeriesConfig:
-    """Fine-tunes a model on three series and measures what it makes of them."""
+    """Fine-tunes a model on three series and measures its samples."""
 
     checkpoint: str = key("", "the model that is fine-tuned", required=True)
     path: str = key("", "the file that the series are cut from: ZINC250k", required=True)
@@ -61,13 +61,13 @@ class Run:
     arguments: list[str]
 
     def folder(self, config: SeriesConfig) -> Path:
-        """Where it lies."""
+        """Its folder."""
         name = f"{self.series}-{self.method.replace(' ', '_')}-{config.minutes:g}-{config.seed}"
         return Path(config.runs) / config.name / name
 
 
 def main(arguments: list[str]) -> None:
-    """Measures what the command line's ``key=value`` arguments ask for."""
+    """Measure the series that the command line's ``key=value`` arguments ask for."""
     if wants_help(arguments):
         print(help_text("series", SeriesConfig))
         return
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> None:
 
 
 def benchmark(config: SeriesConfig) -> None:
-    """Makes the series, trains, samples, prints the tables and writes the JSON."""
+    """Make the series, train, sample, print the tables and write the JSON."""
     from benchmarks.series.making import RULES, make
     from molflow.model.checkpoint import read_spec
     from molflow.model.place import find_model
@@ -126,7 +126,7 @@ def plan(config: SeriesConfig, name: str, path: Path, parent: ModelSpec) -> list
 
 
 def largest_of(path: Path) -> int:
-    """Atoms of the largest molecule of a series."""
+    """The number of atoms of the largest molecule of a series."""
     from molflow.chem.molecule import read_smiles
     from molflow.datasets.molecule_file import read
 
@@ -134,7 +134,7 @@ def largest_of(path: Path) -> int:
 
 
 def train(run: Run, config: SeriesConfig) -> None:
-    """Trains, goes on with what was interrupted, or keeps what has ended; InputError on failure."""
+    """Train, go on with an interrupted run, or keep one that has ended. InputError on failure."""
     folder = run.folder(config)
     if (folder / METRICS).is_file():
         return
@@ -192,7 +192,7 @@ def trained(folder: Path) -> dict[str, Any]:
 def record(
     config: SeriesConfig, names: Sequence[str], rows: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """All that goes into the JSON; where files lie on this machine is not among it."""
+    """The content of the JSON, without the places of files on this machine."""
     from benchmarks.series.making import RULES
     from benchmarks.series.measuring import PROTOCOL
 
@@ -204,7 +204,7 @@ def record(
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
-    """One table a series."""
+    """Print one table a series."""
     from benchmarks.series.measuring import PROTOCOL
 
     for name in dict.fromkeys(row["series"] for row in rows):

@@ -15,15 +15,19 @@ from molflow.datasets.molecule_file import Columns, read
 from molflow.errors import InputError
 
 FEWEST = 20
-"""Molecules of a series, below which a tenth of it says nothing."""
+"""The fewest molecules of a series: below, a tenth of it says nothing."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A series. smarts: of the part that all its molecules have. most: how many it takes.
+    """A rule that cuts a series from a file.
 
-    replaced: of what the part takes the place, in molecules that have it once; None where molecules
-    are taken as they are. by: the part that comes there, its first atom bonded.
+    Attributes:
+        smarts: of the part that all molecules of the series have.
+        most: how many it takes.
+        replaced: the part whose place it takes, in molecules that have that once; None where
+            molecules are taken as they are.
+        by: the part that comes there, its first atom bonded.
     """
 
     smarts: str
@@ -56,13 +60,19 @@ RULES = {
 
 
 def make(source: Path, column: str, names: Iterable[str], folder: Path) -> dict[str, Path]:
-    """A CSV file of SMILES for each series of these names, in ``folder``.
+    """Write a CSV file of SMILES for each series of these names, in ``folder``.
 
     The molecules of a series are drawn from all that ``source`` gives, always the same ones. Files
     that lie there are kept.
 
+    Args:
+        source: a file of molecules.
+        column: of its SMILES.
+        names: of RULES.
+        folder: of the files.
+
     Raises:
-        InputError: where the source cannot be read or gives fewer than FEWEST of a series.
+        InputError: the source cannot be read, or gives fewer than FEWEST of a series.
     """
     paths = {name: folder / f"{name}.csv" for name in names}
     missing = [name for name, path in paths.items() if not path.is_file()]

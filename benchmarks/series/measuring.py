@@ -1,4 +1,4 @@
-"""What samples of a model have of a series."""
+"""Measures of samples of a model against a series."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ PROTOCOL = {
 
 @dataclass(frozen=True)
 class Reference:
-    """A series. training: what was trained on. held_out: what was not, for training or choosing."""
+    """A series.
+
+    Attributes:
+        rule: of the series.
+        training: molecules that were trained on.
+        held_out: molecules that were used neither for training nor for choosing.
+    """
 
     rule: Rule
     training: Sequence[str]

@@ -1,1 +1,1 @@
-"""How fast molflow is, against the peak of the machine it runs on."""
+"""The speed of molflow against the peak of the machine it runs on."""

@@ -1,7 +1,8 @@
-"""How fast molflow is, against the peak of the machine it runs on: ``python -m benchmarks.speed``.
+"""The speed of molflow against the peak of the machine: ``python -m benchmarks.speed``.
 
-Every figure comes with a ratio measured in the same run: training against the machine's matrix
-product, sampling against its own cost at one step and at nine atoms. Run it on a quiet machine.
+Every figure comes with a ratio measured in the same run. That of training is against the machine's
+matrix product, that of sampling against its own cost at one step and at nine atoms. Run it on a
+quiet machine.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ DRUG_LIKE = (21, 38)
 
 @dataclass(frozen=True)
 class SpeedConfig:
-    """How fast training and sampling are, against the machine that they run on."""
+    """The speed of training and sampling against the machine that they run on."""
 
     parts: str = key("", "what to measure, separated by commas, such as objectives; empty is all")
     batch_size: int = key(256, "molecules of a training step", within=COUNT)
@@ -68,7 +69,7 @@ class SpeedConfig:
 
 
 def main(arguments: list[str]) -> None:
-    """Measures the parts asked for; all of them take ten to fifteen minutes on two cores."""
+    """Measure the parts asked for; all of them take ten to fifteen minutes on two cores."""
     if wants_help(arguments):
         print(help_text("speed", SpeedConfig))
         return
@@ -141,8 +142,10 @@ def training(config: TrainConfig, batch: int, repeat: int) -> list[dict[str, obj
 
 
 def drug_like(batch: int, repeat: int) -> list[dict[str, object]]:
-    """Molecules a second of a training step of the flow, in the arithmetic of training, for the
-    networks of ``NETWORKS`` at the most frequent and the largest width of ZINC250k."""
+    """Molecules a second of a training step of the flow, in the arithmetic of training.
+
+    It has the networks of ``NETWORKS`` at the most frequent and the largest width of ZINC250k.
+    """
     rows, best = [], peaks(repeat)
     for name, arguments in NETWORKS.items():
         config = load_config("train", arguments)
@@ -190,7 +193,7 @@ def decoding(count: int, repeat: int) -> dict[str, float]:
 
 
 def show(result: dict[str, Any]) -> None:
-    """The tables of one run: a part is one number a name, or rows."""
+    """Print the tables of one run: a part is one number a name, or rows."""
     for name, part in result.items():
         rows = [part] if isinstance(part, dict) else part
         columns = list(dict.fromkeys(column for row in rows for column in row))

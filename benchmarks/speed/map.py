@@ -1,4 +1,4 @@
-"""What the flow map costs in training and gives in sampling, for benchmarks.speed."""
+"""The cost of the flow map in training and its gain in sampling, for benchmarks.speed."""
 
 from __future__ import annotations
 

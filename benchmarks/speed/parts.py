@@ -1,4 +1,4 @@
-"""What the measurements of benchmarks.speed are made of: a clock, molecules, a network, a step."""
+"""Means of the measurements of benchmarks.speed: a clock, molecules, a network, a step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def machine() -> dict[str, object]:
-    """What the numbers were measured on."""
+    """The machine that the numbers were measured on."""
     return {
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -52,7 +52,7 @@ def peak(dtype: torch.dtype, repeat: int, n: int = 2048) -> float:
 
 
 def molecules(count: int, atoms: int) -> State:
-    """Random one-hot graphs of ``atoms`` atoms: the cost does not depend on what they are."""
+    """Random one-hot graphs of ``atoms`` atoms: the cost does not depend on their classes."""
     generator = torch.Generator().manual_seed(SEED)
 
     def classes(variables: int, kinds: int) -> Tensor:

@@ -28,9 +28,16 @@ MAP = "psd"
 def throughput(
     sizes: Sequence[int], steps: Sequence[int], batch: int, repeat: int
 ) -> list[dict[str, object]]:
-    """Molecules a second for each number of atoms, all molecules of that size: a training step of
-    the flow alone and one of the map beside it, and sampling in each number of steps, from noise to
-    graphs, in fp32. batch: molecules at nine atoms, see `batch_at`.
+    """Molecules a second in training and sampling for each number of atoms, in fp32.
+
+    Training is a step of the flow alone, and one of the map beside it. Sampling goes from noise to
+    graphs in each number of steps.
+
+    Args:
+        sizes: numbers of atoms; all molecules have one size.
+        steps: of sampling.
+        batch: molecules at nine atoms, see `batch_at`.
+        repeat: times of every measurement.
     """
     config = load_config("train", [])
     bf16 = wants_bf16(config.trainer)
@@ -53,9 +60,9 @@ def throughput(
 
 
 def batch_at(batch: int, atoms: int) -> int:
-    """How many molecules of so many atoms have about as many pairs as ``batch`` of nine atoms.
+    """The number of molecules of so many atoms that have about as many pairs as ``batch`` of nine.
 
-    Pairs decide what a batch costs; at least one molecule.
+    Pairs decide the cost of a batch. It is at least one molecule.
     """
     return max(1, batch * SIZES[0] ** 2 // atoms**2)
 

@@ -1,7 +1,7 @@
-"""What a vocabulary costs: ``python -m benchmarks.speed.sequence_memory``.
+"""The cost of a vocabulary: ``python -m benchmarks.speed.sequence_memory``.
 
-One step of training (state, noise, flow matching loss, backward) of 32 strings of 128 tokens and
-the network of width 192 and depth 6, in single precision on one thread. Each vocabulary has a
+One step of training (state, noise, flow matching loss, backward) has 32 strings of 128 tokens. The
+network has width 192 and depth 6, and runs in single precision on one thread. Each vocabulary has a
 process of its own, whose peak counts above that of the loaded program. Linux.
 """
 
@@ -28,7 +28,7 @@ BATCH, LENGTH, REPEAT = 32, 128, 3
 
 
 def step(net: SequenceTransformer, classes: int) -> None:
-    """A step of training without the optimiser."""
+    """Take a step of training without the optimiser."""
     ids = torch.randint(classes, (BATCH, LENGTH))
     x_1 = token_state(ids, torch.full((BATCH,), LENGTH), classes)
     t = torch.rand(BATCH)
@@ -44,7 +44,7 @@ def peak() -> float:
 
 
 def measure_vocabulary(classes: int) -> list[float]:
-    """A row of the table."""
+    """Measure a row of the table."""
     torch.set_num_threads(1)
     loaded, net, seconds = peak(), SequenceTransformer(classes, LENGTH), []
     for _ in range(1 + REPEAT):
@@ -57,7 +57,7 @@ def measure_vocabulary(classes: int) -> list[float]:
 
 
 def main(arguments: list[str]) -> None:
-    """Measures every vocabulary and prints the table."""
+    """Measure every vocabulary and print the table."""
     if wants_help(arguments):
         print(__doc__)
         return

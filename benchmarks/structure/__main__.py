@@ -1,9 +1,9 @@
 """The structure of molecules against that of real ones: ``python -m benchmarks.structure``.
 
-Rings, degrees, connected parts and cycles, by benchmarks.structure.statistics. Samples are a file
-of SMILES or the name of a model, which then makes them; the reference is a split of a data set or a
-file. Counted are whole molecules that pass sanitisation, disconnected ones too; the others are
-failed attempts, whose number is given.
+Rings, degrees, connected parts and cycles are compared by benchmarks.structure.statistics. Samples
+are a file of SMILES or the name of a model, which then makes them. The reference is a split of a
+data set or a file. Counted are whole molecules that pass sanitisation, disconnected ones too. The
+others are failed attempts, whose number is given.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class Set:
 
     @property
     def molecules(self) -> int:
-        """Those that are counted."""
+        """The number of molecules that are counted."""
         return len(next(iter(self.vectors.values())))
 
 
 def main(arguments: list[str]) -> None:
-    """Compares what the command line's ``key=value`` arguments name."""
+    """Compare the sets that the command line's ``key=value`` arguments name."""
     if wants_help(arguments):
         print(help_text("structure", StructureConfig))
         return
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
 
 
 def benchmark(config: StructureConfig) -> None:
-    """Prints the tables and writes the JSON; InputError where a set holds no molecule."""
+    """Print the tables and write the JSON. InputError where a set holds no molecule."""
     name = config.samples.rstrip("/").rpartition("/")[2].split(".")[0]
     target = Path(config.out) if config.out else RESULTS / f"structure-{name}.json"
     require_writable(target.parent)
@@ -123,7 +123,7 @@ def reference_graphs(config: StructureConfig) -> Iterable[nx.Graph | None]:
 
 
 def is_file(name: str) -> bool:
-    """Whether it is called as a file of molecules is."""
+    """Whether the name is that of a file of molecules."""
     from molflow.datasets.molecule_file import KINDS
 
     return name.lower().removesuffix(".gz").endswith(KINDS)
@@ -150,7 +150,7 @@ def from_smiles(smiles: str) -> nx.Graph:
 
 
 def compare_sets(config: StructureConfig, samples: Set, reference: Set) -> dict[str, Any]:
-    """All that goes into the JSON."""
+    """The content of the JSON."""
     from benchmarks.structure.statistics import STATISTICS, compare, mean
 
     sets = {"samples": samples, "reference": reference}
@@ -180,7 +180,7 @@ def compare_sets(config: StructureConfig, samples: Set, reference: Set) -> dict[
 
 
 def show(result: dict[str, Any]) -> None:
-    """The discrepancies, and the mean of every number behind them."""
+    """Print the discrepancies, and the mean of every number behind them."""
     samples, reference = result["samples"], result["reference"]
     title = (
         f"{samples['molecules']:,} of {samples['attempts']:,} attempts of {samples['name']} "
@@ -199,7 +199,7 @@ def show(result: dict[str, Any]) -> None:
 
 
 def label(name: str, k: int) -> str:
-    """Of number k of a statistic's vector, such as "rings of 5"."""
+    """The name of number k of a statistic's vector, such as "rings of 5"."""
     from benchmarks.structure.statistics import SMALLEST_RING
 
     words = {"degrees": f"share of degree {k}", "rings": f"rings of {SMALLEST_RING + k}"}

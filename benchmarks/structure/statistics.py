@@ -1,8 +1,8 @@
-"""What a molecule's graph looks like without its labels, and how far two sets of them are apart.
+"""Statistics of a molecule's graph without its labels, and the distance between two sets of them.
 
 Atoms are nodes and bonds are edges, whatever their elements and orders. Each statistic maps a graph
-to a vector; two sets are compared by the maximum mean discrepancy of these vectors (Gretton et al.,
-JMLR 13, 2012, eq. 5) with the Gaussian kernel k(x, y) = exp(-|x - y|^2 / (2 sigma^2)) of
+to a vector. Two sets are compared by the maximum mean discrepancy of these vectors (Gretton et al.,
+JMLR 13, 2012, eq. 5). The kernel is the Gaussian k(x, y) = exp(-|x - y|^2 / (2 sigma^2)) of
 scikit-learn.
 """
 
@@ -79,23 +79,37 @@ STATISTICS = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """mmd2: squared discrepancy, a V-statistic. floor: what it is on average for equal laws."""
+    """The distance between two sets.
+
+    Attributes:
+        mmd2: squared discrepancy, a V-statistic.
+        floor: its mean for equal laws.
+    """
 
     mmd2: float
     floor: float
 
 
 def compare(samples: Sequence[Vector], reference: Sequence[Vector], sigma: float) -> Comparison:
-    """The squared maximum mean discrepancy of two sets of vectors, biased (a V-statistic):
+    """The squared maximum mean discrepancy of two sets of vectors, biased (a V-statistic).
 
-    MMD^2 = (1/n^2) sum_ij k(x_i, x_j) + (1/m^2) sum_ij k(y_i, y_j) - (2/nm) sum_ij k(x_i, y_j)
-          = sum_uv (p_u - q_u) (p_v - q_v) k(u, v)
+        MMD^2 = (1/n^2) sum_ij k(x_i, x_j) + (1/m^2) sum_ij k(y_i, y_j) - (2/nm) sum_ij k(x_i, y_j)
+              = sum_uv (p_u - q_u) (p_v - q_v) k(u, v)
 
-    over the distinct vectors u, v with shares p among the n samples and q among the m of the
-    reference: at least 0, at most 2, exactly 0 for a set against itself in any order. Its mean
-    where both sets are drawn independently from one law is the floor,
-    (1/n + 1/m) (1 - E k(y, y')), with E estimated on the pairs y /= y' of the reference; nan for
-    m = 1. Shorter vectors are filled up with zeros. ValueError for an empty set.
+    The second sum is over the distinct vectors u, v, with shares p among the n samples and q among
+    the m of the reference. It is at least 0, at most 2, and exactly 0 for a set against itself in
+    any order. Shorter vectors are filled up with zeros.
+
+    The floor is its mean where both sets are drawn independently from one law, (1/n + 1/m) (1 - E
+    k(y, y')). E is estimated on the pairs y /= y' of the reference; nan for m = 1.
+
+    Args:
+        samples: n vectors.
+        reference: m vectors.
+        sigma: of the kernel.
+
+    Raises:
+        ValueError: a set is empty.
     """
     n, m = len(samples), len(reference)
     if not (n and m):

@@ -1,9 +1,9 @@
 """Text against network evaluations: ``python -m benchmarks.text checkpoint=<model>``.
 
-Every method at every number of steps makes n texts. Beside them stand rows that no model made: n
-windows of held-out text and of the training text, none twice, and n texts of samplers that know one
-symbol, two, and five in a row of the training text. All are measured against the words and the
-n-gram model of the training text. A row that is finished is kept and not made again.
+Every method at every number of steps makes n texts. Beside them stand rows that no model made. They
+are n windows of held-out text and of the training text, none twice. Others are n texts of samplers
+that know one symbol, two, and five in a row of the training text. All are measured against the
+words and the n-gram model of the training text. A row that is finished is kept and not made again.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TextConfig:
 
 
 def main(arguments: list[str]) -> None:
-    """Measures what the command line's ``key=value`` arguments ask for."""
+    """Measure the rows that the command line's ``key=value`` arguments ask for."""
     if wants_help(arguments):
         print(help_text("text", TextConfig))
         return
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> None:
 
 
 def benchmark(config: TextConfig) -> None:
-    """Measures every row that is not known yet, prints the tables, writes JSON and PNG."""
+    """Measure every row that is not known yet, print the tables, write JSON and PNG."""
     from benchmarks.common.measuring import WalkOptions, provenance
     from benchmarks.text.curves import draw, show
     from benchmarks.text.rows import FORMAT, Bench, measure_rows, text_of

@@ -1,4 +1,4 @@
-"""What one row of benchmarks.text is: its texts, its numbers, and those that are known already."""
+"""One row of benchmarks.text: its texts, its numbers, and those that are known already."""
 
 from __future__ import annotations
 
@@ -39,8 +39,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all rows have in common: a model, its text, n texts a row drawn by a seed, and how walks
-    go."""
+    """The common conditions of all rows.
+
+    Attributes:
+        generator: the model.
+        data: its text.
+        n: texts a row.
+        seed: that draws them.
+        options: of the walks.
+    """
 
     generator: Generator
     data: TextDataset
@@ -86,7 +93,7 @@ class Bench:
 
 
 def text_of(generator: Generator, n: int) -> TextDataset:
-    """The text that a model was trained on; InputError where it is none, or has no n windows."""
+    """The text that a model was trained on. InputError where it is none, or has no n windows."""
     data = dataset_of(generator.spec)
     if not isinstance(data, TextDataset):
         raise InputError(f"{data.name}: this benchmark is of models of text")

@@ -1,1 +1,1 @@
-"""What the labels of a graph mean: elements, charges and bonds, molecules and their SMILES."""
+"""Chemistry gives the labels of a graph their meaning: elements, charges, bonds and molecules."""

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Scored:
-    """What one molecule scores.
+    """The score of one molecule.
 
-    total: larger is better. Of an Objective in [0, 1], and 0 after an error; of a user's function
-    (`scoring.ScoreFile`) its own unbounded number, and nan after an error. desirabilities, values:
-    one per component, in the order of the scorer's names; a value that could not be computed is
-    nan. error: one line, or None.
+    Attributes:
+        total: larger is better. Of an Objective it lies in [0, 1], and is 0 after an error. Of a
+            user's function (`scoring.ScoreFile`) it is the function's own unbounded number, and nan
+            after an error.
+        desirabilities: one per component, in the order of the scorer's names.
+        values: one per component, in the same order; a value that could not be computed is nan.
+        error: one line, or None.
     """
 
     total: float
@@ -27,7 +30,7 @@ class Scored:
 
 
 def geometric(desirabilities: Sequence[float], weights: Sequence[float]) -> float:
-    """prod d_i^(w_i / sum w): 0 where one is 0."""
+    """prod d_i^(w_i / sum w). It is 0 where one d_i is 0."""
     total = sum(weights)
     return math.prod(d ** (w / total) for d, w in zip(desirabilities, weights, strict=True))
 
@@ -44,9 +47,9 @@ AGGREGATIONS: dict[str, Callable[[Sequence[float], Sequence[float]], float]] = {
 
 
 def pareto_front(values: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which rows of values (n, c) no other row dominates; (n,) bool, larger is better.
+    """Mark the rows of values (n, c) that no other row dominates; (n,) bool, larger is better.
 
-    A row dominates another if it is as large in every column and larger in one; so equal rows are
+    A row dominates another if it is as large in every column and larger in one. So equal rows are
     on the front together. A row with a nan is not on it.
     """
     front = ~np.isnan(values).any(axis=1)

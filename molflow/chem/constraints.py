@@ -1,7 +1,7 @@
-"""What a molecule must be: a scaffold kept, a number of atoms, counts and bans of elements.
+"""Constraints on molecules: a scaffold to keep, a number of atoms, counts and bans of elements.
 
-A constraint becomes a plan in the classes of a model, or an InputError that says why the model
-cannot meet it, before anything is sampled. ``chem.holding`` makes states of a plan.
+A constraint becomes a plan in the classes of a model before anything is sampled. Where the model
+cannot meet it, an InputError says why. ``chem.holding`` makes states of a plan.
 
 >>> constraint = parse_constraint(scaffold="[*:1]c1ccncc1", elements="O:1", forbidden="F")
 >>> plan(constraint, vocabulary, max_atoms=9).sizes                     # doctest: +SKIP
@@ -26,19 +26,31 @@ from molflow.graph.graph import Ints
 
 COUNT = re.compile(r"\s*([A-Z][a-z]?)\s*[:=]\s*([0-9]{1,6})\s*")
 ONCE, AT_LEAST_ONCE, OPTIONAL = MARKS = ("once", "at_least_once", "optional")
-"""At each mark of a scaffold: one single bond to a new atom and no other, others too, or any."""
+"""Rules for a mark of a scaffold.
+
+- once: a single bond to a new atom, and no other bond of the marked atom to new atoms.
+- at_least_once: a single bond to a new atom; the marked atom may have others.
+- optional: the marked atom may have any bonds to new atoms, or none.
+"""
 ELEMENTS = frozenset(Chem.GetPeriodicTable().GetElementSymbol(number) for number in range(1, 119))
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """What every molecule must satisfy; without arguments, nothing.
+    """A constraint that every molecule must satisfy; without arguments, every molecule does.
 
-    scaffold: SMILES; neighbours of dummy atoms ``[*:1]`` are where it may grow, everywhere if there
-    is none; several fragments are to be linked. marks: one of MARKS, by default every dummy atom
-    becomes exactly one single bond to a new atom. atoms: the number of atoms. elements: exact
-    counts in the whole molecule, scaffold and charged atoms included. forbidden: elements ("N":
-    with any charge) and charged atoms ("N+": that one alone) that do not occur.
+    Attributes:
+        scaffold: SMILES. The molecule may grow at the neighbours of dummy atoms ``[*:1]``, and
+            everywhere if there is none. Several fragments are to be linked.
+        atoms: the number of atoms.
+        elements: exact counts in the whole molecule, scaffold and charged atoms included.
+        forbidden: elements ("N": with any charge) and charged atoms ("N+": that one alone) that do
+            not occur.
+        marks: one of MARKS. By default every dummy atom becomes exactly one single bond to a new
+            atom.
+
+    Raises:
+        InputError: an argument is of the wrong type.
     """
 
     scaffold: str | None = None
@@ -59,7 +71,7 @@ class Constraint:
         object.__setattr__(self, "forbidden", tuple(self.forbidden))
 
     def __str__(self) -> str:
-        """As it is asked for: scaffold='CC', elements='N:2,O:1'."""
+        """Write it as it is asked for: scaffold='CC', elements='N:2,O:1'."""
         counts = ",".join(f"{name}:{count}" for name, count in self.elements.items())
         asked = {"scaffold": self.scaffold, "atoms": self.atoms, "elements": counts or None}
         asked["marks"] = None if self.marks == ONCE else self.marks
@@ -74,9 +86,17 @@ def parse_constraint(
     atoms: int | None = None,
     marks: str = ONCE,
 ) -> Constraint:
-    """The constraint of a command line, such as elements="N:2,O:1", forbidden="F,S".
+    """Read the constraint of a command line. An empty text is no constraint.
 
-    An empty text is no constraint. InputError where counts or names are not written so.
+    Args:
+        scaffold: SMILES, see Constraint.
+        elements: counts, such as "N:2,O:1".
+        forbidden: names, such as "F,S".
+        atoms: the number of atoms.
+        marks: one of MARKS.
+
+    Raises:
+        InputError: counts or names are not written so.
     """
     return Constraint(
         (scaffold or "").strip() or None,
@@ -111,9 +131,13 @@ def _read_names(text: str) -> tuple[str, ...]:
 class Plan:
     """A constraint that a model can meet, in the classes of its vocabulary.
 
-    scaffold: k atoms, the first of every molecule. drawn: classes (m,) to be held at free atoms
-    that random numbers choose. allowed (A,): classes that the other free atoms may have.
-    sizes: the smallest and the largest number of atoms.
+    Attributes:
+        constraint: as it was asked for.
+        vocabulary: that of the model.
+        scaffold: k atoms, the first of every molecule.
+        drawn: classes (m,) to be held at free atoms that random numbers choose.
+        allowed: (A,), the classes that the other free atoms may have.
+        sizes: the smallest and the largest number of atoms.
     """
 
     constraint: Constraint
@@ -125,8 +149,11 @@ class Plan:
 
     @property
     def marks(self) -> Ints:
-        """(M,) atoms of the scaffold that have a single bond to a new atom each, those of one
-        fragment side by side; an atom with two marks comes twice. Empty where none is asked for."""
+        """Atoms of the scaffold (M,) that have a single bond to a new atom each.
+
+        Those of one fragment stand side by side, and an atom with two marks comes twice. It is
+        empty where no such bond is asked for.
+        """
         scaffold = self.scaffold
         if self.constraint.marks == OPTIONAL:
             return np.zeros(0, np.int64)
@@ -135,7 +162,16 @@ class Plan:
 
 
 def plan(constraint: Constraint, vocabulary: Vocabulary, max_atoms: int) -> Plan:
-    """How a model of so many atoms at most meets a constraint; InputError says why it cannot."""
+    """Turn a constraint into the plan of a model that makes at most ``max_atoms`` atoms.
+
+    Args:
+        constraint: as it is asked for.
+        vocabulary: that of the model.
+        max_atoms: the size of its largest molecule.
+
+    Raises:
+        InputError: the model cannot meet the constraint; the message says why.
+    """
     _require_whole(constraint)
     _require_elements(constraint)
     if constraint.marks not in MARKS:
@@ -169,7 +205,7 @@ def _require_elements(constraint: Constraint) -> None:
 
 
 def is_forbidden(name: str, constraint: Constraint) -> bool:
-    """Whether the atoms of that name ("N+") must not occur."""
+    """Whether the constraint forbids atoms of that name ("N+"), by the name or by the element."""
     return name in constraint.forbidden or strip_charges(name) in constraint.forbidden
 
 

@@ -26,8 +26,12 @@ MOST = 1000
 def similarity(smiles: str, name: str = "similarity") -> Property:
     """Tanimoto similarity to a reference, in [0, 1].
 
-    name: one of SIMILARITIES, which says by what fingerprint. InputError where the reference is
-    no molecule.
+    Args:
+        smiles: the reference.
+        name: one of SIMILARITIES, which chooses the fingerprint.
+
+    Raises:
+        InputError: the reference is no molecule.
     """
     try:
         reference = read_smiles(smiles)
@@ -61,7 +65,7 @@ def element_counts(mol: Chem.Mol) -> Mapping[str, int]:
 
 
 def element(symbol: str) -> Property:
-    """How many atoms of an element there are, such as F. InputError where there is none such."""
+    """The number of atoms of an element, such as F. InputError where no element has the symbol."""
     if symbol not in _elements():
         raise InputError(f"element({symbol}): no element has this symbol")
     compute = Shared(element_counts, lambda counts: counts.get(symbol, 0))
@@ -76,11 +80,15 @@ def _elements() -> frozenset[str]:
 
 
 def isomer(formula: str) -> Property:
-    """How near a molecule's formula comes to one such as C9H10N2O2PF2Cl; 1 of isomers alone.
+    """Nearness of a molecule's formula to one such as C9H10N2O2PF2Cl, in [0, 1]; 1 of isomers
+    alone.
 
-    The geometric mean of exp(-(n - m)^2 / 2) for each of the formula's elements, m atoms wanted and
-    n present, and of exp(-((n - m) / 2)^2 / 2) for all atoms together (GuacaMol, Brown et al., J.
-    Chem. Inf. Model. 2019, 59, 1096). Hydrogens count. InputError where the formula cannot be read.
+    It is a geometric mean (GuacaMol, Brown et al., J. Chem. Inf. Model. 2019, 59, 1096). With n
+    atoms present and m wanted, its factors are exp(-(n - m)^2 / 2) for each of the formula's
+    elements and exp(-((n - m) / 2)^2 / 2) for all atoms together. Hydrogens count.
+
+    Raises:
+        InputError: the formula cannot be read.
     """
     wanted = read_formula(formula)
     total = sum(wanted.values())
@@ -96,9 +104,11 @@ def isomer(formula: str) -> Property:
 
 
 def read_formula(text: str) -> dict[str, int]:
-    """Atoms by element of a formula such as C2H6O, every element once, with 1 to MOST atoms.
+    """Atoms by element of a formula such as C2H6O.
 
-    InputError names what is wrong.
+    Raises:
+        InputError: the text is no formula, an element is unknown or comes twice, or its number is
+            not in 1 to MOST. The message names which.
     """
     parts = FORMULA_PART.findall(text)
     if not parts or "".join(symbol + count for symbol, count in parts) != text:
@@ -131,7 +141,9 @@ EXAMPLES = {
 def find_property(text: str) -> Property:
     """The property of a name such as "qed" or "similarity(CCO)"; upper and lower case are one.
 
-    InputError where there is none (the message names the known ones) or its argument is wrong.
+    Raises:
+        InputError: there is none, and the message names those that there are; or its argument is
+            wrong.
     """
     match = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
     name, argument = (match[1].lower(), match[2]) if match else (text, None)

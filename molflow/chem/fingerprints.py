@@ -1,7 +1,7 @@
-"""Fingerprints by name, and what similarity to a target molecule means with each.
+"""Fingerprints by name, and the similarity of two of them.
 
-The similarity is Tanimoto's T = sum_k min(a_k, b_k) / sum_k max(a_k, b_k), of bits the number that
-both have over the number that either has. None knows chirality.
+The similarity is Tanimoto's T = sum_k min(a_k, b_k) / sum_k max(a_k, b_k). Of bits it is the number
+that both have over the number that either has. No fingerprint knows chirality.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scores of the user's own: what they share, and what is done when they fail again and again."""
+"""Scores of the user's own: their common part, and the end of a run whose scores fail too often."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from molflow.chem.score_worker import Plain, number, reason
 from molflow.errors import InputError
 
 TOLD = 10
-"""Failures in a row after which the run says so."""
+"""A warning follows so many failures in a row."""
 MAX_FAILURES = 50
-"""Failures in a row after which it ends, unless another number is asked for."""
+"""A run ends after so many failures in a row, unless another number is asked for."""
 
 
 class Own:
     """A score of the user's own: one component, whose value is used as it is.
 
-    ``total`` is unbounded, larger is better, and nan after an error (0 might be better than every
-    true score).
+    ``total`` is unbounded, larger is better. It is nan after an error, because 0 might be better
+    than every true score.
 
     Args:
         name: of the component.
-        at_once: subjects of one call at most, None is any number.
-        max_failures: subjects in a row without a score after which a run ends; None is no bound.
+        at_once: the most subjects of one call; None is any number.
+        max_failures: a run ends after so many subjects in a row without a score; None is no bound.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Own:
         return (self.name,)
 
     def scored(self, value: float, error: str | None) -> Scored:
-        """One score. error: why there is none, and then the value is nan."""
+        """Make one score of a value. ``error`` says why there is none; the value is nan then."""
         return Scored(value, (value,), (value,), None if error is None else f"{self.name}: {error}")
 
 
@@ -74,7 +74,9 @@ class OwnFunction(Own):
         return self.name
 
     def score_many(self, subjects: Sequence[Any]) -> list[Scored]:
-        """The scores in order; an error of a list is that of all in it."""
+        """Score the subjects in order. An error of a batched call is the error of every subject in
+        it.
+        """
         if not self.batched:
             return [self._scored(self._judged, one) for one in subjects]
         if not subjects:
@@ -97,17 +99,20 @@ class OwnFunction(Own):
             return self.scored(math.nan, reason(error, ""))
 
     def close(self) -> None:
-        """Nothing: a function of this program holds no process."""
+        """Do nothing: a function of this program holds no process."""
 
 
 class Streak:
-    """How many in a row have no score: TOLD are told on stderr, more than ``most`` are the end."""
+    """The number of subjects in a row without a score, of which ``most`` end the run.
+
+    TOLD in a row are told on stderr.
+    """
 
     def __init__(self, most: int | None) -> None:
         self.most, self.length = most, 0
 
     def see(self, found: Sequence[Scored]) -> None:
-        """Counts on. InputError, with the last error, where the streak is too long."""
+        """Count on. InputError, with the last error, where the streak is too long."""
         for scored in found:
             self.length = 0 if scored.error is None else self.length + 1
             if self.length == TOLD:

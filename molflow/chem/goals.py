@@ -1,12 +1,12 @@
-"""Goals: what "max", "2.5±0.5", "<3" or "1..3" means for the values of a property.
+"""Goals: the meaning of "max", "2.5±0.5", "<3" or "1..3" for the values of a property.
 
 A goal is a transform of REINVENT4 with parameters fitted to the property:
 
-- max, min: a value that lies in [0, 1] by nature (qed, similarity, smarts) is its own
-  desirability x, respectively 1 - x; any other passes a sigmoid over the usual range, 0.05 at one
-  end and 0.95 at the other.
+- max, min: a value x that lies in [0, 1] by nature (qed, similarity, smarts) is its own
+  desirability x, respectively 1 - x. Any other value passes a sigmoid over the usual range, 0.05 at
+  one end and 0.95 at the other.
 - a±b: best at a (above 0.99), 1/2 at a - b and a + b, below 0.01 at twice that distance.
-- <a, >a, a..b: at least 0.99 where met; beyond, falls to 1/2 and then below 0.01 within a margin
+- <a, >a, a..b: at least 0.99 where met. Beyond, it falls to 1/2 and then below 0.01 within a margin
   of a tenth of the usual range. Counts take < and <= at their word.
 - a (also a..a), of counts alone: at least 0.99 at a and below 0.01 at every other number.
 """
@@ -39,11 +39,15 @@ INTERVAL = re.compile(rf"(?P<a>{NUMBER})\s*(?P<sign>±|\+/?-|\.\.)\s*(?P<b>{NUMB
 
 
 def goal(prop: Property, text: str) -> Transform:
-    """What a goal means for the values of a property; see the module's docstring.
+    """Turn a goal into a transform of the property's values; the module lists the goals.
 
-    text: "max", "min", "2.5±0.5" (or +-), "<3", ">3" (or <=, >=), "1..3", "2" of a count, or a
-    transform with its parameters, "sigmoid(low=0, high=3, k=0.5)". InputError where it is none or
-    cannot be met.
+    Args:
+        prop: the property.
+        text: "max", "min", "2.5±0.5" (or +-), "<3", ">3" (or <=, >=), "1..3", "2" of a count, or a
+            transform with its parameters, "sigmoid(low=0, high=3, k=0.5)".
+
+    Raises:
+        InputError: the text is no goal, or no molecule can meet it.
     """
     plain = text.strip().replace("−", "-")
     try:

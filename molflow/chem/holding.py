@@ -1,10 +1,14 @@
-"""Constraints as states: what is held, what is allowed, and whether a molecule has it.
+"""Constraints as states: held and allowed classes, and whether a molecule keeps them.
 
-Every constraint is exact by construction. A scaffold's atoms and the pairs among them are given
-variables of the state, clean at every time, as the parts that training shows; so are atoms of the
-elements that are counted, and the pairs of scaffold atoms that may not grow with new atoms, as
-"none". A mark of a scaffold is a single bond to a new atom that random numbers choose. Classes
-that no other atom may have are ruled out of the posterior (``flow.restriction``).
+Every constraint is exact by construction. Training shows some parts of molecules clean at every
+time, as given variables of the state. A walk is given held variables in the same way:
+
+- the atoms of a scaffold, and the pairs among them;
+- atoms of the elements that are counted;
+- pairs of new atoms with atoms of the scaffold that may not grow, as "none";
+- at each mark of a scaffold, a single bond to a new atom that random numbers choose.
+
+Classes that no other atom may have are ruled out of the posterior (``flow.restriction``).
 """
 
 from __future__ import annotations
@@ -27,13 +31,22 @@ from molflow.graph.state import clean_state
 
 SINGLE = BONDS.index("single")
 DIGITS = 2**26
-"""The half of the digits of a random number that does not choose the counted atoms."""
+"""This factor moves half of a random number's digits before the point: they choose the counted
+atoms.
+"""
 
 
 def conditioned(law: NDArray[np.float64], plan: Plan) -> NDArray[np.float64]:
-    """The law of sizes (max_atoms + 1,) given that the plan allows the size; sums to 1.
+    """The law of sizes (max_atoms + 1,), given that the plan allows the size; it sums to 1.
 
-    InputError where the law makes no such size; a fixed number of atoms is taken as it is.
+    A fixed number of atoms is taken as it is.
+
+    Args:
+        law: (max_atoms + 1,), the law without a plan.
+        plan: the constraint.
+
+    Raises:
+        InputError: the law makes no size that the plan allows.
     """
     smallest, largest = plan.sizes
     sizes = np.arange(len(law))
@@ -49,11 +62,15 @@ def conditioned(law: NDArray[np.float64], plan: Plan) -> NDArray[np.float64]:
 
 
 def held_state(plan: Plan, sizes: Ints, priority: NDArray[np.float64]) -> State:
-    """What sampling holds: a state whose given variables are one-hot at their class.
+    """The state that sampling holds: its given variables are one-hot at their class.
 
-    sizes: (B,), within plan.sizes. priority: (B, N), N >= every size, distinct random numbers in
-    each row: the counted atoms are the free ones of highest priority, and its last digits choose
-    the atoms at the marks. The values of free variables are meaningless: noise goes there.
+    The values of free variables are meaningless: noise goes there.
+
+    Args:
+        plan: the constraint.
+        sizes: (B,), within plan.sizes.
+        priority: (B, N), N >= every size, distinct random numbers in each row. The counted atoms
+            are the free ones of highest priority. Its last digits choose the atoms at the marks.
     """
     n, k = priority.shape[1], len(plan.scaffold)
     positions = np.arange(n)
@@ -101,7 +118,7 @@ def _bond_marks(
 
 
 def allowed_classes(plan: Plan) -> Fields:
-    """What ``flow.restriction.restricted`` needs: the classes (A,) of the free atoms."""
+    """The classes (A,) of the free atoms, as ``flow.restriction.restricted`` needs them."""
     return {"atoms": torch.from_numpy(plan.allowed)}
 
 
@@ -120,10 +137,9 @@ def _pairs(plan: Plan, n: int) -> tuple[Ints, Bools]:
 
 
 def decorated(graph: Graph, plan: Plan) -> bool:
-    """Whether every mark has its bonds to new atoms, by ``constraints.MARKS``.
+    """Whether every mark has its bonds to new atoms, by ``constraints.MARKS``; true without marks.
 
-    Where they are optional: whether every marked atom has at least as many bonds as marks. True
-    without marks.
+    Where they are optional, every marked atom needs at least as many bonds as marks.
     """
     k, marks = len(plan.scaffold), plan.scaffold.marks
     low, high = pair_endpoints(len(graph))
@@ -159,7 +175,7 @@ def kept(graph: Graph, plan: Plan) -> bool:
 def substructure_kept(mol: Chem.Mol, plan: Plan) -> bool:
     """Whether a sanitised molecule has the scaffold somewhere, as RDKit matches substructures.
 
-    Stricter than ``kept`` in one way: where growth makes a part aromatic, or no longer aromatic,
-    that was not so in the scaffold, the bonds are kept and yet do not match.
+    It is stricter than ``kept`` in one way. Growth may make a part of the scaffold aromatic, or no
+    longer aromatic. Its bonds are kept then, and yet do not match.
     """
     return plan.scaffold.mol is None or mol.HasSubstructMatch(plan.scaffold.mol)

@@ -1,11 +1,12 @@
 """Molecules as labelled graphs and back.
 
-A graph holds elements, formal charges and kekulised bonds; hydrogens follow from RDKit's valence
-model, stereochemistry and isotopes are left out by `smiles.identified`. A molecule that would come
-back changed (radicals, carbenes, dative bonds, hydrogens other than the model's) is `Unusable`. On
-the way back `build` makes exactly the graph and `check` says whether it is a molecule: full
-sanitisation in the literature's sense, RDKit's own clean-up of pentavalent nitro groups included,
-and nothing else.
+A graph holds elements, formal charges and kekulised bonds. Hydrogens follow from RDKit's valence
+model. `smiles.identified` leaves out stereochemistry and isotopes. A molecule that would come back
+changed (radicals, carbenes, dative bonds, hydrogens other than the model's) is `Unusable`.
+
+On the way back `build` makes exactly the graph, and `check` says whether it is a molecule. It
+sanitises in full, as the literature does: RDKit's own clean-up of pentavalent nitro groups is part
+of it, and nothing else.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ ORDERED = frozenset(
         Chem.BondType.DATIVE,
     }
 )
-"""Bonds of a molecule, as against those of a drawing or a search."""
+"""Bonds of a molecule; those of a drawing or a search are no such bonds."""
 BOND_ORDERS = {BOND_TYPES[name]: BONDS.index(name) for name in BONDS[1:]}
 
 
@@ -134,8 +135,11 @@ def _bond_orders(mol: Chem.Mol) -> tuple[Ints, list[int]]:
 def to_graph(mol: Chem.Mol, vocabulary: Vocabulary) -> Graph:
     """The graph of a sanitised molecule: atoms (n,) int16 in the order of mol, pairs (P,) int8.
 
-    Raises Unusable for whatever `build` would not give back. Where the vocabulary knows no
-    charges, hydrogens of charged atoms are not tested: such a molecule does not come back.
+    Where the vocabulary knows no charges, hydrogens of charged atoms are not tested: such a
+    molecule does not come back.
+
+    Raises:
+        Unusable: `build` would not give the molecule back.
     """
     n = mol.GetNumAtoms()
     if n == 0:
@@ -194,10 +198,16 @@ def as_made(graph: Graph, vocabulary: Vocabulary) -> str:
 
 @dataclass(frozen=True)
 class Checked:
-    """What became of one graph. Invalid: mol, smiles and largest are None, reason says why.
+    """The verdict on one graph.
 
-    largest is the SMILES of the fragment with most atoms (the first in the alphabet of equals).
-    reason is None if and only if the molecule is strictly valid, that is sanitised and connected.
+    Attributes:
+        smiles: canonical; None of an invalid graph.
+        largest: the SMILES of the fragment with most atoms, the first in the alphabet of equals;
+            None of an invalid graph.
+        mol: the sanitised molecule; None of an invalid graph.
+        fragments: their number.
+        reason: why the graph is not strictly valid. It is None if and only if the molecule is, that
+            is sanitised and connected.
     """
 
     smiles: str | None
@@ -228,7 +238,7 @@ def _valence_reason(error: Chem.AtomValenceException, mol: Chem.Mol) -> str:
 
 
 PLACE = re.compile(r" at atom (\d+)$")
-"""Which atom a reason speaks of, at its end."""
+"""The atom that a reason speaks of, at its end."""
 
 
 def without_place(reason: str) -> str:
@@ -243,9 +253,14 @@ def place_of(reason: str | None) -> list[int]:
 
 
 def sanitise(mol: Chem.RWMol, operations: int = Chem.SANITIZE_ALL) -> str | None:
-    """Sanitises a molecule in place; the reason why that fails, or None. Call under BlockLogs.
+    """Sanitise a molecule in place, and return the reason why that fails, or None.
 
     Aromatic molecules are sanitised twice: RDKit passes a few whose aromatic form it cannot read.
+    Call it under BlockLogs.
+
+    Args:
+        mol: the molecule, which is changed.
+        operations: RDKit's flags, by default all.
     """
     try:
         Chem.SanitizeMol(mol, operations)
@@ -275,12 +290,12 @@ def _orderless(mol: Chem.RWMol) -> str | None:
 
 
 def other_reason(error: Exception) -> str:
-    """What RDKit says of a failure that has no name here, on one line."""
+    """RDKit's message for a failure that has no name here, on one line."""
     return f"other: {' '.join(str(error).split())[:80]}"
 
 
 def check(graph: Graph, vocabulary: Vocabulary) -> Checked:
-    """Builds the molecule and sanitises it whole; an empty graph is invalid."""
+    """Build the molecule and sanitise it whole; an empty graph is invalid."""
     if len(graph) == 0:
         return Checked(None, None, None, 0, "empty")
     mol = build(graph, vocabulary)
@@ -292,7 +307,7 @@ def check(graph: Graph, vocabulary: Vocabulary) -> Checked:
 
 
 def largest_fragment(smiles: str) -> str:
-    """The canonical SMILES of a molecule's fragment with most atoms, as of `Checked.largest`."""
+    """The canonical SMILES of a molecule's fragment with most atoms, like `Checked.largest`."""
     return (checked(read_smiles(smiles)).largest or smiles) if "." in smiles else smiles
 
 

@@ -1,4 +1,4 @@
-"""Which known atom type is most like a new one: a model that learns the new one starts from it."""
+"""The known atom type that is most like a new one, from which a model that learns it starts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def nearest_atom(name: str, known: Sequence[str]) -> str:
     """The atom type of ``known`` that is most like ``name``.
 
     Other charges of the same element come first, then elements of the same group (as many outer
-    electrons), then all others. Among equals the nearest valence decides, then the nearest charge,
-    then the nearest atomic number, then the order of ``known``.
+    electrons), then all others. Among equals these decide in turn: the nearest valence, the nearest
+    charge, the nearest atomic number, the order of ``known``.
     """
     return min(known, key=lambda other: _difference(name, other))
 
@@ -42,7 +42,7 @@ def _number_and_charge(name: str) -> tuple[int, int]:
 
 @cache
 def valence(name: str) -> int:
-    """How many hydrogens RDKit gives to a lone atom: 3 of "B", 4 of "N+", 0 of a metal."""
+    """The number of hydrogens that RDKit gives to a lone atom: 3 of "B", 4 of "N+", 0 of metals."""
     number, charge = _number_and_charge(name)
     atom, mol = Chem.Atom(number), Chem.RWMol()
     atom.SetFormalCharge(charge)

@@ -1,7 +1,7 @@
 """Objectives: several properties, each with a goal and a weight, made into one score in [0, 1].
 
-As in REINVENT4: a transform turns the value of every component into a desirability d in [0, 1],
-and the score is their weighted geometric (or arithmetic) mean, the weights summing to 1. In text:
+As in REINVENT4, a transform turns the value of every component into a desirability d in [0, 1]. The
+score is their weighted geometric (or arithmetic) mean, with weights that sum to 1. In text:
 "qed:max, logp:2.5±0.5, sa:<3 * 2" (see `molflow.chem.goals`).
 """
 
@@ -38,7 +38,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Component:
-    """One property, what is wanted of it, and how much that counts beside the others."""
+    """One property, a transform of its values to desirabilities, and its weight beside the others.
+
+    InputError where the weight is not finite and more than 0.
+    """
 
     property: Property
     transform: Transform
@@ -57,7 +60,7 @@ class Component:
 class Objective:
     """Components and how their desirabilities are averaged, one of AGGREGATIONS.
 
-    InputError where there is no component or two of them contradict or repeat each other.
+    InputError where there is no component, or where two of them contradict or repeat each other.
     """
 
     components: tuple[Component, ...]
@@ -87,11 +90,11 @@ class Objective:
         return ",".join(str(component) for component in self.components)
 
     def describe(self) -> str:
-        """Such as "geometric mean of qed:max, sa:<3*2"."""
+        """Describe it for people, such as "geometric mean of qed:max, sa:<3*2"."""
         return f"{self.aggregation} mean of {', '.join(map(str, self.components))}"
 
     def score(self, mol: Chem.Mol) -> Scored:
-        """The score of a sanitised molecule; what a property raises is recorded as its error."""
+        """Score a sanitised molecule. An exception of a property is recorded as its error."""
         made: Made = {}
         with rdBase.BlockLogs():
             found = [component.property.value(mol, made) for component in self.components]
@@ -112,7 +115,7 @@ class Objective:
         return [self.score(mol) for mol in mols]
 
     def close(self) -> None:
-        """Nothing: an objective holds no process, unlike a `scoring.ScoreFile`."""
+        """Do nothing: an objective holds no process, unlike a `scoring.ScoreFile`."""
 
 
 def _require_compatible(first: Component, second: Component) -> None:
@@ -145,9 +148,14 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def parse_objective(text: str, aggregation: str = "geometric") -> Objective:
-    """The objective of a text: components `name:goal` or `name:goal*weight`, between commas.
+    """Read an objective from a text.
 
-    InputError, one line, for whatever cannot be read.
+    Args:
+        text: components `name:goal` or `name:goal*weight`, between commas.
+        aggregation: one of AGGREGATIONS.
+
+    Raises:
+        InputError: something cannot be read; one line.
     """
     return Objective(tuple(_component(part) for part in _split(text, ",")), aggregation)
 
@@ -164,11 +172,17 @@ def _component(text: str) -> Component:
 
 
 def read_objective(path: Path) -> Objective:
-    """The objective of a YAML file.
+    """Read an objective from a YAML file.
 
-    Either a list of components or a mapping of `components` (that list) and `aggregation`. A
-    component has `name`, `goal` (such as max or "<3") or else `transform` (its `type` and the
-    parameters of that), and perhaps `weight`. InputError, one line, for whatever cannot be read.
+    The file is either a list of components or a mapping of `components` (that list) and
+    `aggregation`. A component has these keys:
+
+    - `name`: of the property.
+    - `goal`, such as max or "<3"; or else `transform`, its `type` and the parameters of that.
+    - `weight`, which may be left out.
+
+    Raises:
+        InputError: something cannot be read; one line.
     """
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""Properties of molecules, each one number computed by RDKit: the words objectives are made of.
+"""Properties of molecules, each one number computed by RDKit: objectives are made of them.
 
-A new property is one entry of PROPERTIES; one that depends on a text, such as the similarity to a
+A new property is one entry of PROPERTIES. One that depends on a text, such as the similarity to a
 reference molecule, is one entry of `families.FAMILIES`. Molecules are sanitised and carry no
-stereochemistry; RDKit's models and catalogues are read once, when first asked for.
+stereochemistry. RDKit's models and catalogues are read once, when first asked for.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ if TYPE_CHECKING:
 
 Compute = Callable[[Chem.Mol], float]
 Made = dict[Callable[[Chem.Mol], Any], Any]
-"""What was made of one molecule already, by what made it."""
+"""Intermediate results of one molecule, by the function that made them."""
 
 
 @dataclass(frozen=True)
 class Shared:
     """A ``Compute`` in two steps, read(make(mol)), the first of which properties share.
 
-    make: the costly step, such as a fingerprint. `Objective.score` takes it once per molecule.
+    Attributes:
+        make: the costly step, such as a fingerprint. `Objective.score` takes it once per molecule.
+        read: from its result to the number.
     """
 
     make: Callable[[Chem.Mol], Any]
@@ -55,8 +57,14 @@ class Shared:
 class Property:
     """A number of a molecule.
 
-    low, high: the usual range, over which "as large (small) as possible" is graded. limits: what
-    no molecule exceeds. count: whole numbers. compute may raise and may return None or nan.
+    Attributes:
+        name: as an objective writes it.
+        doc: what it measures, in a few words.
+        unit: of the number; "" where it has none.
+        low, high: the usual range, over which "as large (small) as possible" is graded.
+        compute: from a sanitised molecule to the number. It may raise, and may return None or nan.
+        limits: bounds that no molecule exceeds.
+        count: whether the values are whole numbers.
     """
 
     name: str
@@ -69,10 +77,14 @@ class Property:
     count: bool = False
 
     def value(self, mol: Chem.Mol, made: Made | None = None) -> tuple[float, str | None]:
-        """What ``compute`` gives, or nan and why there is no finite number.
+        """Compute the value, or nan and the reason why there is no finite number.
 
-        made: of the same molecule, as it is now; it grows. InputError where this installation of
-        RDKit cannot compute the property at all.
+        Args:
+            mol: a sanitised molecule.
+            made: intermediate results of the same molecule, as it is now; it grows.
+
+        Raises:
+            InputError: this installation of RDKit cannot compute the property at all.
         """
         try:
             if made is not None and isinstance(self.compute, Shared):
@@ -152,8 +164,8 @@ def logp(mol: Chem.Mol) -> float:
 def esol(mol: Chem.Mol) -> float:
     """log S = 0.16 - 0.63 cLogP - 0.0062 MW + 0.066 RB - 0.74 AP, S in mol/L.
 
-    Delaney, J. Chem. Inf. Comput. Sci. 2004, 44, 1000-1005: RB rotatable bonds, AP aromatic atoms
-    over heavy atoms. cLogP is Crippen's here, Daylight's there.
+    RB counts rotatable bonds, and AP is aromatic atoms over heavy atoms (Delaney, J. Chem. Inf.
+    Comput. Sci. 2004, 44, 1000-1005). cLogP is Crippen's here and Daylight's there.
     """
     aromatic = sum(atom.GetIsAromatic() for atom in mol.GetAtoms()) / mol.GetNumHeavyAtoms()
     rotatable = rdMolDescriptors.CalcNumRotatableBonds(mol)

@@ -1,6 +1,6 @@
-"""Whether any molecule satisfies a constraint, however its atoms are numbered.
+"""A test of whether any molecule satisfies a constraint, however its atoms are numbered.
 
-``chem.holding`` holds by position what a walk begins with; here the scaffold is looked for.
+``chem.holding`` holds the variables by position; here the scaffold is looked for.
 """
 
 from __future__ import annotations
@@ -18,11 +18,18 @@ MOST = 64
 
 
 def place_of_scaffold(mol: Chem.Mol, plan: Plan) -> tuple[int, ...] | None:
-    """The atoms of a sanitised molecule that are the scaffold's, in its order; None where the
-    molecule does not satisfy the plan.
+    """The atoms of a molecule that are the scaffold's, in its order; () where the plan has no
+    scaffold.
 
-    Sizes, counts and bans hold; the scaffold is there, and bonds to the rest start where it grows
-    alone. () where the plan has no scaffold.
+    A molecule satisfies the plan where sizes, counts and bans hold and the scaffold is there. Its
+    bonds to the rest start only where it may grow.
+
+    Args:
+        mol: a sanitised molecule.
+        plan: the constraint.
+
+    Returns:
+        Indices of atoms, or None where the molecule does not satisfy the plan.
     """
     smallest, largest = plan.sizes
     if not smallest <= mol.GetNumAtoms() <= largest:

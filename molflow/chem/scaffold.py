@@ -1,15 +1,19 @@
 """Scaffolds: the part of a molecule that sampling keeps, read from SMILES with attachment points.
 
 A dummy atom, ``[*:1]`` or ``*``, marks its neighbour and stands for one single bond to the rest of
-the molecule (``constraints.MARKS``): such bonds start at marked atoms alone, or anywhere where none
-is marked. A scaffold of several fragments is to be linked: pairs between two fragments are free
-where both atoms may grow, all others are held.
+the molecule (``constraints.MARKS``). Such bonds start at marked atoms alone, or anywhere where none
+is marked. A scaffold of several fragments is to be linked. Pairs between two fragments are free
+where both atoms may grow, and all others are held.
 
 Training shows connected parts in the order that they have in the canonical SMILES of the whole
-molecule, which a scaffold alone does not tell. The order here is that of the canonical SMILES of
-the scaffold with a carbon at every mark: of what can be had it most often agrees with the whole (of
-random parts of QM9 in 50 % of the cases, with rings too, against 47 % and 40 % without the
-carbons).
+molecule. A scaffold alone does not tell this order. The order here is that of the canonical SMILES
+of the scaffold with a carbon at every mark, which agrees most often. In random parts of QM9 it is
+the order of the whole molecule in:
+
+| order by the canonical SMILES of | all parts | parts with rings |
+| --- | --- | --- |
+| the scaffold with carbons | 50 % | 50 % |
+| the scaffold alone | 47 % | 40 % |
 """
 
 from __future__ import annotations
@@ -35,13 +39,17 @@ QUOTED = 60
 
 @dataclass(frozen=True, eq=False)
 class Scaffold:
-    """k atoms to keep, the first k of every molecule, and where the molecule may grow.
+    """A part of k atoms to keep, the first k of every molecule, and where the molecule may grow.
 
-    graph: their classes, and those of the k(k-1)/2 pairs among them. fixed (k(k-1)/2,): pairs that
-    are held, the others link fragments. grows (k,): atoms where bonds to new atoms may start. marks
-    (k,): the number of dummy atoms at each. fragments (k,): the fragment of every atom, counted
-    from 0. mol: the sanitised molecule of graph, hydrogens at the marks; None where k = 0. text: as
-    the user wrote it. stereo: whether that tells stereochemistry, which a graph does not hold.
+    Attributes:
+        text: as the user wrote it.
+        graph: classes of the atoms, and of the k(k-1)/2 pairs among them.
+        fixed: (k(k-1)/2,), pairs that are held. The others link fragments.
+        grows: (k,), atoms where bonds to new atoms may start.
+        marks: (k,), the number of dummy atoms at each.
+        fragments: (k,), the fragment of every atom, counted from 0.
+        mol: the sanitised molecule of graph, hydrogens at the marks; None where k = 0.
+        stereo: whether the text tells stereochemistry, which a graph does not hold.
     """
 
     text: str
@@ -57,7 +65,7 @@ class Scaffold:
         return len(self.graph)
 
     def error(self, problem: str) -> InputError:
-        """The mistake of this scaffold in one line."""
+        """Make an InputError of a mistake in this scaffold, in one line."""
         return _error(self.text, problem)
 
 
@@ -73,11 +81,17 @@ def no_scaffold() -> Scaffold:
 
 
 def read_scaffold(text: str, vocabulary: Vocabulary, max_atoms: int) -> Scaffold:
-    """The scaffold of a SMILES text, as `smiles.identified` leaves it: no stereo, no isotopes.
+    """Read a scaffold from SMILES, as `smiles.identified` leaves it: no stereo, no isotopes.
 
-    InputError where it does not parse, has more than max_atoms atoms, holds what the vocabulary
-    does not, is no molecule without its charges (where the vocabulary has none), or has a mark that
-    is not on a single bond to one atom, or more marks on an atom than it takes further bonds.
+    Args:
+        text: SMILES with attachment points.
+        vocabulary: that of the model.
+        max_atoms: the most atoms that the scaffold may have.
+
+    Raises:
+        InputError: the text does not parse, or has more than ``max_atoms`` atoms. The vocabulary
+            lacks an atom, or has no charges without which there is no molecule. A mark is not on a
+            single bond to one atom, or an atom has more marks than it takes further bonds.
     """
     mol, atoms = _capped(text)
     if atoms > max_atoms:
@@ -119,7 +133,14 @@ def _graph(text: str, mol: Chem.Mol, atoms: int, vocabulary: Vocabulary) -> Grap
 
 
 def takes_bonds(graph: Graph, vocabulary: Vocabulary, atom: int, count: int = 1) -> bool:
-    """Whether RDKit accepts so many further single bonds at an atom of a valid graph."""
+    """Whether RDKit accepts ``count`` further single bonds at an atom of a valid graph.
+
+    Args:
+        graph: of a molecule.
+        vocabulary: the meaning of its classes.
+        atom: its place in the graph.
+        count: of bonds.
+    """
     mol = build(graph, vocabulary)
     for _ in range(count):
         mol.AddBond(atom, mol.AddAtom(Chem.Atom(0)), Chem.BondType.SINGLE)

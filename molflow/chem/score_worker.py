@@ -26,7 +26,12 @@ MOLECULE, TEXT = b"M", b"T"
 
 
 def serve(path: str, function: str) -> None:
-    """Loads the function, then answers for every line until stdin ends."""
+    """Load the function, then answer every line until stdin ends.
+
+    Args:
+        path: of the user's file.
+        function: its name there.
+    """
     # The user's code gets stderr to print to and nothing to read from: the pipes are ours.
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -93,8 +98,11 @@ def _is_own(value: object, module: str) -> bool:
 def number(result: Any) -> float:
     """The result as a finite float.
 
-    Python's, NumPy's and torch's numbers are numbers, and arrays and tensors of one element, as
+    Numbers are those of Python, NumPy and torch, and arrays and tensors of one element, as
     ``predict`` returns them. A text is none.
+
+    Raises:
+        Plain: the result is no finite number.
     """
     kind = type(result).__name__
     if hasattr(result, "item"):
@@ -111,7 +119,9 @@ def number(result: Any) -> float:
 
 
 def reason(error: BaseException, path: str) -> str:
-    """One line: the kind of error, its message and the last line of the user's file in it."""
+    """Describe an error in one line: its kind, its message and the last line of the user's file in
+    it.
+    """
     if isinstance(error, Plain):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)

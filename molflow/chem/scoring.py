@@ -1,10 +1,9 @@
-"""Scorers: what gives molecules a score, an objective or a function in a file of the user.
+"""Scorers give molecules a score: an objective, or a function in a file of the user.
 
 `score=path.py:function` names any `def score(mol) -> float`, where a model makes molecules, and
-`def score(text) -> float`, where it writes texts. That is the only way in which a
-user's code runs, and it runs in a process of its own: a molecule on which it raises, hangs, dies
-or returns no finite number has that as its error, and the run goes on. What it prints goes to
-stderr.
+`def score(text) -> float`, where it writes texts. A user's code runs in no other way, and in a
+process of its own. A molecule on which it raises, hangs, dies or returns no finite number has that
+as its error, and the run goes on. Its output goes to stderr.
 
 The first call has a limit of its own: imports and models are often left to it.
 """
@@ -37,27 +36,30 @@ from molflow.errors import InputError
 
 Subject = Chem.Mol | str
 SECONDS, START_SECONDS = 10.0, 120.0
-"""For a molecule; and for the file to load, and for its first molecule: it may read a model."""
+"""Limits, the first for one molecule.
+
+The second is for the file to load, and for its first molecule: it may read a model.
+"""
 SILENT = 3
-"""Processes that may end without a single answer, before no other is started."""
+"""So many processes may end without a single answer, before no other is started."""
 
 
 @runtime_checkable
 class Scorer(Protocol):
-    """What Objective and ScoreFile are to those that use them; `contextlib.closing` ends it."""
+    """The common face of Objective and ScoreFile; `contextlib.closing` ends a scorer."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The components' names."""
 
     def score_many(self, subjects: Sequence[Any]) -> list[Scored]:
-        """The scores of sanitised molecules, or of texts, in order. Never raises for one."""
+        """Score sanitised molecules, or texts, in order. It never raises for one of them."""
 
     def describe(self) -> str:
-        """What is scored, for people."""
+        """Describe the score for people."""
 
     def close(self) -> None:
-        """Frees what the scorer holds."""
+        """Free what the scorer holds."""
 
 
 class _Died(Exception):
@@ -153,7 +155,7 @@ class ScoreFile(Own):
         start: float = START_SECONDS,
         max_failures: int | None = MAX_FAILURES,
     ) -> None:
-        """Starts a process that holds the function.
+        """Start a process that holds the function.
 
         Args:
             path: a .py file.
@@ -179,10 +181,12 @@ class ScoreFile(Own):
         return f"{self.name} of {self.path.name}"
 
     def score(self, subject: Subject) -> Scored:
-        """The user's score of one molecule or text.
+        """Score one molecule or text by the user's function.
 
-        The process is started anew where it had to end. InputError where it cannot be, or where
-        SILENT processes ended before there was any answer.
+        A process that had to end is started anew.
+
+        Raises:
+            InputError: it cannot be started, or SILENT processes ended before there was any answer.
         """
         if self.worker is None:
             self.worker = _Worker(self.path, self.name, self.start)
@@ -220,7 +224,7 @@ class ScoreFile(Own):
         return [self.score(subject) for subject in subjects]
 
     def close(self) -> None:
-        """Ends the process. A later score starts it anew."""
+        """End the process. A later score starts it anew."""
         if self.worker is not None:
             self.worker.end()
             self.worker = None
@@ -243,13 +247,26 @@ def open_score(
     start: float = START_SECONDS,
     max_failures: int | None = MAX_FAILURES,
 ) -> ScoreFile:
-    """The scorer of a text "path.py:function". InputError where the text or the file is wrong."""
+    """Open the scorer of a text "path.py:function".
+
+    Args:
+        text: the file and the function.
+        timeout, start, max_failures: see ``ScoreFile``.
+
+    Raises:
+        InputError: the text or the file is wrong.
+    """
     return ScoreFile(*read_score(text), timeout, start, max_failures)
 
 
 def read_score(text: str) -> tuple[Path, str]:
-    """The file and the function of a text "path.py:function". InputError where there is no such
-    file; what is in it is not looked at."""
+    """The file and the function of a text "path.py:function".
+
+    The content of the file is not looked at.
+
+    Raises:
+        InputError: the text has another form, or there is no such file.
+    """
     path, colon, function = text.strip().rpartition(":")
     if not colon or not path or not function.isidentifier():
         raise InputError(f"score={text!r}: expected path.py:function")

@@ -7,10 +7,11 @@ from rdkit import Chem, rdBase
 from molflow.chem.vocabulary import atom_name
 
 LONGEST = 10_000
-"""Characters of a SMILES text: of a few times more, RDKit's recursion can end the process."""
+"""The most characters of a SMILES text. A few times more can end the process in RDKit's recursion.
+"""
 
 RECORD = 200_000
-"""Characters of a record of an SDF: some two thousand atoms, hydrogens included."""
+"""The most characters of a record of an SDF: some two thousand atoms, hydrogens included."""
 MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
 """Texts in lower case that say that there is no molecule."""
 MARKS = frozenset("[/\\*|")
@@ -28,8 +29,8 @@ class Unusable(Exception):
 def read_smiles(smiles: str) -> Chem.Mol:
     """The sanitised molecule of a text, as `identified` leaves it.
 
-    Raises Unusable where the text is longer than LONGEST, does not parse, is empty or holds a
-    wildcard.
+    Raises:
+        Unusable: the text is longer than LONGEST, does not parse, is empty or holds a wildcard.
     """
     if len(smiles) > LONGEST:
         raise Unusable(f"text of more than {LONGEST:,} characters")
@@ -40,7 +41,11 @@ def read_smiles(smiles: str) -> Chem.Mol:
 
 
 def read_record(record: str) -> Chem.Mol:
-    """The same of a record of an SDF, whose text is at most RECORD long."""
+    """The sanitised molecule of a record of an SDF, as `identified` leaves it.
+
+    Raises:
+        Unusable: as of `read_smiles`, for a text longer than RECORD.
+    """
     if len(record) > RECORD:
         raise Unusable(f"record of more than {RECORD:,} characters")
     return _required(parse_record(record))
@@ -75,7 +80,7 @@ def parse(smiles: str, sanitize: bool = True) -> Chem.Mol | None:
 
 
 def identified(mol: Chem.Mol) -> Chem.Mol:
-    """A sanitised molecule reduced to what tells two molecules apart in every comparison.
+    """Reduce a sanitised molecule to all that tells two molecules apart in every comparison.
 
     Stereochemistry, isotopes, atom maps and the hydrogens that an atom's valence implies are left
     out. Formal charges, radicals, dative bonds and all fragments stay. Samples, references,
@@ -109,8 +114,7 @@ def canonical_smiles(mol: Chem.Mol) -> str:
 
 
 def canonical_order(mol: Chem.Mol) -> Chem.Mol:
-    """The same molecule, its atoms numbered in the order in which the canonical SMILES writes
-    them."""
+    """The same molecule, its atoms in the order in which the canonical SMILES writes them."""
     canonical_smiles(mol)
     order = mol.GetProp("_smilesAtomOutputOrder").strip("[],").split(",")
     return Chem.RenumberAtoms(mol, [int(i) for i in order])

@@ -88,7 +88,7 @@ BOTH: dict[str, str] = {
     ),
     "zaleplon_mpo": f"similarity_ecfp4({ZALEPLON}):max,isomer(C19H17N3O2):max",
 }
-"""What both benchmarks ask for in the same words."""
+"""Tasks that both benchmarks ask for in the same words."""
 OWN: dict[str, dict[str, str]] = {
     "pmo": {"isomers_c7h8n2o2": "isomer(C7H8N2O2):max", "qed": "qed:max"},
     "guacamol": {
@@ -115,16 +115,20 @@ TRIVIAL: dict[str, str] = {
 ARITHMETIC = ("deco_hop", "scaffold_hop", "cns_mpo")
 """Tasks that average arithmetically; the others do geometrically."""
 ISOMERS = {"isomers_c11h24": 159, "isomers_c9h10n2o2pf2cl": 250, "isomers_c7h8n2o2": 100}
-"""How many isomers GuacaMol asks for."""
+"""The number of isomers that GuacaMol asks for."""
 
 
 @dataclass(frozen=True)
 class Task:
     """An oracle of a benchmark.
 
-    name: such as "perindopril_mpo". suite: one of SUITES. text: the objective, which lies in [0, 1]
-    and is to be maximised. aggregation: of its components. tops: the final score of a run averages
-    its k best molecules, for every k of them, as `metrics.goal_directed.final_score` says.
+    Attributes:
+        name: such as "perindopril_mpo".
+        suite: one of SUITES.
+        text: the objective, which lies in [0, 1] and is to be maximised.
+        aggregation: of its components.
+        tops: numbers k of best molecules. `metrics.goal_directed.final_score` averages the k best,
+            for every k.
     """
 
     name: str
@@ -140,7 +144,9 @@ class Task:
 
     @property
     def invalid(self) -> float:
-        """What the suite's own program says of a string that is no molecule: 0, GuacaMol -1."""
+        """The score that the suite's own program gives to a string that is no molecule: 0, GuacaMol
+        -1.
+        """
         return 0.0 if self.suite == "pmo" else -1.0
 
     @cached_property
@@ -181,8 +187,10 @@ SUITES: dict[str, dict[str, Task]] = {
 def find_task(name: str) -> Task:
     """The task of a name such as "median1" or "guacamol/median1".
 
-    Without a suite, the first of SUITES that has the name. InputError where none has it; the
-    message names the choices.
+    Without a suite, it is the first of SUITES that has the name.
+
+    Raises:
+        InputError: no suite has the name; the message names the choices.
     """
     suite, slash, short = name.strip().lower().rpartition("/")
     if slash and suite not in SUITES:

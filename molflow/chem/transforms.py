@@ -48,9 +48,12 @@ def double_sigmoid(
     coef_si: float = 150.0,
     coef_se: float = 150.0,
 ) -> float:
-    """Rises around low and falls around high, 1/2 at both: of their midpoint c,
+    """A rise around low and a fall around high, 1/2 at both.
 
-    left of c sigma((x - low) coef_si / coef_div), from c on sigma((high - x) coef_se / coef_div).
+    With c their midpoint:
+
+        sigma((x - low) coef_si / coef_div)     left of c
+        sigma((high - x) coef_se / coef_div)    from c on
     """
     if x < (low + high) / 2:
         return _sigma((x - low) * coef_si / coef_div)
@@ -123,9 +126,13 @@ TRANSFORMS: dict[str, Callable[..., float]] = {
 
 @dataclass(frozen=True)
 class Transform:
-    """value -> [0, 1]. text: as an objective writes it, and what two transforms are compared by.
+    """A function from values of a property to [0, 1].
 
-    wanted: the interval asked for; (-inf, inf) where there is a direction alone.
+    Attributes:
+        text: as an objective writes it. Transforms are compared by it.
+        function: of the value and the parameters.
+        parameters: its keyword arguments.
+        wanted: the interval asked for; (-inf, inf) where there is a direction alone.
     """
 
     text: str
@@ -155,9 +162,14 @@ def parse_transform(text: str) -> Transform:
 
 
 def named(name: str, parameters: Mapping[str, object]) -> Transform:
-    """One of TRANSFORMS with its parameters, which must be finite numbers and make sense.
+    """One of TRANSFORMS with its parameters.
 
-    InputError names what is unknown, missing or out of order.
+    Args:
+        name: one of TRANSFORMS.
+        parameters: its parameters, which must be finite numbers.
+
+    Raises:
+        InputError: something is unknown, missing or out of order; the message names it.
     """
     if name not in TRANSFORMS:
         raise InputError(f"transform {name!r}: one of {', '.join(TRANSFORMS)}")

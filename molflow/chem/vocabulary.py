@@ -1,4 +1,5 @@
-"""What classes mean: an atom class is an element with its formal charge, a pair class an order.
+"""The vocabulary of graphs: an atom class is an element with its formal charge, a pair class an
+order.
 
 The charge belongs to the atom class ("N+", "O-"), so a generated molecule needs no repair: nitro
 groups and zwitterions are made as such. Bonds are kekulised; "aromatic" exists only so that graphs
@@ -42,11 +43,18 @@ def strip_charges(name: str) -> str:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What the classes of a graph stand for.
+    """The meaning of the classes of a graph.
 
-    atoms[a] is the name of atom class a, bonds[b] that of pair class b (0 is "none").
-    charged = False: atoms are neutral names and a charged atom becomes its neutral element, which
-    the older literature does; the charge is lost.
+    Attributes:
+        atoms: atoms[a] is the name of atom class a.
+        bonds: bonds[b] is the name of pair class b; 0 is "none".
+        charged: False where atoms are neutral names, as in the older literature. A charged atom
+            becomes its neutral element, and the charge is lost.
+        atom_class: the inverse of atoms, from name to class.
+
+    Raises:
+        ValueError: the bonds are others than BONDS, after which AROMATIC may follow. Or names are
+            no atoms, come twice or contradict ``charged``.
     """
 
     atoms: tuple[str, ...]
@@ -66,8 +74,12 @@ class Vocabulary:
 
     @classmethod
     def infer(cls, names: Iterable[str], charged: bool = True) -> Vocabulary:
-        """The vocabulary of the atom names seen (or of a mapping from them to counts), by
-        (atomic number, charge). charged = False strips the charges."""
+        """The vocabulary of the atom names seen, sorted by (atomic number, charge).
+
+        Args:
+            names: the names, or a mapping from them to counts.
+            charged: False strips the charges.
+        """
         from rdkit import Chem
 
         table = Chem.GetPeriodicTable()

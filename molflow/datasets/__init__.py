@@ -1,1 +1,1 @@
-"""Where molecules come from: readers of data sets, the packed store, and batches of it."""
+"""Sources of molecules and texts: readers of data sets, the packed store, and batches of it."""

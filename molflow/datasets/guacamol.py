@@ -28,10 +28,15 @@ ROWS = {"train": 1_273_104, "valid": 79_568, "test": 238_706}
 def load(
     cache: Path | None = None, vocabulary: str = "charged", max_atoms: int | None = None
 ) -> MoleculeDataset:
-    """GuacaMol, downloaded and prepared once and then kept in `cache` (or `cache_folder()`).
+    """GuacaMol, downloaded and prepared once and then kept.
 
-    vocabulary: as of `qm9.load`. max_atoms: larger molecules are left out of their splits.
-    InputError if a file cannot be had, or is another.
+    Args:
+        cache: the folder where it is kept, by default `cache_folder()`.
+        vocabulary: as of `qm9.load`.
+        max_atoms: larger molecules are left out of their splits.
+
+    Raises:
+        InputError: a file cannot be had, or is another.
     """
     require_name("dataset.vocabulary", vocabulary, VOCABULARIES)
     folder = download_folder(cache)

@@ -1,8 +1,8 @@
 """Data sets as the training sees them: splits, the law of sizes, and batches.
 
-A batch is a pure function of (seed, step, rank, world): nothing is remembered between batches, so
-a run that is resumed in the middle of an epoch sees what an uninterrupted one would have seen.
-Where molecules differ much in size, a batch holds molecules of similar size (`batches`).
+A batch is a pure function of (seed, step, rank, world): nothing is remembered between batches. So a
+run that is resumed in the middle of an epoch sees the same batches as an uninterrupted one. Where
+molecules differ much in size, a batch holds molecules of similar size (`batches`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ Indices = NDArray[np.int64]
 class MoleculeDataset:
     """A packed data set and its splits.
 
-    splits: "train", "valid" and "test" to indices (m,) into `packed`; some data sets have more.
-    report: the CSV file with what could not be used of the source (row, smiles, reason).
+    Attributes:
+        name: of the data set.
+        packed: the molecules of all splits.
+        splits: "train", "valid" and "test" to indices (m,) into `packed`; some data sets have more.
+        report: the CSV file of rows that could not be used (row, smiles, reason).
     """
 
     name: str
@@ -41,7 +44,7 @@ class MoleculeDataset:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """How many molecules of the source could not be used, by reason."""
+        """The number of molecules of the source that could not be used, by reason."""
         return self.packed.dropped
 
     @property
@@ -73,8 +76,10 @@ class MoleculeDataset:
 
 
 def positions(wanted: Indices, ids: Indices) -> Indices:
-    """Where the wanted ids stand in the ascending `ids` (M,), in their order; absent ones left
-    out."""
+    """Positions of the wanted ids in the ascending `ids` (M,), in their order.
+
+    Absent ones are left out.
+    """
     places = np.searchsorted(ids, wanted)
     inside = places < len(ids)
     places, wanted = places[inside], wanted[inside]
@@ -93,7 +98,11 @@ def consecutive(counts: Mapping[str, int]) -> dict[str, Indices]:
 def numbered(files: Iterable[tuple[str, Iterator[str], int]]) -> Iterator[tuple[int, str]]:
     """(row, text) of files that are read one behind the other, rows numbered from 1.
 
-    files: for each its name, its texts and how many they should be, else InputError.
+    Args:
+        files: for each its name, its texts and their expected number.
+
+    Raises:
+        InputError: a file has another number of texts.
     """
     row = 0
     for name, texts, count in files:
@@ -118,7 +127,16 @@ class Batch:
 
 
 def collate(packed: Packed, indices: Indices, max_atoms: int) -> Batch:
-    """The molecules at `indices` (B,) padded to `max_atoms`. ValueError if one is larger."""
+    """Pad molecules to one size.
+
+    Args:
+        packed: the molecules.
+        indices: (B,), into them.
+        max_atoms: the size.
+
+    Raises:
+        ValueError: a molecule is larger.
+    """
     sizes = packed.sizes[indices].astype(np.int64)
     if sizes.max(initial=0) > max_atoms:
         raise ValueError(f"a molecule of {sizes.max()} atoms in a batch of at most {max_atoms}")
@@ -142,11 +160,25 @@ def _padded(values: NDArray[np.int8], starts: Indices, indices: Indices, width: 
 def batch_indices(
     n: int, batch_size: int, seed: int, step: int, rank: int = 0, world: int = 1
 ) -> Indices:
-    """(batch_size,) indices below n: batch `step` of an endless stream of reshuffled epochs.
+    """The molecules of a batch in an endless stream of reshuffled epochs.
 
     Every step takes world * batch_size molecules, a different part for each rank. Within an epoch
-    no molecule comes twice; the rest that does not fill a step is left out of that epoch. Where n
+    no molecule comes twice. The rest that does not fill a step is left out of that epoch. Where n
     is less than one step, an epoch is as many shuffles, one behind the other, as fill one.
+
+    Args:
+        n: the number of molecules.
+        batch_size: molecules of one rank and step.
+        seed: of the shuffling.
+        step: from 0.
+        rank: of this process.
+        world: the number of processes.
+
+    Returns:
+        Indices (batch_size,) below n.
+
+    Raises:
+        ValueError: an argument is out of its range.
     """
     if n < 1 or batch_size < 1:
         raise ValueError(f"n={n}, batch_size={batch_size}: at least 1 each")

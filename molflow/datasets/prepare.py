@@ -1,4 +1,4 @@
-"""A data set prepared once and kept: its packed molecules, and a list of what was left out."""
+"""A data set prepared once and kept: its packed molecules, and a list of those left out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def prepare(
     recipe: Recipe,
     total: int | None = None,
 ) -> tuple[Packed, Path]:
-    """`prepare_files` of one file, under its own name."""
+    """Prepare one file under its own name; see `prepare_files`."""
     return prepare_files(source.name.split(".")[0], [source], cache, rows, recipe, total)
 
 
@@ -36,13 +36,25 @@ def prepare_files(
     recipe: Recipe,
     total: int | None = None,
 ) -> tuple[Packed, Path]:
-    """The packed molecules of `rows()`, which reads `sources`; from `cache` where they lie ready.
+    """The packed molecules of some files, from the cache where they lie ready.
 
-    With them comes the list of what was left out, `dropped.csv`: row, smiles, reason.
+    In the cache their folder is called by `name` and by the content of the sources, the recipe and
+    RDKit's version. A damaged file in it is made anew.
 
-    Without a cache it is `cache_folder()`. The folder there is called by `name` and by the content
-    of the sources, the recipe and RDKit's version; a damaged file in it is made anew. InputError if
-    a source cannot be read, the cache not written, or nothing is usable.
+    Args:
+        name: of the data set.
+        sources: the files.
+        cache: the folder of prepared data, by default `cache_folder()`.
+        rows: reads the sources.
+        recipe: how rows become molecules.
+        total: the expected number of rows, for progress.
+
+    Returns:
+        The molecules, and the path of `dropped.csv`, which lists those left out: row, smiles,
+            reason.
+
+    Raises:
+        InputError: a source cannot be read, the cache not written, or nothing is usable.
     """
     key = f"{name}-{_key(sources, recipe)}"
     for root in [cache] if cache else [named_cache(), cache_folder()]:

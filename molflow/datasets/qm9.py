@@ -1,13 +1,17 @@
 """QM9: 130,831 molecules of up to nine heavy atoms C, N, O, F, and the splits of the literature.
 
-Ramakrishnan et al., Scientific Data 1, 140022 (2014): 133,885 molecules in the order of their GDB
-index; 3,054 failed the authors' check of geometry ("uncharacterised") and are not in our file.
-Splits, sizes train / valid / test:
-- digress (Vignac et al. 2023): all 133,885 shuffled with pandas' `sample(frac=1, random_state=42)`,
-  cut at 100,000 and 120,497, the uncharacterised taken out after: 97,734 / 20,042 / 13,055.
-- edm (Hoogeboom et al. 2022): the 130,831 permuted with numpy's seed 0: 100,000 / 17,748 / 13,083.
-- random: the same sizes, shuffled by `seed`.
-Molecules that occur twice are kept, as the literature does.
+Source: Ramakrishnan et al., Scientific Data 1, 140022 (2014), 133,885 molecules in the order of
+their GDB index. Of these, 3,054 failed the authors' check of geometry ("uncharacterised") and are
+not in our file. Molecules that occur twice are kept, as the literature does.
+
+| split | train | valid | test | rule |
+| --- | --- | --- | --- | --- |
+| digress | 97,734 | 20,042 | 13,055 | Vignac et al. 2023, see below |
+| edm | 100,000 | 17,748 | 13,083 | Hoogeboom et al. 2022: permuted with numpy's seed 0 |
+| random | 100,000 | 17,748 | 13,083 | shuffled by `seed` |
+
+The rule of digress shuffles all 133,885 with pandas' `sample(frac=1, random_state=42)` and cuts
+them at 100,000 and 120,497. The uncharacterised are taken out after that.
 """
 
 from __future__ import annotations
@@ -39,11 +43,18 @@ def load(
     seed: int = 0,
     max_atoms: int | None = None,
 ) -> MoleculeDataset:
-    """QM9 with one of its splits, prepared once and then kept in `cache` (or `cache_folder()`).
+    """QM9 with one of its splits, prepared once and then kept.
 
-    vocabulary: "charged" has a class for each element and charge; "stripped" for elements only (the
-    SMILES keep their charges). seed: for split="random" alone. max_atoms: larger molecules are left
-    out of their splits. InputError if a name is unknown, the file missing or not ours.
+    Args:
+        cache: the folder where it is kept, by default `cache_folder()`.
+        split: one of `names.QM9_SPLITS`.
+        vocabulary: "charged" has a class for each element and charge; "stripped" for elements only
+            (the SMILES keep their charges).
+        seed: for split="random" alone.
+        max_atoms: larger molecules are left out of their splits.
+
+    Raises:
+        InputError: a name is unknown, or the file is missing or not ours.
     """
     require_name("dataset.split", split, QM9_SPLITS)
     require_name("dataset.vocabulary", vocabulary, VOCABULARIES)
@@ -60,7 +71,10 @@ def load(
 
 
 def data_file() -> Path:
-    """Where qm9.csv.gz lies: in the installed package, or in a checkout's data folder."""
+    """The path of qm9.csv.gz, in the installed package or in a checkout's data folder.
+
+    InputError where it is in neither.
+    """
     package = Path(__file__).resolve().parents[1]
     places = [package / "data" / FILE, package.parent / "data" / FILE]
     for place in places:
@@ -82,7 +96,10 @@ def read(source: Path) -> Iterator[tuple[int, str]]:
 def split_ids(split: str, characterised: Indices, seed: int = 0) -> dict[str, Indices]:
     """GDB indices by split; digress names uncharacterised ones too.
 
-    characterised: the ascending GDB indices (130831,) of the file.
+    Args:
+        split: one of `names.QM9_SPLITS`.
+        characterised: the ascending GDB indices (130831,) of the file.
+        seed: for split="random" alone.
     """
     if split == "digress":
         order = np.random.RandomState(42).permutation(LAST_ID) + 1

@@ -17,8 +17,11 @@ Dataset = MoleculeDataset | TokenDataset
 
 
 def recoded(dataset: Dataset, vocabulary: Vocabulary | TokenVocabulary) -> Dataset:
-    """The same molecules or texts over ``vocabulary``; as they are where that lacks one of their
-    classes or reads them in another way."""
+    """The same molecules or texts over another vocabulary.
+
+    Where ``vocabulary`` lacks one of their classes or reads them in another way, they stay as they
+    are.
+    """
     if isinstance(dataset, MoleculeDataset) and isinstance(vocabulary, Vocabulary):
         own = dataset.vocabulary
         table = _table(own.atoms, vocabulary.atoms)

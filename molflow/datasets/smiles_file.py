@@ -1,7 +1,7 @@
 """Molecules from any file that `molecule_file` reads, with a vocabulary and sizes of their own.
 
-Rows that hold no usable molecule, molecules that came before, and those of more than 256 atoms
-where no other limit is given, are left out, counted by reason and listed.
+Rows without a usable molecule and molecules that came before are left out, counted by reason and
+listed. So are molecules of more than 256 atoms, where no other limit is given.
 """
 
 from __future__ import annotations
@@ -67,9 +67,15 @@ def load(
 
 
 def named_splits(path: Path, columns: Columns, rows: Indices) -> dict[str, Indices]:
-    """The indices of the molecules of these rows (M,), by the split that each row names.
+    """The indices of molecules by the split that each row names.
 
-    InputError for a cell that names none, and where no molecule is for training.
+    Args:
+        path: the file.
+        columns: the names of its columns; that of splits is needed.
+        rows: (M,), the rows of the molecules.
+
+    Raises:
+        InputError: a cell names no split, or no molecule is for training.
     """
     assert columns.split is not None
     places = {row: i for i, row in enumerate(rows.tolist())}
@@ -83,9 +89,14 @@ def named_splits(path: Path, columns: Columns, rows: Indices) -> dict[str, Indic
 
 
 def split_indices(n: int, fractions: Sequence[float], seed: int) -> dict[str, Indices]:
-    """Shuffled indices below n by split; valid and test are rounded down, train takes the rest.
+    """Shuffled indices by split; valid and test are rounded down, and train takes the rest.
 
-    Of two or more, valid has one at least where it is to have any.
+    Of two molecules or more, valid has one at least where it is to have any.
+
+    Args:
+        n: the number of molecules; indices are below it.
+        fractions: of train, valid and test.
+        seed: of the shuffling.
     """
     valid, test = int(fractions[1] * n), int(fractions[2] * n)
     valid = max(valid, int(n > 1 and fractions[1] > 0))

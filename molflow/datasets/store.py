@@ -1,7 +1,7 @@
 """A whole data set of labelled graphs in a few integer arrays, and where it is kept on disk.
 
-Molecules lie one behind the other: the atoms of all, the pairs of all (in the order of
-`molflow.graph.graph`), and the sizes that cut them apart. QM9 takes 9 MB and loads in 0.03 s.
+Molecules lie one behind the other: the atoms of all, the pairs of all, and the sizes that cut them
+apart. Pairs have the order of `molflow.graph.graph`. QM9 takes 9 MB and loads in 0.03 s.
 """
 
 from __future__ import annotations
@@ -23,26 +23,31 @@ from molflow.console import atomic_write
 from molflow.graph.graph import Graph
 
 FORMAT = 2
-"""Changes with the arrays and with the rule by which molecules are read."""
+"""It changes with the arrays and with the rule by which molecules are read."""
 CLASS_LIMIT = 127
 
 
 def cache_folder() -> Path:
-    """Where prepared data sets are kept: `named_cache`, or where nothing can be written there a
-    folder for temporary files, which is said once."""
+    """The folder where prepared data sets are kept: `named_cache`, if it can be written.
+
+    Otherwise it is a folder for temporary files, which is said once.
+    """
     named = named_cache()
     obstacle = obstacle_in(named)
     return named if obstacle is None else _fallback(named, obstacle)
 
 
 def named_cache() -> Path:
-    """MOLFLOW_CACHE, or else ~/.cache/molflow."""
+    """The folder MOLFLOW_CACHE, or else ~/.cache/molflow."""
     named = os.environ.get("MOLFLOW_CACHE")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "molflow"
 
 
 def obstacle_in(folder: Path) -> str | None:
-    """Why nothing can be written in a folder, which need not be there yet; None where it can."""
+    """The reason why nothing can be written in a folder, or None where it can.
+
+    The folder need not be there yet.
+    """
     place = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     if not place.is_dir():
         return f"{place} is no folder"
@@ -65,10 +70,17 @@ def _fallback(named: Path, obstacle: str) -> Path:
 class Packed:
     """M molecules as graphs over one vocabulary.
 
-    sizes (M,) int16: atoms of each, at least 1. atoms (sum of sizes,) int8 and pairs
-    (sum of n(n-1)/2,) int8: classes of the vocabulary. ids (M,) int64: where each comes from in its
-    source. text: the canonical SMILES without stereo, ASCII, one a line. dropped: how many
-    molecules of the source are not here, by reason.
+    Attributes:
+        vocabulary: the meaning of the classes.
+        sizes: (M,) int16, atoms of each, at least 1.
+        atoms: (sum of sizes,) int8, classes of the vocabulary.
+        pairs: (sum of n(n-1)/2,) int8, classes of the vocabulary.
+        ids: (M,) int64, where each comes from in its source.
+        text: the canonical SMILES without stereo, ASCII, one a line.
+        dropped: how many molecules of the source are not here, by reason.
+
+    Raises:
+        ValueError: the lengths do not fit together.
     """
 
     vocabulary: Vocabulary

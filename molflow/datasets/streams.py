@@ -20,7 +20,7 @@ from molflow.sequence.parts import draw_shown
 from molflow.sequence.state import token_state
 
 PROBED = 32
-"""Batches that tell how much of the others is padding."""
+"""So many batches tell how much of the others is padding."""
 
 PARTS = 1
 """Sets the random numbers of the shown parts apart from those of the shuffling."""
@@ -30,8 +30,13 @@ PARTS = 1
 class GraphStream:
     """Training molecules as clean states: a batch is a function of (seed, step, rank, world).
 
-    shown: the share of examples of which random parts are given (see ``graph.parts``). context:
-    (M, C) numbers that are known of every molecule of the packed data, nan where one is not.
+    Attributes:
+        dataset: the molecules.
+        batch_size: molecules of one rank and step.
+        seed: of the shuffling, and of the parts that are shown.
+        shown: the share of examples of which random parts are given (see ``graph.parts``).
+        context: (M, C), numbers that are known of every molecule of the packed data; nan where one
+            is not.
     """
 
     dataset: MoleculeDataset
@@ -42,13 +47,19 @@ class GraphStream:
 
     @cached_property
     def batches(self) -> Batches:
-        """Which training molecules a step takes, and how far it pads them."""
+        """The choice of training molecules for every step, and how far it pads them."""
         sizes = self.dataset.packed.sizes[self.dataset.splits["train"]]
         return Batches.of(sizes, self.dataset.max_atoms, self.batch_size, self.seed)
 
     def batch(self, step: int, rank: int, world: int) -> State:
         """x_1 of one batch, of one of a few shapes, the same for all ranks (see
-        ``datasets.batches``)."""
+        ``datasets.batches``).
+
+        Args:
+            step: from 0.
+            rank: of this process.
+            world: the number of processes.
+        """
         places, width = self.batches.at(step, rank, world)
         chosen = self.dataset.splits["train"][places]
         batch = collate(self.dataset.packed, chosen, width)
@@ -68,8 +79,12 @@ class GraphStream:
         return self.dataset.packed.sizes[indices].astype(np.int64)
 
     def states(self, indices: Indices, width: int | None = None) -> State:
-        """x_1 of the molecules at ``indices`` of the packed data, padded to ``width`` atoms, those
-        of the largest of the data set by default; nothing given."""
+        """x_1 of some molecules, with nothing given.
+
+        Args:
+            indices: (B,), of the molecules in the packed data.
+            width: atoms to pad to, by default those of the largest molecule of the data set.
+        """
         width = self.dataset.max_size if width is None else width
         return self._state(collate(self.dataset.packed, indices, width), indices)
 
@@ -90,7 +105,11 @@ class GraphStream:
 class TokenStream:
     """Training strings as clean states: the same as ``GraphStream``.
 
-    shown: the share of examples of which some tokens are given (see ``sequence.parts``).
+    Attributes:
+        dataset: the strings.
+        batch_size: strings of one rank and step.
+        seed: of the shuffling, and of the tokens that are shown.
+        shown: the share of examples of which some tokens are given (see ``sequence.parts``).
     """
 
     dataset: TokenDataset
@@ -104,7 +123,9 @@ class TokenStream:
         return self.dataset.batches(self.batch_size, self.seed)
 
     def batch(self, step: int, rank: int, world: int) -> State:
-        """x_1 of one batch, of one of a few shapes, the same for all ranks."""
+        """x_1 of one batch, of one of a few shapes, the same for all ranks. Arguments as of
+        ``GraphStream``.
+        """
         batch = self.batches(step, rank, world)
         state = self._state(batch)
         if self.shown == 0:
@@ -118,8 +139,12 @@ class TokenStream:
         return self.dataset.packed.lengths[indices]
 
     def states(self, indices: Indices, width: int | None = None) -> State:
-        """x_1 of the strings at ``indices`` of the packed data, padded to ``width`` tokens, those
-        of the longest of the data set by default; nothing given."""
+        """x_1 of some strings, with nothing given.
+
+        Args:
+            indices: (B,), of the strings in the packed data.
+            width: tokens to pad to, by default those of the longest string of the data set.
+        """
         width = self.dataset.max_size if width is None else width
         return self._state(collate_tokens(self.dataset.packed, indices, width))
 

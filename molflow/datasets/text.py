@@ -1,10 +1,10 @@
 """Windows of a text: any file in plain text, and text8.
 
-The text is cut by characters into 90 % for training, then 5 % for validation and 5 % for testing.
-A training batch holds windows that begin anywhere in its part; the windows of a split, those that
-are measured, lie one behind the other from its beginning. The vocabulary is what occurs in the
-file. text8 (Mahoney 2011, "About the test data") is 10^8 characters of English Wikipedia of 2006 in
-a-z and space, so cut into 90, 5 and 5 million, as the literature does.
+The text is cut by characters into 90 % for training, then 5 % for validation and 5 % for testing. A
+training batch holds windows that begin anywhere in its part. The windows of a split are those that
+are measured: they lie one behind the other from its beginning. The vocabulary is the characters of
+the file. text8 (Mahoney 2011, "About the test data") is 10^8 characters of English Wikipedia of
+2006 in a-z and space, so cut into 90, 5 and 5 million, as the literature does.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from molflow.sequence.vocabulary import TokenVocabulary
 
 LENGTH = 128
 SYMBOL_LIMIT = 512
-"""Different characters, at most: a state holds a number for each at every position."""
+"""The most different characters: a state holds a number for each at every position."""
 
 CHARACTER_LIMIT = 1_000_000_000
-"""Of a text: it is held in memory, a few bytes a character."""
+"""The most characters of a text: it is held in memory, a few bytes a character."""
 
 PARTS = 20
-"""Of the text: one for validation, one for testing, the others for training."""
+"""Equal parts of a text: one for validation, one for testing, the others for training."""
 
 CHUNK = 1_000_000
 
@@ -50,17 +50,21 @@ TEXT8_SYMBOLS = frozenset(" abcdefghijklmnopqrstuvwxyz")
 
 @dataclass(frozen=True)
 class TextDataset(TokenDataset):
-    """One text, and windows of ``length`` tokens in it.
+    """One text, and windows of it.
 
-    bounds: "train", "valid" and "test" to where each begins and ends in the ids of ``packed``.
+    Attributes:
+        bounds: "train", "valid" and "test" to where each begins and ends in the ids of ``packed``.
+        length: tokens of a window.
     """
 
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     length: int = LENGTH
 
     def batches(self, batch_size: int, seed: int) -> Callable[[int, int, int], TokenBatch]:
-        """As for any strings; windows of the training text from anywhere, independent draws. The
-        ranks of a step share the draws of one process."""
+        """(step, rank, world) -> windows of the training text from anywhere, independent draws.
+
+        The ranks of a step share the draws of one process.
+        """
         begin, end = self.bounds["train"]
 
         def batch(step: int, rank: int, world: int) -> TokenBatch:
@@ -99,8 +103,14 @@ class TextDataset(TokenDataset):
 def load(path: str | Path | None, length: int = LENGTH) -> TextDataset:
     """Windows of a file in UTF-8, plain or .gz; line endings count as one character.
 
-    InputError names the file, and line and column where a character is at fault: a file that cannot
-    be read or is binary, an empty or short text, too many different characters.
+    Args:
+        path: the file.
+        length: characters of a window.
+
+    Raises:
+        InputError: the file cannot be read or is binary, or the text is empty, too short or of too
+            many different characters. The message names the file, and line and column where a
+            character is at fault.
     """
     if path is None:
         raise InputError("dataset.path is not given: a file in plain text, .gz may follow")
@@ -113,8 +123,13 @@ def load_text8(
 ) -> TextDataset:
     """Windows of text8.
 
-    path: text8.zip, or text8 itself, plain or .gz; without it text8.zip is downloaded and kept in
-    ``cache`` (or `cache_folder()`). InputError if it cannot be had or read, or is another text.
+    Args:
+        path: text8.zip, or text8 itself, plain or .gz; without it text8.zip is downloaded and kept.
+        cache: the folder where it is kept, by default `cache_folder()`.
+        length: characters of a window.
+
+    Raises:
+        InputError: the file cannot be had or read, or is another text.
     """
     if path is None:
         path = fetch(TEXT8_URL, TEXT8_DIGEST, download_folder(cache) / "text8.zip")
@@ -151,7 +166,17 @@ def _unzip(path: Path) -> str:
 
 
 def windows(name: str, source: str, text: str, length: int) -> TextDataset:
-    """The windows of a text. source: what an InputError calls it."""
+    """Cut a text into windows.
+
+    Args:
+        name: of the data set.
+        source: the name of the text in an InputError.
+        text: the whole text.
+        length: characters of a window.
+
+    Raises:
+        InputError: a split has no window, or the different characters are too many.
+    """
     _require_long(source, text, length)
     symbols = _symbols(source, text)
     vocabulary = TokenVocabulary(symbols, "characters")

@@ -1,9 +1,11 @@
 """Token sequences as the training sees them: splits, the law of lengths, and batches.
 
-A sequence has as many variables as tokens: its length is drawn from the law of the training set, as
-the number of atoms of a molecule is, and positions beyond it do not exist. So no token ends a text,
-and no class of the vocabulary is spent on it; or, as an option, all sequences are as long as the
-longest, an end fills what they do not use, and the model finds their length itself.
+A sequence has as many variables as tokens, and positions beyond it do not exist. Its length is
+drawn from the law of the training set, like the number of atoms of a molecule. So no token ends a
+text, and no class of the vocabulary is spent on it.
+
+As an option, all sequences are as long as the longest, and an end fills the positions behind the
+text. Then the model finds the length itself.
 """
 
 from __future__ import annotations
@@ -30,8 +32,13 @@ from molflow.sequence.vocabulary import TokenVocabulary, split
 class PackedTokens:
     """M sequences, one behind the other.
 
-    ids (T,) uint16: the classes of all. starts (M + 1,): sequence i owns ids[starts[i] :
-    starts[i + 1]]. rows (M,): where each comes from in its source.
+    Attributes:
+        ids: (T,) uint16, the classes of all.
+        starts: (M + 1,); sequence i owns ids[starts[i] : starts[i + 1]].
+        rows: (M,), where each comes from in its source.
+
+    Raises:
+        ValueError: the lengths do not fit together.
     """
 
     ids: NDArray[np.uint16]
@@ -67,7 +74,16 @@ class TokenBatch:
 
 
 def collate_tokens(packed: PackedTokens, indices: Indices, max_length: int) -> TokenBatch:
-    """The sequences at ``indices`` (B,), padded. ValueError if one is longer than max_length."""
+    """Pad sequences to one length.
+
+    Args:
+        packed: the sequences.
+        indices: (B,), into them.
+        max_length: the length, in tokens.
+
+    Raises:
+        ValueError: a sequence is longer.
+    """
     first, last = packed.starts[indices][:, None], packed.starts[indices + 1][:, None]
     lengths = (last - first)[:, 0]
     if lengths.max(initial=0) > max_length:
@@ -83,9 +99,15 @@ def collate_tokens(packed: PackedTokens, indices: Indices, max_length: int) -> T
 class TokenDataset:
     """Packed sequences and their splits.
 
-    splits: "train", "valid" and "test" to indices (m,) into ``packed``. dropped: how many of the
-    source could not be used, by reason; report: the CSV file that lists them, if there is one.
-    molecules (M,): the canonical SMILES without stereo of each, empty where they are no molecules.
+    Attributes:
+        name: of the data set.
+        packed: the sequences of all splits.
+        splits: "train", "valid" and "test" to indices (m,) into ``packed``.
+        vocabulary: the meaning of the classes.
+        dropped: how many of the source could not be used, by reason.
+        report: the CSV file that lists them, if there is one.
+        molecules: (M,), the canonical SMILES without stereo of each; empty where they are no
+            molecules.
     """
 
     name: str
@@ -122,11 +144,11 @@ class TokenDataset:
         return batch
 
     def texts(self, split: str) -> list[str]:
-        """What the sequences of a split say, in the order of its indices."""
+        """The texts of the sequences of a split, in the order of its indices."""
         return [self.vocabulary.decode(self.packed.sequence(i)) for i in self._part(split)]
 
     def smiles(self, split: str) -> list[str]:
-        """The canonical SMILES without stereo of a split; InputError where it is of other texts."""
+        """The canonical SMILES without stereo of a split. InputError where it is of other texts."""
         part = self._part(split)
         if not self.molecules:
             raise InputError(f"{self.name} has no molecules")
@@ -140,12 +162,20 @@ class TokenDataset:
 def tokenised(
     name: str, molecules: MoleculeDataset, scheme: str = "smiles", end: bool = False
 ) -> TokenDataset:
-    """The canonical SMILES without stereo of a data set, cut into tokens; its splits are the same.
+    """Cut the canonical SMILES without stereo of a data set into tokens; its splits are the same.
 
-    scheme: smiles or selfies; a molecule that has no such tokens is left out of its split, counted,
-    and listed beside what the molecules left out, in ``dropped-<scheme>.csv``. end: whether an end
-    fills all to the length of the longest. The vocabulary is what occurs. InputError where the
-    package selfies is not installed, and where nothing is left to train on.
+    A molecule that has no such tokens is left out of its split and counted.
+    ``dropped-<scheme>.csv`` lists it behind the rows that the molecules left out. The vocabulary is
+    the tokens that occur.
+
+    Args:
+        name: of the new data set.
+        molecules: the data set.
+        scheme: smiles or selfies.
+        end: whether an end fills all to the length of the longest.
+
+    Raises:
+        InputError: the package selfies is not installed, or nothing is left to train on.
     """
     require_name("scheme", scheme, ("smiles", "selfies"))
     _require_scheme(scheme)

@@ -28,8 +28,13 @@ Values = NDArray[np.float32]
 def property_values(packed: Packed, folder: Path, names: Sequence[str]) -> Values:
     """(M, C): the properties of these names of every molecule; nan where one is not defined.
 
-    Read from `folder`, where a file for each property is named by the content of the molecules and
-    RDKit's version; one that is missing or damaged is made anew.
+    They are kept in a file for each property, named by the content of the molecules and RDKit's
+    version. A file that is missing or damaged is made anew.
+
+    Args:
+        packed: M molecules.
+        folder: of the files.
+        names: C names of ``chem.properties.PROPERTIES``.
     """
     places = {name: folder / f"{name}-{_key(packed, name)}.npy" for name in names}
     columns = {name: _load(path, len(packed)) for name, path in places.items()}

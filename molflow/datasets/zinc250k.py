@@ -1,14 +1,20 @@
 """ZINC250k: 249,455 purchasable molecules of 6 to 38 atoms, nine elements.
 
-Drawn from ZINC (Irwin et al., J. Chem. Inf. Model. 52, 1757, 2012) by Gomez-Bombarelli et al., ACS
-Cent. Sci. 4, 268 (2018). ZINC's terms forbid passing it on, so the file of those authors is
-downloaded, or named by `dataset.path`: the same molecules in the same order, in any form that
-`molecule_file` reads.
+They were drawn from ZINC (Irwin et al., J. Chem. Inf. Model. 52, 1757, 2012) by Gomez-Bombarelli et
+al., ACS Cent. Sci. 4, 268 (2018). ZINC's terms forbid passing it on, so the file of those authors
+is downloaded. `dataset.path` may name one instead: the same molecules in the same order, in any
+form that `molecule_file` reads.
 
-The split is our own: 90 % / 5 % / 5 % at random by `dataset.seed`, sizes 224,511 / 12,472 / 12,472.
-The literature since CGVAE (Liu et al. 2018) and GDSS (Jo et al. 2022) tests on 24,887 molecules
-whose indices come in a file that no rule reproduces, and has no validation set; both are random
-tenths of the same molecules, so measures against the test set agree up to its size.
+The split is our own, at random by `dataset.seed`:
+
+| train | valid | test |
+| --- | --- | --- |
+| 224,511 | 12,472 | 12,472 |
+
+The literature since CGVAE (Liu et al. 2018) and GDSS (Jo et al. 2022) tests on 24,887 molecules,
+and has no validation set. Their indices come in a file that no rule reproduces. Both test sets are
+drawn at random from the same molecules, so measures against them agree up to their size.
+
 Rows are numbered from 1. Molecules that differ in stereo alone are all kept, as the literature
 does.
 """
@@ -43,11 +49,17 @@ def load(
     seed: int = 0,
     max_atoms: int | None = None,
 ) -> MoleculeDataset:
-    """ZINC250k, prepared once and then kept in `cache` (or `cache_folder()`).
+    """ZINC250k, prepared once and then kept.
 
-    path: the molecules; without it they are downloaded. vocabulary: as of `qm9.load`. seed: of the
-    split. max_atoms: larger molecules are left out of their splits. InputError if the file cannot
-    be had or read, or is another.
+    Args:
+        path: the molecules; without it they are downloaded.
+        cache: the folder where they are kept, by default `cache_folder()`.
+        vocabulary: as of `qm9.load`.
+        seed: of the split.
+        max_atoms: larger molecules are left out of their splits.
+
+    Raises:
+        InputError: the file cannot be had or read, or is another.
     """
     require_name("dataset.vocabulary", vocabulary, VOCABULARIES)
     source = fetch(URL, DIGEST, download_folder(cache) / FILE) if path is None else Path(path)

@@ -20,15 +20,18 @@ from molflow.metrics.describing import Described, Floats, Population, describe, 
 from molflow.metrics.distribution import Statistics, reference_statistics
 
 LONG = chemnet.LENGTH - 1
-"""Characters of a SMILES that fits ChemNet's usual window."""
+"""The most characters of a SMILES that fits ChemNet's usual window."""
 LONG_BATCH = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """Attempts, and what is known of those that are molecules.
+    """Attempts, and the features of those that are molecules.
 
-    wanted: names of features (``metrics.describing``) that are looked up.
+    Attributes:
+        attempts: of a file or of a model.
+        wanted: names of features (``metrics.describing``) that are looked up.
+        device: on which ChemNet runs.
     """
 
     attempts: Attempts
@@ -63,16 +66,18 @@ class Subject:
         return describe([*self.largest, *self.whole], self.wanted)
 
     def population(self, smiles: Sequence[str]) -> Population:
-        """Of some of ``largest`` or ``whole``."""
+        """Some of ``largest`` or ``whole`` with their features."""
         return Population(smiles, self.described)
 
     def chemnet(self, smiles: Sequence[str]) -> Statistics:
-        """What ChemNet makes of some of ``largest`` or ``whole``, repetitions counting."""
+        """Statistics of ChemNet's activations of some of ``largest`` or ``whole``, repetitions
+        counting.
+        """
         times = Counter(smiles)
         return Statistics.of(self.activations(list(times)), list(times.values()))
 
     def activations(self, smiles: Sequence[str]) -> NDArray[np.float32]:
-        """(n, 512): of ChemNet, of some of ``largest`` or ``whole``."""
+        """(n, 512): activations of ChemNet, of some of ``largest`` or ``whole``."""
         return self._activations.pick(smiles)
 
     def nspdk(self, smiles: Sequence[str]) -> Floats:
@@ -111,10 +116,14 @@ class _Activations:
 class Reference:
     """A data set by its splits, all canonical SMILES of ``smiles.identified`` molecules.
 
-    splits: "train" and, where there are such, "valid", "test" and "test_scaffolds": the molecules
-    whole, which the suites of MOSES and GuacaMol compare. cache: the folder in which what is
-    computed of them is kept. files: split -> the user's file that it is of. left_out: file or data
-    set -> reason -> how many of its molecules are in no split.
+    Attributes:
+        name: of the data set.
+        splits: "train" and, where there are such, "valid", "test" and "test_scaffolds". They hold
+            the molecules whole, which the suites of MOSES and GuacaMol compare.
+        cache: the folder in which their features are kept.
+        device: on which ChemNet runs.
+        files: split -> the user's file that it is of.
+        left_out: file or data set -> reason -> how many of its molecules are in no split.
     """
 
     name: str
@@ -131,13 +140,13 @@ class Reference:
 
     @cached_property
     def largest(self) -> Mapping[str, Sequence[str]]:
-        """The largest fragment of every molecule, by split: these the standard suite compares."""
+        """The largest fragment of every molecule, by split, for the standard suite."""
         return {
             name: [largest_fragment(one) for one in smiles] for name, smiles in self.splits.items()
         }
 
     def lacks(self, split: str) -> str:
-        """The obstacle that a split which is not there is to the numbers against it."""
+        """The obstacle to numbers against a split that is not there."""
         ways = {"test": "reference_test= or split_column=", "valid": "split_column="}
         advice = f"; {ways[split]} names one" if self.files and split in ways else ""
         return f"{self.name} has no split {split}: no number against it{advice}"
@@ -147,7 +156,9 @@ class Reference:
         return Population(smiles, describe(smiles, wanted, self.cache))
 
     def chemnet(self, smiles: Sequence[str]) -> Statistics:
-        """What ChemNet makes of molecules of a split, from the cache where it has them."""
+        """Statistics of ChemNet's activations of molecules of a split, from the cache where it has
+        them.
+        """
         return reference_statistics(smiles, self.cache, self.device)
 
     def nspdk(self, smiles: Sequence[str]) -> Floats:
@@ -156,12 +167,14 @@ class Reference:
 
     @cached_property
     def moses_training(self) -> frozenset[str]:
-        """What novelty is against in MOSES, whose training set our validation set is a part of."""
+        """The molecules that are not novel in MOSES, whose training set our validation set is a
+        part of.
+        """
         held = self.splits["valid"] if self.name == "moses" else ()
         return frozenset(self.splits["train"]).union(held)
 
     def describe(self) -> dict[str, Any]:
-        """Its name, how many molecules each split has, and a name for these that no others have."""
+        """Its name, the number of molecules of each split, and a hash that no others have."""
         digest = sha256()
         for name, smiles in self.splits.items():
             digest.update(f"\n{name}\n".encode())

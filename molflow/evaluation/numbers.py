@@ -42,7 +42,14 @@ PARTS: dict[str, tuple[Part, ...]] = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """numbers: in the order of the suite. counts: what they are of. obstacles: why some are nan."""
+    """The numbers of a suite.
+
+    Attributes:
+        suite: one of `metrics.suites.SUITES`.
+        numbers: in the order of the suite.
+        counts: the molecules that they are of.
+        obstacles: why some are nan.
+    """
 
     suite: str
     numbers: Numbers
@@ -56,7 +63,14 @@ class Evaluation:
 
 
 def evaluate(suite: str, subject: Subject, reference: Reference, force: bool = False) -> Evaluation:
-    """All numbers of a suite. force: FCD of fewer than 1,000 molecules too."""
+    """Compute all numbers of a suite.
+
+    Args:
+        suite: one of `metrics.suites.SUITES`.
+        subject: the attempts.
+        reference: the data set that they are compared with.
+        force: whether to compute FCD of fewer than 1,000 molecules too.
+    """
     notes = Notes(force)
     try:
         chemnet.weights_file()

@@ -1,4 +1,4 @@
-"""The suites of MOSES and GuacaMol by their own definitions, and what is beyond all suites."""
+"""The suites of MOSES and GuacaMol by their own definitions, and numbers beyond all suites."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from molflow.metrics.intervals import Estimate, share
 from molflow.metrics.similarity import chosen
 
 GUACAMOL = 10_000
-"""Molecules at most, by the protocol of GuacaMol."""
+"""The most molecules, by the protocol of GuacaMol."""
 
 
 def of_moses(subject: Subject, reference: Reference, notes: Notes) -> Numbers:

@@ -1,4 +1,4 @@
-"""What attempts are compared with: a data set with its splits, or files of anyone's molecules.
+"""References that attempts are compared with: a data set, or files of anyone's molecules.
 
 A file is the training set, whole: nothing of it is set aside. A second file is the test set, or a
 column says of each row which split it belongs to.
@@ -39,7 +39,14 @@ def from_dataset(data: Dataset, device: str) -> Reference:
 def from_files(path: Path, columns: Columns, test: Path | None, device: str) -> Reference:
     """The molecules of a file, and of one for testing, by the rule that judges attempts.
 
-    InputError where a file cannot be read or has no molecule, and where no row is for training.
+    Args:
+        path: the file.
+        columns: the names of its columns.
+        test: a second file.
+        device: on which ChemNet runs.
+
+    Raises:
+        InputError: a file cannot be read or has no molecule, or no row is for training.
     """
     splits, left_out = read_reference(path, columns, "reference")
     files = dict.fromkeys(splits, path.name)
@@ -52,9 +59,15 @@ def from_files(path: Path, columns: Columns, test: Path | None, device: str) -> 
 
 
 def from_smiles(smiles: Sequence[str], device: str) -> Reference:
-    """SMILES as the training set, by the rule that judges attempts; what is none is counted.
+    """SMILES as the training set, by the rule that judges attempts. Texts that are none are
+    counted.
 
-    InputError where nothing of it is a molecule.
+    Args:
+        smiles: of molecules.
+        device: on which ChemNet runs.
+
+    Raises:
+        InputError: there is no molecule among them, or one of them is no text.
     """
     found: list[str] = []
     left_out: Counter[str] = Counter()
@@ -73,8 +86,21 @@ def from_smiles(smiles: Sequence[str], device: str) -> Reference:
 
 
 def read_reference(path: Path, columns: Columns, key: str) -> tuple[Molecules, Mapping[str, int]]:
-    """The molecules of a file by split, "train" where no column says another, each row that holds
-    one; and how many rows hold none, by reason."""
+    """Read the molecules of a file by split, "train" where no column says another.
+
+    Every row that holds a molecule counts, repeated ones too.
+
+    Args:
+        path: the file.
+        columns: the names of its columns.
+        key: the beginning of an error.
+
+    Returns:
+        SMILES by split, and the number of rows without a molecule, by reason.
+
+    Raises:
+        InputError: the file cannot be read, or no row is for training.
+    """
     identify = identify_record if kind_of(path, key) == SDF else identify_smiles
     splits: dict[str, list[str]] = {"train": []}
     left_out: Counter[str] = Counter()

@@ -36,7 +36,7 @@ def evaluate(
             folder with the results of one or several samplings.
         reference: training molecules as SMILES, a data set by its name, or a file.
         suite: "standard", "moses", "guacamol" or "full".
-        force: FCD of fewer than 1,000 molecules too.
+        force: whether to compute FCD of fewer than 1,000 molecules too.
 
     Returns:
         The numbers, and why some are undefined; ``metrics`` has their values by name.

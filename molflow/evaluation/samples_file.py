@@ -1,7 +1,7 @@
 """Files of anyone's molecules, where every row is an attempt and none is left out.
 
-Files are read as by `datasets.molecule_file`. What cannot be read as a row is an attempt that
-failed. All are counted, by hashes of what they are; the first ``MOST`` are kept to be compared.
+Files are read as by `datasets.molecule_file`. A row that cannot be read is an attempt that failed.
+All are counted, by hashes of their molecules; the first ``MOST`` are kept to be compared.
 """
 
 from __future__ import annotations
@@ -39,7 +39,14 @@ Judge = Callable[[str], Attempt]
 
 @dataclass(frozen=True)
 class Failure:
-    """An attempt that is not strictly valid. index: among all attempts, from 0."""
+    """An attempt that is not strictly valid.
+
+    Attributes:
+        index: among all attempts, from 0.
+        row: in the file, as `molecule_file.Row` counts.
+        text: of the row, shortened.
+        reason: why it is not valid.
+    """
 
     index: int
     row: int
@@ -51,8 +58,11 @@ class Failure:
 class Attempts:
     """All attempts of a source, filled as they are read.
 
-    tally: counts all. checked: of the first MOST; equal ones are one object. relaxed, valence: how
-    many are valid in these senses, None where that has no meaning.
+    Attributes:
+        tally: counts all.
+        checked: the verdict on each of the first MOST; equal ones are one object.
+        relaxed, valence: how many are valid in these senses; None where that has no meaning.
+        reasons: how many are not strictly valid, by reason.
     """
 
     tally: Tally
@@ -69,11 +79,17 @@ def judged(
     key: str = "samples",
     judge: Judge | None = None,
 ) -> Iterator[tuple[Row, Attempt]]:
-    """Every attempt of the file (or the first ``most``), in order, judged in two processes.
+    """Judge every attempt of a file, in order, in two processes. The texts are shortened.
 
-    The texts are shortened. judge: by default that of the kind of file. InputError, which begins
-    with ``key`` where it is about the name, for a file that cannot be read at all, or has not
-    exactly one column of a name.
+    Args:
+        path: the file.
+        columns: the names of its columns.
+        most: the first attempts alone, so many.
+        key: the beginning of an error of the name.
+        judge: by default that of the kind of file.
+
+    Raises:
+        InputError: the file cannot be read at all, or has not exactly one column of a name.
     """
     if path.suffix.lower() == PARQUET:
         usual, found = judge_smiles, read_parquet(path, columns)
@@ -107,9 +123,12 @@ def collect(
     tell: Callable[[Failure], None],
     training: Collection[str] | None = None,
 ) -> Attempts:
-    """All attempts; ``tell`` hears of each that is not strictly valid, in order.
+    """Collect all attempts.
 
-    training: canonical SMILES of largest fragments, a set, that novelty is against.
+    Args:
+        stream: rows and attempts.
+        tell: is called with each that is not strictly valid, in order.
+        training: canonical SMILES of largest fragments, a set, that novelty is against.
     """
     known: dict[Checked, Checked] = {}
     found = Attempts(Tally(training))

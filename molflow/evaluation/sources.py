@@ -1,4 +1,4 @@
-"""Where attempts come from: a file of anyone's molecules, or a model of ours."""
+"""Sources of attempts: a file of anyone's molecules, or a model of ours."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ if TYPE_CHECKING:
     from molflow.samples import Samples
 
 PICTURED = 2_000
-"""Attempts at most, the first ones, that are kept to be drawn though they are no molecules."""
+"""So many attempts, the first ones, are kept to be drawn though they are no molecules."""
 
 UNTOLD = ("empty", "missing value")
-"""Reasons of rows that do not say what was made."""
+"""Reasons of rows that do not say which molecule was made."""
 
 Tell = Callable[[Failure], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Attempts and what is to be said of where they come from.
+    """Attempts, and words about their source.
 
-    pictures: attempt -> what to draw of one that is no molecule, unsanitised.
+    Attributes:
+        name: of the file or of the model.
+        about: facts for the record.
+        attempts: all of them.
+        pictures: attempt -> a drawing of one that is no molecule, unsanitised.
     """
 
     name: str
@@ -135,7 +139,16 @@ def from_model(
     tell: Tell,
     training: Collection[str] | None,
 ) -> Source:
-    """The molecules that a model made; the arguments are those of ``from_file``."""
+    """The molecules that a model made, as attempts.
+
+    Args:
+        generator: the model.
+        made: its samples.
+        name: of the model.
+        seed: of the samples.
+        tell: is called with each that is not strictly valid, in order.
+        training: as of ``collect``.
+    """
     pictures: dict[int, Chem.Mol] = {}
 
     def heard(failure: Failure) -> None:
@@ -158,7 +171,7 @@ def from_model(
 
 
 def attempts_of(made: Samples, tell: Tell, training: Collection[str] | None) -> Attempts:
-    """What was sampled, as attempts; the arguments are those of ``collect``."""
+    """Samples as attempts; the arguments are those of ``collect``."""
     attempts, shares, n = collect(_rows(made), tell, training), made.metrics(None), len(made)
     attempts.relaxed = _count(shares["relaxed_valid"], n)
     attempts.valence = _count(shares["valence_valid"], n)

@@ -17,11 +17,11 @@ from molflow.metrics.intervals import Estimate, mean, share
 from molflow.metrics.similarity import chosen, index_references, nearest_similarity
 
 NEIGHBOURS = 100_000
-"""Training molecules at most, chosen by a fixed seed, among which the nearest is sought."""
+"""The nearest is sought among so many training molecules, chosen by a fixed seed."""
 QUERIES = 2_000
-"""Test molecules at most whose nearest training molecule is sought."""
+"""The nearest training molecule is sought of so many test molecules."""
 PAIRS = 30_000
-"""Molecules at most, the first ones, whose pairs make the internal diversity."""
+"""The pairs of so many molecules, the first ones, make the internal diversity."""
 PROPERTIES = {"w1_logp": "logp", "w1_sa": "sa", "w1_qed": "qed", "w1_weight": "weight"}
 SHOWN = tuple(PROPERTIES.values())
 COMPARED = (*SHOWN, "moses_print", "fragments", "scaffold")
@@ -32,7 +32,14 @@ Numbers = dict[str, Estimate]
 
 @dataclass
 class Notes:
-    """What is said beside the numbers, gathered on the way."""
+    """Words beside the numbers, gathered on the way.
+
+    Attributes:
+        force: whether FCD of few molecules is wanted.
+        lacks_chemnet: whether the weights of ChemNet are missing.
+        obstacles: why numbers are nan, or are of fewer molecules.
+        counts: the molecules that numbers are of.
+    """
 
     force: bool = False
     lacks_chemnet: bool = False
@@ -44,7 +51,7 @@ class Notes:
             self.obstacles.append(obstacle)
 
     def enough(self, name: str, n: int) -> bool:
-        """Whether n molecules are enough for FCD; else it is said why not."""
+        """Whether n molecules are enough for FCD. If not, the reason is noted."""
         if n >= (2 if self.force else FEWEST):
             return True
         self.say(f"FCD of {n:,} {name} molecules says nothing: at least {FEWEST:,}, or force=true")
@@ -91,8 +98,10 @@ def known_share(value: float, total: int) -> Estimate:
 
 
 def redrawn(training: Sequence[str], n: int) -> float:
-    """The mean share of distinct molecules among n draws with replacement from the training set:
-    (1 / n) sum_k 1 - (1 - c_k / m)^n, with c_k the times that molecule k is among its m."""
+    """(1 / n) sum_k 1 - (1 - c_k / m)^n, the mean share of distinct molecules among n draws.
+
+    They are drawn with replacement from a training set of m, in which molecule k occurs c_k times.
+    """
     if not n or not training:
         return nan
     shares = np.array(list(Counter(training).values())) / len(training)
@@ -127,7 +136,15 @@ def fcd_of(
     others: Sequence[str],
     notes: Notes,
 ) -> float:
-    """FCD of molecules against a split; nan, and why, where it cannot be told."""
+    """FCD of molecules against a split; nan, with a note of the reason, where it cannot be told.
+
+    Args:
+        subject: the attempts.
+        made: some of its molecules.
+        reference: the data set.
+        others: the molecules of a split.
+        notes: grows by the reason.
+    """
     if notes.lacks_chemnet or not others:
         return nan
     sizes = {"valid": len(made), f"reference ({reference.name})": len(others)}
@@ -138,7 +155,7 @@ def fcd_of(
 
 
 def likeness(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
-    """What is compared with the test set molecule by molecule, and the diversity of the samples."""
+    """Likeness to the test set molecule by molecule, and the diversity of the samples."""
     test_set = reference.largest.get("test", ())
     made, test = pair(subject, subject.largest, reference, test_set)
     return {
@@ -152,12 +169,25 @@ def likeness(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
 def pair(
     subject: Subject, smiles: Sequence[str], reference: Reference, others: Sequence[str]
 ) -> tuple[Population, Population]:
-    """Molecules made, and those of a split, over the features that MOSES compares."""
+    """Molecules made, and those of a split, over the features that MOSES compares.
+
+    Args:
+        subject: the attempts.
+        smiles: some of its molecules.
+        reference: the data set.
+        others: the molecules of a split.
+    """
     return subject.population(smiles), reference.population(others, COMPARED)
 
 
 def against(made: Population, others: Population, keys: tuple[str, str, str]) -> Numbers:
-    """SNN, Frag and Scaf under these keys."""
+    """SNN, Frag and Scaf of molecules against those of a split.
+
+    Args:
+        made: the molecules.
+        others: those of the split.
+        keys: the names of the three numbers.
+    """
     nearest = moses.nearest_similarities(
         made.distinct.prints("moses_print"), others.distinct.prints("moses_print")
     )
@@ -189,7 +219,13 @@ def w1(made: Population, others: Population, feature: str, notes: Notes) -> floa
 
 
 def defined(molecules: Population, feature: str, notes: Notes) -> Floats:
-    """The feature of those molecules that have it; it is said of how many it is left out."""
+    """The values of a feature for those molecules that have it.
+
+    Args:
+        molecules: with their features.
+        feature: its name.
+        notes: grows by the number of the others.
+    """
     values = molecules.array(feature)
     lacks = np.isnan(values).any(axis=tuple(range(1, values.ndim)))
     lacking, n = int(lacks.sum()), len(values)
@@ -199,7 +235,7 @@ def defined(molecules: Population, feature: str, notes: Notes) -> Floats:
 
 
 def copying(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
-    """How near the training set the samples come, and how near the test set's molecules do."""
+    """The nearness of the samples to the training set, and that of the test set's molecules."""
     training = chosen(reference.largest["train"], NEIGHBOURS)
     size = len(reference.largest["train"])
     if len(training) < size:

@@ -1,4 +1,4 @@
-"""What an evaluation says: its table, its definitions and its record."""
+"""The words of an evaluation: its table, its definitions and its record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from molflow.metrics.suites import SUITES
 
 PACKAGES = ("molflow", "torch", "numpy", "scipy", "rdkit")
 SHOWN = 8
-"""Reasons of the table."""
+"""The most reasons in the table."""
 PROTOCOL = {
     "attempts": "every row of the file or molecule of the model is one; none is left out",
     "identity": "canonical SMILES without stereo, isotopes, atom maps and hydrogens that valence "
@@ -42,14 +42,14 @@ class Verdict:
 
 
 def print_definitions(suite: str) -> None:
-    """One line for each number."""
+    """Print one line for each number."""
     for key, metric in SUITES[suite].items():
         better = f" ({metric.better} is better)" if metric.better else ""
         print(f"{key}: {metric.doc}{better}")
 
 
 def print_verdict(verdict: Verdict) -> None:
-    """The numbers with their intervals, what failed, what is nan and why."""
+    """Print the numbers with their intervals, failures by reason, and why some are nan."""
     config, evaluation, n = verdict.config, verdict.evaluation, len(verdict.subject)
     title = f"{n:,} attempts of {verdict.source.name} against {verdict.reference.name}"
     columns = ["metric", "value", "95 %"] + (["definition"] if config.explain else [])
@@ -73,7 +73,7 @@ def print_verdict(verdict: Verdict) -> None:
 
 
 def compared(verdict: Verdict) -> list[str]:
-    """What was compared with what, and how many: of the attempts, of each split, left out."""
+    """Lines on both sides of the comparison: the attempts, each split, and those left out."""
     reference, subject = verdict.reference, verdict.subject
     lines = [
         f"compared: {len(subject.whole):,} molecules of {len(subject.checked):,} attempts of "
@@ -99,7 +99,13 @@ def interval(estimate: Estimate) -> str:
 
 
 def write_record(path: Path, verdict: Verdict, arguments: list[str]) -> None:
-    """metrics.json; null is undefined."""
+    """Write metrics.json; null is undefined.
+
+    Args:
+        path: of the file.
+        verdict: the evaluation.
+        arguments: of the command line.
+    """
     from importlib.metadata import version
 
     numbers = verdict.evaluation.numbers

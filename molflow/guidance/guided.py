@@ -32,16 +32,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Steering:
-    """What guidance cost and how it went, over all molecules.
+    """The cost and the course of guidance, over all molecules.
 
-    evaluations: of the network, per molecule, backward passes included. looks: molecules that were
-    judged, per molecule wanted. calls: of the scorer, in all; a molecule that came before, and one
-    that is invalid, cost none. sizes: (K, G) effective sample sizes at ``times``, resampled:
-    (K, G), ancestors: (K, G), of "particles". entropy: time -> (mean nats, share of looks by the
-    jump), of "gradient" and "surrogate". history: (generations, G) best rewards after each, of
-    "search". unasked: distinct molecules that the scorer was not asked about, at ``max_calls``.
-    fit: accuracy and cost of the fit of "surrogate", see ``summary.steering_numbers``;
-    claims: (G, 2), what it says of every molecule that is kept, and what that is worth.
+    Attributes:
+        guide: that walked.
+        evaluations: of the network, per molecule, backward passes included.
+        looks: molecules that were judged, per molecule wanted.
+        calls: of the scorer, in all. A molecule that came before, and one that is invalid, cost
+            none.
+        times: of the other fields.
+        sizes: (K, G), effective sample sizes of "particles" at ``times``.
+        resampled: (K, G), of "particles".
+        ancestors: (K, G), of "particles".
+        entropy: time -> (mean nats, share of looks by the jump), of "gradient" and "surrogate".
+        history: (generations, G), best rewards after each, of "search".
+        unasked: distinct molecules that the scorer was not asked about, at ``max_calls``.
+        fit: accuracy and cost of the fit of "surrogate", see ``summary.steering_numbers``.
+        claims: (G, 2), the surrogate's score of every molecule that is kept, and its reward.
     """
 
     guide: Guide
@@ -67,9 +74,17 @@ def guided_walk(
     guide: Guide,
     surrogate: Surrogate | None,
 ) -> tuple[list[Thing], Steering]:
-    """The best particle of every molecule, in the crowd's order, and how it came about.
+    """The best particle of every molecule, in the crowd's order, and the cost.
 
-    What the fit of the surrogate asked the scorer is not among its calls.
+    Calls of the scorer for the fit of the surrogate are not among its calls.
+
+    Args:
+        model: that walks.
+        walk: the way.
+        crowd: the molecules.
+        batch_size: the most particles at once.
+        guide: toward what score, and in which way.
+        surrogate: of the scorer, where the guidance needs one.
     """
     guidance = guide.guidance
     crowd = replace(crowd, particles=guidance.particles)
@@ -114,7 +129,7 @@ def _task(
     surrogate: Surrogate | None,
     done: Callable[[], None],
 ) -> Task:
-    """What a guide walks with: the particles of a batch. done: called after every step of them."""
+    """The particles of a batch, for a guide. done: called after every step of them."""
 
     def course(number: int = 0) -> tuple[State, list[Step]]:
         # A walk begins with the noise of step 0, renews it by steps up to the last but one, and
@@ -151,7 +166,14 @@ def _told(move: Step, done: Callable[[], None]) -> Step:
 def summarise(
     guide: Guide, times: Sequence[float], outcomes: Sequence[Outcome], looks: int, calls: int
 ) -> Steering:
-    """The outcomes of all batches together. looks, calls: of the oracle, in all."""
+    """Put the outcomes of all batches together.
+
+    Args:
+        guide: that walked.
+        times: of the walk.
+        outcomes: of the batches.
+        looks, calls: of the oracle, in all.
+    """
     particles = [len(outcome.rewards) for outcome in outcomes]
     molecules = sum(particles) // guide.guidance.particles
     spent = sum(outcome.evaluations * n for outcome, n in zip(outcomes, particles, strict=True))

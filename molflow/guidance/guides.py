@@ -1,4 +1,4 @@
-"""Guides: what is walked toward, and in which way.
+"""Guides: a score to walk toward, and a way to do it.
 
 A guidance walks with ``particles`` of every molecule and keeps the best of them at the end, so each
 contains best-of-N. It asks for the rewards of molecules that a state is about to become, and for
@@ -33,11 +33,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """What a guidance walks with: B = G * particles states and the random numbers of its choices.
+    """The material of a guidance: B = G * particles states and the random numbers of its choices.
 
-    uniforms: (step, count) -> count times field -> (B, D, K). choices: (steps - 1, G). again: the
-    number of a generation, from 1 -> another x_0 and moves with noise of their own. value: the
-    surrogate, where the guidance has one.
+    Attributes:
+        mu: the posterior.
+        x_0: B states of noise.
+        moves: one for each interval of ``times``.
+        times: increasing from 0 to 1.
+        uniforms: (step, count) -> count times field -> (B, D, K).
+        choices: (steps - 1, G).
+        again: the number of a generation, from 1 -> another x_0 and moves with noise of their own.
+        value: the surrogate, where the guidance has one.
     """
 
     mu: Posterior
@@ -52,7 +58,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Glance:
-    """One look ahead of a gradient: (B,) entropies of mu_{t,1}, and where it was wide enough."""
+    """One look ahead of a gradient.
+
+    Attributes:
+        time: of the state.
+        entropy: (B,), of mu_{t,1}.
+        jumped: (B,), where it was wide enough.
+    """
 
     time: float
     entropy: Tensor
@@ -61,9 +73,16 @@ class Glance:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a walk ended: states (B), their rewards (B,), network evaluations per particle.
+    """The end of a walk.
 
-    history: (generations, G) best rewards of "search". predicted: (B,) by the surrogate.
+    Attributes:
+        x: B clean states.
+        rewards: (B,), of them.
+        evaluations: of the network per particle.
+        trace: of "particles".
+        glances: of gradients, one for each step.
+        history: (generations, G), best rewards of "search".
+        predicted: (B,), by the surrogate.
     """
 
     x: State
@@ -79,12 +98,14 @@ class Outcome:
 class Guidance:
     """A way to walk toward a score. Its options are its fields; `run` walks.
 
-    particles: walks of each molecule, of which the best is kept.
-
-    Of the class. name: what it is called in arguments. noise: the fraction that its steps usually
-    renew, None where they need not renew any. ends: whether it draws the last step itself, so that
-    no temperature can. jumps: whether it looks ahead by the flow map at every step. probable:
-    whether it needs a posterior on the simplex.
+    Attributes:
+        name: of the class, in arguments.
+        noise: of the class, the fraction that its steps usually renew; None where they need not
+            renew any.
+        ends: of the class, whether it draws the last step itself, so that no temperature can.
+        jumps: of the class, whether it looks ahead by the flow map at every step.
+        probable: of the class, whether it needs a posterior on the simplex.
+        particles: walks of each molecule, of which the best is kept.
     """
 
     name: ClassVar[str] = "own"
@@ -96,29 +117,37 @@ class Guidance:
     particles: int = 1
 
     def __post_init__(self) -> None:
-        """InputError names an option that is out of its range."""
+        """Raise InputError for an option that is out of its range."""
         require_positive(particles=self.particles)
 
     def run(self, task: Task, reward: Reward) -> Outcome:
-        """Walks to the end. reward: of clean states, counted."""
+        """Walk to the end.
+
+        Args:
+            task: the states and their moves.
+            reward: of clean states, counted.
+        """
         raise NotImplementedError
 
     def steps(self, times: Sequence[float]) -> int:
-        """How many steps a particle takes on a walk of these times."""
+        """The number of steps that a particle takes on a walk of these times."""
         return len(times) - 1
 
     def __str__(self) -> str:
-        """Its name and what it does for a molecule, for people."""
+        """Its name and its walks for a molecule, for people."""
         walks = "1 walk" if self.particles == 1 else f"the best of {self.particles} walks"
         return f"{self.name}, {walks}"
 
 
 @dataclass(frozen=True)
 class Guide:
-    """Toward what to walk, and in which way.
+    """A score to walk toward, and a way to do it.
 
-    guidance: the way. scorer: of molecules. invalid: the score of what is no molecule. max_calls:
-    of the scorer, in all, the fit of a surrogate included; None is no cap.
+    Attributes:
+        guidance: the way.
+        scorer: of molecules.
+        invalid: the score of an invalid molecule.
+        max_calls: of the scorer, in all, the fit of a surrogate included; None is no cap.
     """
 
     guidance: Guidance

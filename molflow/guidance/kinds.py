@@ -76,9 +76,10 @@ class BestDraw(Guidance):
 class ScoreGradient(Guidance):
     """Every step is bent by the score-function gradient of the look-ahead.
 
-    draws: finished molecules that are scored at every step to find a direction, at least two.
-    strength: in lengths of a step. entropy_floor: nats a variable; below it the look-ahead is the
-    posterior, not the jump.
+    Attributes:
+        draws: finished molecules that are scored at every step to find a direction, at least two.
+        strength: in lengths of a step.
+        entropy_floor: nats a variable; below it the look-ahead is the posterior, not the jump.
     """
 
     name: ClassVar[str] = "gradient"
@@ -112,9 +113,10 @@ class ScoreGradient(Guidance):
 
 @dataclass(frozen=True)
 class ParticleFilter(Guidance):
-    """Particles that are weighted by where they would land, and resampled.
+    """Particles are weighted by the scores of their look-aheads, and resampled.
 
-    strength: the inverse temperature of the score.
+    Attributes:
+        strength: the inverse temperature of the score.
     """
 
     name: ClassVar[str] = "particles"
@@ -137,8 +139,9 @@ class ParticleFilter(Guidance):
 class Search(Guidance):
     """Unguided walks first; then again and again walks from the best so far, noised.
 
-    generations: each with ``particles`` walks. restart: the time to which the best so far is
-    noised, from 0 to below 1.
+    Attributes:
+        generations: each with ``particles`` walks.
+        restart: the time to which the best so far is noised, from 0 to below 1.
     """
 
     name: ClassVar[str] = "search"
@@ -167,7 +170,7 @@ class Search(Guidance):
         return super().__str__() + generations
 
     def _courses(self, task: Task) -> Iterator[Course]:
-        """The walk, and for each later generation what of it is left after ``restart``."""
+        """The walk, and for each later generation the rest of it after ``restart``."""
         yield Course(task.x_0, task.moves, task.times)
         left = self._left(task.times)
         for generation in range(1, self.generations):
@@ -182,11 +185,13 @@ class Search(Guidance):
 
 @dataclass(frozen=True)
 class SurrogateGradient(Guidance):
-    """Every step is bent by the gradient of a surrogate, which is fitted first; the best of the
-    walks is kept.
+    """Every step is bent by the gradient of a surrogate; the best of the walks is kept.
 
-    strength: in lengths of a step. entropy_floor: nats a variable; below it the look-ahead is the
-    posterior, not the jump.
+    The surrogate is fitted first.
+
+    Attributes:
+        strength: in lengths of a step.
+        entropy_floor: nats a variable; below it the look-ahead is the posterior, not the jump.
     """
 
     name: ClassVar[str] = "surrogate"

@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 class Oracle:
     """A reward (``flow.guidance.Reward``) that asks a scorer, and counts.
 
-    What is not strictly valid, and what the scorer has no score for, is worth ``invalid``. The
-    scorer gets a molecule with its atoms in the order of its canonical SMILES, whatever the graph.
-    asked: states that were judged. calls: molecules that the scorer was asked about; a molecule
-    that comes again, as any graph, costs none. At ``max_calls`` the scorer is asked no more: what
-    it does not know is worth ``invalid``, and is among ``unasked``, by canonical SMILES.
+    A molecule that is not strictly valid, or for which the scorer has no score, is worth
+    ``invalid``. The scorer gets a molecule with its atoms in the order of its canonical SMILES,
+    whatever the graph. At ``max_calls`` the scorer is asked no more. Molecules that it does not
+    know then are worth ``invalid`` too.
+
+    Attributes:
+        asked: states that were judged.
+        calls: molecules that the scorer was asked about. A molecule that comes again, as any graph,
+            costs none.
+        unasked: canonical SMILES of molecules that came at ``max_calls``.
     """
 
     def __init__(
@@ -67,7 +72,9 @@ class Oracle:
         return torch.tensor([self.of_thing[key] for key in keys], dtype=torch.float64)
 
     def judge(self, checked: Sequence[Checked]) -> list[Scored | None]:
-        """The scores of what is strictly valid, None for the rest and for what is not asked."""
+        """The scores of strictly valid molecules, None for the others and for those that are not
+        asked.
+        """
         strict = [one.strict for one in checked if one.strict is not None]
         new = [one for one in dict.fromkeys(strict) if one not in self.scores.known]
         room = len(new) if self.max_calls is None else max(self.max_calls - self.calls, 0)
@@ -77,5 +84,5 @@ class Oracle:
         return [None if one.strict is None else known.get(one.strict) for one in checked]
 
     def reward(self, scored: Scored | None) -> float:
-        """What a molecule is worth to guidance: a finite number."""
+        """The reward of a molecule to guidance, a finite number."""
         return scored.total if scored is not None and has_score(scored) else self.invalid

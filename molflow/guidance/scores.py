@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 CHUNK = 64
-"""Attempts judged between two signs of progress, where a scorer takes many at once."""
+"""So many attempts are judged between two signs of progress, where a scorer takes many at once."""
 SCORE = "score"
-"""What the score is called in files and on the page."""
+"""The name of the score in files and on the page."""
 
 
 def desirability_of(part: str) -> str:
@@ -34,9 +34,12 @@ class Remembered:
     """A scorer (`chem.scoring.Scorer`) that asks another once about each molecule.
 
     Guidance and the tables then see the same numbers, also of a slow or a random function of the
-    user. known: canonical SMILES, or text, -> score, of all that was ever asked for. read: what the
-    scorer gets for one. A score of the user's own that fails too often in a row ends with an
-    InputError; what it said before is known.
+    user. A score of the user's own that fails too often in a row ends with an InputError. The
+    scores before are known then.
+
+    Attributes:
+        known: canonical SMILES, or text, -> score, of all that was ever asked for.
+        read: canonical SMILES, or text, -> the scorer's subject.
     """
 
     def __init__(self, scorer: Scorer, read: Callable[[str], Any] = read_smiles) -> None:
@@ -61,7 +64,7 @@ class Remembered:
         return () if self.objective is None else self.names
 
     def describe(self) -> str:
-        """Such as "qed:max" or "geometric mean of qed:max, sa:<3"."""
+        """Describe the score for people: "qed:max", "geometric mean of qed:max, sa:<3"."""
         if self.objective is not None and len(self.objective.components) == 1:
             return str(self.objective)
         return self.scorer.describe()
@@ -73,7 +76,7 @@ class Remembered:
         return [self.known[one] for one in smiles]
 
     def ask(self, smiles: Iterable[str | None]) -> None:
-        """Makes the scores of these molecules, by their canonical SMILES, known."""
+        """Make the scores of these molecules, by their canonical SMILES, known."""
         new = dict.fromkeys(one for one in smiles if one is not None and one not in self.known)
         asked = list(new)
         size = self.at_once or max(len(asked), 1)
@@ -92,11 +95,11 @@ class Remembered:
         return tuple(None if one.strict is None else self.known[one.strict] for one in checked)
 
     def errors(self) -> Counter[str]:
-        """How many distinct molecules have no score, by the error."""
+        """The number of distinct molecules without a score, by the error."""
         return Counter(scored.error for scored in self.known.values() if scored.error is not None)
 
     def close(self) -> None:
-        """Frees what the other scorer holds."""
+        """Free what the other scorer holds."""
         self.scorer.close()
 
 

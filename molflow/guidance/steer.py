@@ -28,9 +28,15 @@ OPTIONS = ("particles", "draws", "strength", "generations", "restart")
 """Keys of a configuration that are fields of some guidance, null where they are usual."""
 OF_A_METHOD = (*OPTIONS[:3], "invalid", *OPTIONS[3:], "max_calls")
 WORST = -1e9
-"""The same beside a score of one's own, where only the order matters."""
+"""The usual score of an invalid molecule beside a score of one's own.
+
+Only the order matters there.
+"""
 INVALID = -0.01
-"""What is no molecule is worth just less than a molecule without any merit."""
+"""The usual score of an invalid molecule beside an objective.
+
+It is just less than that of a molecule without any merit.
+"""
 
 
 def guide(
@@ -47,20 +53,20 @@ def guide(
     Args:
         method: a name of ``kinds.GUIDES``, or a ``guides.Guidance`` such as ``Search(particles=4)``
             or one of your own.
-        objective: text such as "qed:max,sa:<3", the same as {"qed": "max", "sa": "<3"}, an
-            ``chem.objective.Objective``, or a score of your own: a function of a molecule, or a
+        objective: text such as "qed:max,sa:<3", or the same as {"qed": "max", "sa": "<3"}, or an
+            ``chem.objective.Objective``. A score of your own is a function of a molecule, or a
             ``chem.scoring.ScoreFile``, which runs apart.
-        batched: a function takes lists of molecules.
-        invalid: the score of what is no molecule; INVALID for an objective. For a score of your
-            own, which may have any range, it is WORST where only the order of scores matters, and
-            needed where a gradient is taken.
-        max_calls: of the scorer by guidance, a surrogate's fit included: then it is asked no more,
-            and what it does not know is worth ``invalid``; which molecules that are depends on the
-            batches. None is no cap.
+        batched: whether a function takes lists of molecules.
+        invalid: the score of an invalid molecule; INVALID for an objective. A score of your own may
+            have any range. For it the default is WORST where only the order of scores matters.
+            Where a gradient is taken, a value is needed.
+        max_calls: the most calls of the scorer by guidance, a surrogate's fit included. Molecules
+            beyond it are worth ``invalid``; which ones these are depends on the batches. None is no
+            cap.
         options: the fields of the guidance (see ``kinds``), such as ``particles``; None is usual.
 
     Raises:
-        InputError: names an argument that is out of its range, or an option that is none.
+        InputError: an argument is out of its range, or an option is none. The message names it.
     """
     guidance = _guidance(method, options)
     if max_calls is not None:
@@ -74,6 +80,10 @@ def as_scorer(
     batched: bool = False,
 ) -> Scorer:
     """The scorer that a text, a mapping of properties to goals, a function or a scorer means.
+
+    Args:
+        objective: any of these.
+        batched: whether a function takes lists.
 
     Raises:
         InputError: it is none of them, or cannot be read.
@@ -127,7 +137,11 @@ def _invalid(invalid: float | None, scorer: Scorer, guidance: Guidance) -> float
 
 
 def configured_guide(config: GuidanceConfig) -> Guide | None:
-    """The guide of a configuration; None for method none."""
+    """The guide of a configuration; None for method none.
+
+    Raises:
+        InputError: keys contradict each other, or one is missing.
+    """
     sources = {
         "guidance.objective": config.objective,
         "guidance.components": config.components,

@@ -1,9 +1,11 @@
-"""A surrogate of a scorer: a small network fitted to what RDKit says of where soft graphs land.
+"""A surrogate of a scorer: a small network fitted to the scores of molecules that soft graphs
+become.
 
 Training molecules are noised to a time t, and the model looks ahead from there as guidance does
-(``flow.guidance.look_ahead``): the network learns the score of the argmax of that mu, from mu and
-from the argmax itself, that of what is no molecule included. What it says is differentiable;
-whether it is true, only the scorer knows: its error on held-out molecules goes along.
+(``flow.guidance.look_ahead``). The network learns the score of the argmax of that mu, from mu and
+from the argmax itself. Invalid molecules and their score are among them. Its output is
+differentiable. Whether it is true, only the scorer knows: its error on held-out molecules goes
+along.
 """
 
 from __future__ import annotations
@@ -45,9 +47,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MOLECULES, HELD_OUT = 8_000, 1_000
-"""Of the training and of the validation split that a surrogate is fitted to and tried on."""
+"""Molecules of the training split for the fit, and of the validation split for the trial."""
 FIT_CALLS = MOLECULES + HELD_OUT
-"""Calls of the scorer at most for a fit."""
+"""The most calls of the scorer for a fit."""
 STEPS, BATCH, RATE = 1_500, 256, 6e-3
 SEED = 0
 
@@ -56,9 +58,11 @@ SEED = 0
 class Surrogate:
     """State -> (B,) predicted totals.
 
-    accuracy: on soft held-out molecules, of every output of the network, the total first: name ->
-    (R^2, Spearman's rank correlation), nan where undefined. calls: of the scorer, for the fit and
-    its trial.
+    Attributes:
+        net: the network.
+        accuracy: on soft held-out molecules, of every output of the network, the total first: name
+            -> (R^2, Spearman's rank correlation), nan where undefined.
+        calls: of the scorer, for the fit and its trial.
     """
 
     net: SoftGraphNet
@@ -66,7 +70,7 @@ class Surrogate:
     calls: int
 
     def __call__(self, x: State) -> Tensor:
-        """(B,), with a gradient in x."""
+        """The predicted totals (B,), with a gradient in x."""
         read: Tensor = self.net(x)
         return read[:, 0]
 
@@ -80,7 +84,7 @@ class Surrogate:
 
 
 def outputs(guide: Guide) -> tuple[str, ...]:
-    """What a surrogate says: the total, and the desirabilities of several components."""
+    """Names of a surrogate's outputs: the total, and the desirabilities of several components."""
     names = guide.scorer.names
     return ("total", *(names if len(names) > 1 else ()))
 
@@ -90,9 +94,15 @@ def surrogate_for(
 ) -> Surrogate:
     """The surrogate of this guide's scorer for this model, from the cache where it is kept there.
 
-    training: gives the data that the model was trained on; asked for a fit alone. A function of
-    the user is fitted anew: nothing tells whether it is still the same. InputError for a model of
-    strings.
+    A function of the user is fitted anew: nothing tells whether it is still the same.
+
+    Args:
+        model: of graphs.
+        guide: with the scorer.
+        training: gives the data that the model was trained on; asked for a fit alone.
+
+    Raises:
+        InputError: the model makes strings.
     """
     if not isinstance(model.spec.modality, Graphs):
         raise InputError("guidance=surrogate: reads graphs, and this model makes strings of tokens")
@@ -108,7 +118,14 @@ def surrogate_for(
 
 
 def fit(model: Model, guide: Guide, data: MoleculeDataset) -> Surrogate:
-    """Fitted to molecules of the training split, tried on others of the validation split."""
+    """Fit a surrogate to molecules of the training split, and try it on others of the validation
+    split.
+
+    Args:
+        model: that looks ahead.
+        guide: with the scorer.
+        data: that the model was trained on.
+    """
     random = np.random.default_rng(SEED)
     train = random.permutation(data.splits["train"])[:MOLECULES]
     held_out = random.permutation(data.splits["valid"])[:HELD_OUT]
@@ -126,7 +143,7 @@ def fit(model: Model, guide: Guide, data: MoleculeDataset) -> Surrogate:
 
 @dataclass(frozen=True)
 class _Looks:
-    """What the network sees and is told. stream: turns molecules of the data into clean states."""
+    """Inputs and targets of the network. stream: turns molecules of the data into clean states."""
 
     model: Model
     guide: Guide
@@ -225,7 +242,7 @@ def _objective(guide: Guide) -> Objective | None:
 
 
 def _place(model: Model, guide: Guide) -> Path | None:
-    """Where a fit is kept, by all that it depends on; None for what cannot be known again."""
+    """The file of a fit, by all that it depends on; None where that cannot be known again."""
     objective = _objective(guide)
     if objective is None or model.fingerprint is None:
         return None
@@ -250,7 +267,7 @@ def _write(path: Path, surrogate: Surrogate) -> None:
 
 
 def _read(path: Path, model: Model) -> Surrogate | None:
-    """What is kept there; None where there is nothing whole."""
+    """The surrogate that is kept there; None where there is nothing whole."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -24,16 +24,19 @@ if TYPE_CHECKING:
     from rdkit import Chem
 
 TRIES = 2
-"""Times that a molecule is asked whose process dies; then that is its error."""
+"""A molecule whose process dies is asked so often; then that is its error."""
 CONNECT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A score as text.
+    """A score as text: an objective, or a function in a file.
 
-    objective: such as "qed:max,sa:<3", averaged by ``aggregation``; or score: "path.py:function",
-    with ``seconds`` for a molecule.
+    Attributes:
+        objective: such as "qed:max,sa:<3".
+        aggregation: of the objective.
+        score: "path.py:function".
+        seconds: of the function for a molecule.
     """
 
     objective: str | None = None
@@ -42,7 +45,7 @@ class Recipe:
     seconds: float = 10.0
 
     def open(self) -> Scorer:
-        """The scorer. InputError where the text or the file is wrong."""
+        """Open the scorer. InputError where the text or the file is wrong."""
         if self.score is not None:
             return open_score(self.score, self.seconds)
         if self.objective is None:
@@ -56,7 +59,7 @@ class Recipe:
 
 
 class Asker(Protocol):
-    """What gives scores; `close` ends it."""
+    """A source of scores; `close` ends it."""
 
     def ask(self, smiles: Sequence[str]) -> Iterator[tuple[int, Scored]]:
         """(place, score) of every molecule, as they come."""
@@ -67,7 +70,7 @@ class Asker(Protocol):
 
 @dataclass
 class Here:
-    """One by one, in this process."""
+    """Scores one by one, in this process."""
 
     scorer: Scorer
 
@@ -133,7 +136,15 @@ class Cluster:
     """
 
     def __init__(self, recipe: Recipe, scheduler: str) -> None:
-        """InputError where Dask is not installed or no scheduler answers."""
+        """Connect to a scheduler.
+
+        Args:
+            recipe: the score.
+            scheduler: its address.
+
+        Raises:
+            InputError: Dask is not installed, or no scheduler answers.
+        """
         try:
             from distributed import Client
         except ImportError:
@@ -164,7 +175,16 @@ class Cluster:
 
 
 def open_asker(recipe: Recipe, workers: int, scheduler: str | None) -> Asker:
-    """How scores are asked. InputError where the score or the scheduler is wrong."""
+    """Open the source of scores: this process, processes of this machine, or a cluster.
+
+    Args:
+        recipe: the score.
+        workers: processes of this machine.
+        scheduler: the address of a Dask scheduler.
+
+    Raises:
+        InputError: the score or the scheduler is wrong.
+    """
     if scheduler is None and workers == 1:
         return Here(recipe.open())
     # A wrong file or objective is told here, once, not by every process.
@@ -184,7 +204,7 @@ def remote(recipe: Recipe, smiles: str) -> Scored:
 
 
 def score_of(scorer: Scorer, smiles: str) -> Scored:
-    """The score of a canonical SMILES, of which a user's function gives the total alone."""
+    """The score of a canonical SMILES. Of a user's function it is the total alone."""
     mol = _read(smiles)
     (scored,) = scorer.score_many([mol])
     if isinstance(scorer, Objective):

@@ -1,10 +1,10 @@
-"""Which moves to make: discounted Thompson sampling over moves and their settings.
+"""The choice of moves: discounted Thompson sampling over moves and their settings.
 
 An arm is a move with one of its settings (a time, a share that is kept). Its reward for a call is 1
 where the molecule is among the best so far, else 0: a Bernoulli bandit. An arm's chance to pay off
-has the posterior Beta(1 + wins, 1 + losses), each place of a batch goes to the arm of the largest
-draw (Thompson, Biometrika 1933), and all counts are multiplied by `KEPT` after every batch, because
-what pays off changes on the way (Raj and Kalyani, arXiv 1707.09727).
+has the posterior Beta(1 + wins, 1 + losses). Each place of a batch goes to the arm of the largest
+draw (Thompson, Biometrika 1933). All counts are multiplied by `KEPT` after every batch, because the
+moves that pay off change on the way (Raj and Kalyani, arXiv 1707.09727).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 BEST = 100
 """A call pays off where it would stand among so many best ones when it was asked."""
 KEPT = 0.9
-"""Share of the counts that is left after a batch."""
+"""The share of the counts that is left after a batch."""
 EXPLORED = 0.1
-"""Share of the places that goes to all arms alike."""
+"""The share of the places that goes to all arms alike."""
 
 
 class Bandit:
@@ -29,7 +29,12 @@ class Bandit:
         self.wins, self.losses = np.zeros(arms), np.zeros(arms)
 
     def tell(self, arms: Sequence[int], paid: Sequence[bool]) -> None:
-        """The rewards of one batch."""
+        """Take in the rewards of one batch.
+
+        Args:
+            arms: the arm of every call.
+            paid: whether it paid off.
+        """
         self.wins *= KEPT
         self.losses *= KEPT
         for arm, won in zip(arms, paid, strict=True):

@@ -19,14 +19,16 @@ from molflow.optimization.moves import Child, Move
 from molflow.optimization.population import Population
 
 WAVES = 6
-"""Times that a batch is filled up."""
+"""A batch is filled up so often."""
 MODEL_WAVES = 2
-"""Waves after which places that a model left empty go to moves without a network."""
+"""After so many waves, places that a model left empty go to moves without a network."""
 PLACES, CHILDREN = 0, 1
-"""What random numbers of a round are for."""
+"""Purposes of the random numbers of a round."""
 ATTEMPTS, INVALID, REPEATED, OUTSIDE, NEW = "attempts", "invalid", "repeated", "outside", "calls"
-"""What became of children: all of them, no molecules, known ones, those that break a constraint,
-and those that are scored."""
+"""Counts of children: all of them, and their fates.
+
+A child is no molecule, is known already, breaks a constraint, or is scored.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Born:
 
 @dataclass
 class Litter:
-    """The children of one batch that are scored, and what became of all, by move."""
+    """The children of one batch that are scored, and counts of the fates of all, by move."""
 
     born: list[Born] = field(default_factory=list)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Litter:
 
 @dataclass(frozen=True)
 class Breeder:
-    """Arms, the model that finishes their drafts, and what every molecule must satisfy."""
+    """Arms, the model that finishes their drafts, and the constraint on every molecule."""
 
     arms: Sequence[Arm]
     seed: int
@@ -78,8 +80,15 @@ class Breeder:
         bandit: Bandit,
         known: Collection[str],
     ) -> Litter:
-        """Up to ``count`` molecules that are not ``known``, a function of the seed, the round and
-        the arguments."""
+        """Make up to ``count`` new molecules, a function of the seed, the round and the arguments.
+
+        Args:
+            round_: number of the batch.
+            count: molecules that are wanted.
+            population: the parents.
+            bandit: chooses the arms.
+            known: canonical SMILES that are not new.
+        """
         wanted = bandit.places(count, np.random.default_rng([self.seed, round_, PLACES]))
         return self.fill(round_, wanted, population, known)
 
@@ -90,7 +99,14 @@ class Breeder:
         population: Population,
         known: Collection[str],
     ) -> Litter:
-        """So many molecules of each arm, as far as they can be had in WAVES."""
+        """Make so many new molecules of each arm, as far as they can be had in WAVES.
+
+        Args:
+            round_: number of the batch.
+            wanted: (arms,), molecules of each.
+            population: the parents.
+            known: canonical SMILES that are not new.
+        """
         litter, got = Litter(), np.zeros_like(wanted)
         seen = set(known)
         for wave in range(WAVES):
@@ -120,7 +136,9 @@ class Breeder:
         wave: int,
         random: np.random.Generator,
     ) -> NDArray[np.int64]:
-        """What each arm is to make in a wave; late ones leave the places of models to others."""
+        """The number that each arm is to make in a wave; late ones leave the places of models to
+        others.
+        """
         others = np.array([not arm.move.model for arm in self.arms])
         missing = int(wanted.sum() - got.sum())
         if wave < MODEL_WAVES or not others.any() or missing <= 0:
@@ -154,7 +172,7 @@ class Breeder:
 
 
 def canonical(smiles: str | None) -> str | None:
-    """The canonical SMILES, stereochemistry kept; None of what is no connected molecule."""
+    """The canonical SMILES, stereochemistry kept; None where there is no connected molecule."""
     from rdkit import Chem
 
     if smiles is None or "." in smiles:

@@ -1,7 +1,7 @@
 """Calls of a score, and the file in which every one is written before the next is asked.
 
-``calls.csv`` grows row by row. A row is a molecule with its score, its parts, how it was made and
-from which calls; the state of a search is a function of these rows.
+``calls.csv`` grows row by row. A row is a molecule with its score, its parts, the move that made it
+and the calls that it came from. The state of a search is a function of these rows.
 """
 
 from __future__ import annotations
@@ -27,9 +27,13 @@ LAST = ("error", "move", "setting", "parents", "round")
 class Question:
     """A molecule that is to be scored.
 
-    number: of the call, from 1. smiles: canonical, with its stereochemistry where a user gave it.
-    move: how it was made, with the move's setting. parents: the numbers of the calls it came from.
-    round: the batch that it belongs to, from 0.
+    Attributes:
+        number: of the call, from 1.
+        smiles: canonical, with its stereochemistry where a user gave it.
+        move: how it was made.
+        setting: of the move.
+        parents: the numbers of the calls it came from.
+        round: the batch that it belongs to, from 0.
     """
 
     number: int
@@ -57,13 +61,18 @@ class CallsFile:
     """Calls in a file of a folder; it is opened for every row, and synced to the disk."""
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
-        """names: of the components of the score."""
+        """Name the file.
+
+        Args:
+            folder: where it lies.
+            names: of the components of the score.
+        """
         self.path, self.names = folder / CALLS, tuple(names)
         parts = (column for name in self.names for column in (name, desirability_of(name)))
         self.columns = (*FIRST, *parts, *LAST)
 
     def begin(self) -> None:
-        """An empty file with its head. InputError where there is one already."""
+        """Write an empty file with its head. InputError where there is one already."""
         try:
             with self.path.open("x", newline="", encoding="utf-8") as file:
                 file.write(_line(self.columns))
@@ -73,16 +82,18 @@ class CallsFile:
             raise InputError(f"cannot write {str(self.path)!r}: {error.strerror}") from None
 
     def add(self, call: Call) -> None:
-        """One more row, which is on the disk when this returns."""
+        """Write one more row, which is on the disk when this returns."""
         with self.path.open("a", newline="", encoding="utf-8") as file:
             file.write(_line(cells(call, len(self.names))))
             file.flush()
             os.fsync(file.fileno())
 
     def read(self) -> list[Call]:
-        """All whole rows, by number; a row that was being written when the run died is cut off.
+        """Read all whole rows, by number. A row that was being written when the run died is cut
+        off.
 
-        InputError where the file is not there or is of another score.
+        Raises:
+            InputError: the file is not there, or it is of another score.
         """
         try:
             content = self.path.read_bytes()
@@ -119,8 +130,12 @@ class CallsFile:
 
 
 def cells(call: Call, parts: int) -> list[object]:
-    """The row of a call of a score of so many parts, empty where one failed before it had them;
-    numbers read back exactly."""
+    """The row of a call. Numbers read back exactly.
+
+    Args:
+        call: a question with its answer.
+        parts: components of the score; their cells are empty where it failed before it had them.
+    """
     asked, scored = call.asked, call.scored
     unknown = (math.nan,) * parts
     pairs = zip(scored.values or unknown, scored.desirabilities or unknown, strict=True)

@@ -1,7 +1,7 @@
 """Crossover of two molecules: parts on either side of one cut bond, or of two cuts of a ring.
 
 The idea is that of Graph GA (Jensen, Chem. Sci. 2019, 10, 3567). Molecules are editable ones of
-``optimization.edits``; what comes out is not sanitised.
+``optimization.edits``, and children are not sanitised.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ class Part:
 
 
 def chain_crossover(first: Chem.RWMol, second: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """Each parent is cut at a bond outside of rings; a part of each is bonded to the other's."""
+    """Cut each parent at a bond outside of rings, and bond a part of each to the other's.
+
+    Args:
+        first, second: editable molecules.
+        random: a generator.
+
+    Returns:
+        A child, or None where a parent has no such bond.
+    """
     parts = [_cut_chain(mol, random) for mol in (first, second)]
     if parts[0] is None or parts[1] is None:
         return None
@@ -31,7 +39,15 @@ def chain_crossover(first: Chem.RWMol, second: Chem.RWMol, random: Random) -> Ch
 
 
 def ring_crossover(first: Chem.RWMol, second: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """Each parent is cut at two bonds of one ring; a part of one closes with one of the other."""
+    """Cut each parent at two bonds of one ring; a part of one closes with one of the other.
+
+    Args:
+        first, second: editable molecules.
+        random: a generator.
+
+    Returns:
+        A child, or None where a parent has no ring or the parts do not fit.
+    """
     parts = [_cut_ring(mol, random) for mol in (first, second)]
     if parts[0] is None or parts[1] is None:
         return None

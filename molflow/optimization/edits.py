@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 ELEMENTS = ("C", "N", "O", "F", "S", "Cl", "Br")
 SHARES = (0.3, 0.2, 0.2, 0.1, 0.1, 0.06, 0.04)
-"""How often a new atom is of each of `ELEMENTS`."""
+"""A new atom is of each of `ELEMENTS` so often."""
 VALENCES = {"C": 4, "N": 3, "O": 2, "F": 1, "S": 2, "Cl": 1, "Br": 1}
 ORDERS = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
 LARGEST_RING = 7
-"""Atoms of a ring; edits make larger ones by accident alone."""
+"""The most atoms of a ring; edits make larger ones by accident alone."""
 CLOSED = {3: 0.04, 4: 0.04, 5: 0.42, 6: 0.5}
-"""How often a new ring has so many atoms."""
+"""A new ring has so many atoms so often."""
 
 
 def editable(smiles: str) -> Chem.RWMol | None:
@@ -52,7 +52,8 @@ def editable(smiles: str) -> Chem.RWMol | None:
 def finished(mol: Chem.Mol | None, largest: int) -> str | None:
     """The canonical SMILES of a connected molecule of ``largest`` atoms at most, else None.
 
-    What a score rewards and no chemist would make is refused too, see `ODD` and LARGEST_RING.
+    Molecules that a score rewards and no chemist would make are refused too, see `ODD` and
+    LARGEST_RING.
     """
     if mol is None or not 1 < mol.GetNumAtoms() <= largest:
         return None
@@ -73,7 +74,7 @@ ODD = tuple(
     Chem.MolFromSmarts(pattern)
     for pattern in ("[r;!#16]=[r]=[r]", "[r3]=[r3]", "[r4]=;@[r4]", "[R]#[R]", "[#8,#16][#8]")
 )
-"""What is refused: cumulated and triple bonds in rings, strained double bonds, peroxides."""
+"""Refused structures: cumulated and triple bonds in rings, strained double bonds, peroxides."""
 
 
 def _plausible(mol: Chem.Mol) -> bool:
@@ -86,7 +87,7 @@ def _plausible(mol: Chem.Mol) -> bool:
 
 
 def choice(random: Random, items: Sequence[T], shares: Sequence[float] | None = None) -> T:
-    """One of the items, by their shares."""
+    """Draw one of the items, by their shares."""
     if shares is None:
         return items[int(random.integers(len(items)))]
     upto = np.cumsum(shares)
@@ -106,7 +107,7 @@ def _room(mol: Chem.Mol) -> list[int]:
 
 
 def append_atom(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """A new atom on one that has hydrogens."""
+    """Put a new atom on one that has hydrogens."""
     order = choice(random, (1, 2, 3), (0.7, 0.25, 0.05))
     places = [i for i, room in enumerate(_room(mol)) if room >= order]
     if not places:
@@ -117,7 +118,7 @@ def append_atom(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
 
 
 def insert_atom(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """A new atom in the middle of a single bond."""
+    """Put a new atom in the middle of a single bond."""
     bonds = [b for b in mol.GetBonds() if b.GetBondType() == Chem.BondType.SINGLE]
     if not bonds:
         return None
@@ -131,7 +132,7 @@ def insert_atom(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
 
 
 def delete_atom(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """An atom of one or two neighbours less, or of three; its neighbours are joined."""
+    """Take away an atom of at most three neighbours, and join its neighbours."""
     places = [a.GetIdx() for a in mol.GetAtoms() if a.GetDegree() <= 3]
     if mol.GetNumAtoms() < 3 or not places:
         return None
@@ -147,7 +148,7 @@ def delete_atom(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
 
 
 def replace_atom(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """Another element for an atom without charge, where its bonds allow it."""
+    """Give an atom without charge another element, where its bonds allow it."""
     atoms = [a for a in mol.GetAtoms() if not a.GetFormalCharge()]
     if not atoms:
         return None
@@ -166,7 +167,7 @@ def replace_atom(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
 
 
 def change_order(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """Another order of a bond."""
+    """Give a bond another order."""
     room, found = _room(mol), []
     for bond in mol.GetBonds():
         i, j, now = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), bond.GetBondTypeAsDouble()
@@ -181,7 +182,7 @@ def change_order(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
 
 
 def open_ring(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """A bond of a ring less."""
+    """Take away a bond of a ring."""
     Chem.FastFindRings(mol)
     bonds = [b for b in mol.GetBonds() if b.IsInRing()]
     if not bonds:
@@ -192,7 +193,7 @@ def open_ring(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
 
 
 def close_ring(mol: Chem.RWMol, random: Random) -> Chem.RWMol | None:
-    """A bond between two atoms with hydrogens, so that a ring of 3 to 6 atoms closes."""
+    """Bond two atoms with hydrogens, so that a ring of 3 to 6 atoms closes."""
     size = choice(random, list(CLOSED), list(CLOSED.values()))
     room, distance = _room(mol), Chem.GetDistanceMatrix(mol, force=True)
     able = np.array(room) > 0
@@ -217,7 +218,16 @@ EDITS: tuple[tuple[Edit, float], ...] = (
 
 
 def edited(mol: Chem.RWMol, count: int, random: Random) -> Chem.RWMol | None:
-    """The molecule after so many edits; None where one of them found no place."""
+    """Make several edits of a molecule, which is changed.
+
+    Args:
+        mol: an editable molecule.
+        count: of edits.
+        random: a generator.
+
+    Returns:
+        The molecule, or None where an edit found no place.
+    """
     changed: Chem.RWMol | None = mol
     for _ in range(count):
         if changed is None:

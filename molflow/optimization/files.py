@@ -24,7 +24,13 @@ PACKAGES = ("molflow", "torch", "numpy", "rdkit")
 
 
 def write_best(folder: Path, log: CallsFile, best: Sequence[Call]) -> None:
-    """best.csv with the columns of calls.csv, best.sdf with 2D coordinates, grid.png."""
+    """Write best.csv with the columns of calls.csv, best.sdf with 2D coordinates, grid.png.
+
+    Args:
+        folder: of the search.
+        log: has the columns.
+        best: calls, best first.
+    """
     from rdkit import Chem
     from rdkit.Chem import Draw, rdDepictor
 
@@ -51,14 +57,14 @@ def write_best(folder: Path, log: CallsFile, best: Sequence[Call]) -> None:
 
 
 def write_record(folder: Path, content: Mapping[str, Any]) -> None:
-    """run.json."""
+    """Write run.json."""
     with atomic_write(folder / RECORD) as path:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """run.json of a search. InputError where there is none."""
+    """Read run.json of a search. InputError where there is none, or it is damaged."""
     path = folder / RECORD
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
@@ -72,7 +78,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def reached(search: Search) -> dict[str, Any]:
-    """The numbers of a search: what it found, what its calls went to, what no score was had of."""
+    """The numbers of a search: the best scores, the fate of its calls, those without a score."""
     scores = [call.value for call in search.calls]
     known = [value for value in scores if math.isfinite(value)]
     errors = [call for call in search.calls if not math.isfinite(call.value)]

@@ -29,7 +29,10 @@ BATCH = 256
 class Finisher:
     """A model with the walk that finishes drafts.
 
-    walk: from noise; a draft that is taken up at t goes the same steps on what is left of the way.
+    Attributes:
+        model: of graphs.
+        walk: from noise; a draft that is taken up at t goes the same steps on the rest of the way.
+        plan: a constraint.
     """
 
     model: Model
@@ -38,15 +41,23 @@ class Finisher:
 
     @classmethod
     def of(cls, model: Model, steps: int | None, plan: Plan | None) -> Finisher:
-        """steps: of the network for each molecule; None is 4 of a flow map, 16 of a flow."""
+        """Make one from a number of steps.
+
+        Args:
+            model: of graphs.
+            steps: of the network for each molecule; None is 4 of a flow map, 16 of a flow.
+            plan: a constraint.
+        """
         spec = model.spec
         count = steps or (4 if spec.flow_map else 16)
         return cls(model, plan_walk(Route(count), spec.flow_map, spec.modality.classes), plan)
 
     def finish(self, drafts: Sequence[Draft], key: Sequence[int]) -> list[str | None]:
-        """The canonical SMILES of what each draft becomes, None where it is not strictly valid.
+        """Turn drafts into canonical SMILES, None where a molecule is not strictly valid.
 
-        key: of the random numbers; draft i has those of (*key, i), whatever the others are.
+        Args:
+            drafts: of molecules.
+            key: of the random numbers; draft i has those of (*key, i), whatever the others are.
         """
         made: dict[int, str | None] = {}
         cpu = self.model.device.type == "cpu"

@@ -1,8 +1,8 @@
 """The model learns on the way: steps of the flow's own loss on the elite among training molecules.
 
 The weights are a copy; those that the user loaded stay. Each lesson is a function of the seed, the
-round, the weights before it and the calls so far, and its weights are written, so that a run that
-goes on has them.
+round, the weights before it and the calls so far. Its weights are written, so that a run that goes
+on has them.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from molflow.optimization.population import Population
 
 LEARNED = "learned.safetensors"
 ELITE = 200
-"""Molecules of the population that a lesson is about."""
+"""A lesson is about so many molecules of the population."""
 STEPS, BATCH, RATE = 12, 32, 1e-4
 TRAINING = 0.5
-"""Share of a batch that are training molecules, where they are here."""
+"""The share of training molecules in a batch, where they are here."""
 LESSON = 2
 """Sets the random numbers of lessons apart from those of breeding."""
 
@@ -40,8 +40,14 @@ LESSON = 2
 class Learner:
     """A copy of a model that learns every so many rounds.
 
-    model: whose network is changed in place. every: rounds from lesson to lesson. training: graphs
-    of training molecules. folder: where the weights are written; None is nowhere.
+    Attributes:
+        model: its network is changed in place.
+        ground: reads the graphs of calls.
+        every: rounds from lesson to lesson.
+        seed: of the lessons.
+        training: graphs of training molecules.
+        folder: where the weights are written; None is nowhere.
+        learned: the round of the last lesson.
     """
 
     model: Model
@@ -53,7 +59,7 @@ class Learner:
     learned: int = 0
 
     def __call__(self, round_: int, population: Population) -> None:
-        """A lesson before the round, where it is due and was not had."""
+        """Learn before the round, where a lesson is due and was not had."""
         if round_ == 0 or round_ % self.every or round_ <= self.learned:
             return
         elite = [self.ground.graph(call) for call in population.ranked[:ELITE]]
@@ -90,7 +96,7 @@ class Learner:
             temporary.write_bytes(save(tensors, {"round": str(self.learned)}))
 
     def read(self) -> None:
-        """The weights of the last lesson of a run that goes on, if there was one."""
+        """Load the weights of the last lesson of a run that goes on, if there was one."""
         from safetensors import safe_open
 
         if self.folder is None or not (self.folder / LEARNED).is_file():

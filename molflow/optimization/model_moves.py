@@ -1,8 +1,8 @@
 """Moves of a model: fresh molecules, parents noised, parts of parents kept, two parts linked.
 
 Every move makes a draft (``graph.moves``), and `Finisher` walks all drafts of a batch to molecules
-(``flow.moves``). Atoms of parents come in the order of the canonical SMILES, parts that are kept
-come first: as training shows both.
+(``flow.moves``). As in training, atoms of parents come in the order of the canonical SMILES, and
+parts that are kept come first.
 """
 
 from __future__ import annotations
@@ -25,17 +25,21 @@ from molflow.optimization.moves import Child, Random
 from molflow.optimization.population import Population
 
 SPREAD = 2.5
-"""Standard deviation, in atoms, of the size of a child beside its parent's."""
+"""The standard deviation, in atoms, of the size of a child beside its parent's."""
 TRIES = 20
 ASKED = 0.7
-"""How often a request names each property of its parent."""
+"""A request names each property of its parent so often."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What all moves of a model share: what it can make, and what has to hold.
+    """The common ground of a model's moves: its molecules and the constraint.
 
-    law: of sizes, (max_size + 1,), given the plan. known: graphs of parents by canonical SMILES.
+    Attributes:
+        spec: of the model.
+        plan: the constraint.
+        law: of sizes, (max_size + 1,), given the plan.
+        known: graphs of parents by canonical SMILES.
     """
 
     spec: ModelSpec
@@ -86,7 +90,13 @@ class Ground:
         return None
 
     def size_near(self, size: int, least: int, random: Random) -> int:
-        """A number of atoms near ``size``, at least ``least`` and what is allowed."""
+        """A random number of atoms near a size.
+
+        Args:
+            size: of the parent.
+            least: the fewest atoms, where the plan allows so many.
+            random: a generator.
+        """
         low, high = self.sizes
         near = round(size + SPREAD * random.standard_normal())
         return int(np.clip(near, max(low, min(least, high)), high))
@@ -101,8 +111,10 @@ class Ground:
         return int(np.searchsorted(upto, random.random() * upto[-1], side="right"))
 
     def held(self, draft: Draft, random: Random) -> Draft:
-        """The draft with all that the plan holds: its scaffold, and atoms of counted elements, at
-        the places where the parent has them as far as that goes."""
+        """The draft with all that the plan holds: its scaffold, and atoms of counted elements.
+
+        As far as that goes, these atoms are at the places where the parent has them.
+        """
         if self.plan is None:
             return draft
         from molflow.chem.holding import held_state
@@ -174,8 +186,10 @@ class Noise:
 
 @dataclass(frozen=True)
 class Regrow:
-    """A connected part of a parent, the share of its atoms that the setting says; the rest anew,
-    with another number of atoms."""
+    """A connected part of a parent, with the setting's share of its atoms.
+
+    The rest is anew, with another number of atoms.
+    """
 
     ground: Ground
     name: str = "regrow"
@@ -196,7 +210,7 @@ class Regrow:
 
 @dataclass(frozen=True)
 class Link:
-    """Parts of two parents, the share of each that the setting says, and new atoms between them."""
+    """Parts of two parents, each with the setting's share of atoms, and new atoms between them."""
 
     ground: Ground
     name: str = "link"
@@ -222,8 +236,10 @@ class Link:
 
 @dataclass(frozen=True)
 class Request:
-    """A fresh molecule that is asked to have a parent's properties, of those that the model was
-    trained with; each is asked for or left open."""
+    """A fresh molecule that is asked to have a parent's properties.
+
+    They are those that the model was trained with, and each is asked for or left open.
+    """
 
     ground: Ground
     name: str = "request"

@@ -1,4 +1,4 @@
-"""Moves that need no model, what a move is, and how a user's own function becomes one."""
+"""Moves that need no model, the protocol of a move, and a user's own function as one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ Own = Callable[[str, str, Random], str | None]
 
 @dataclass(frozen=True)
 class Child:
-    """What a move made: a SMILES, a draft that the model finishes, or nothing; of which parents."""
+    """The result of a move and its parents.
+
+    Attributes:
+        made: a SMILES, a draft that the model finishes, or nothing.
+        parents: numbers of their calls.
+    """
 
     made: str | Draft | None
     parents: tuple[int, ...] = ()
@@ -31,8 +36,11 @@ class Child:
 class Move(Protocol):
     """A way to new molecules.
 
-    settings: the values that it is tried with, each an arm of the bandit; (None,) where it has
-    none. model: whether it asks the network.
+    Attributes:
+        name: of the move.
+        settings: the values that it is tried with, each an arm of the bandit; (None,) where it has
+            none.
+        model: whether it asks the network.
     """
 
     @property
@@ -45,7 +53,13 @@ class Move(Protocol):
     def model(self) -> bool: ...
 
     def make(self, population: Population, setting: float | None, random: Random) -> Child:
-        """One child of a population that has members."""
+        """Make one child of a population that has members.
+
+        Args:
+            population: the parents.
+            setting: one of ``settings``.
+            random: a generator.
+        """
         ...
 
 
@@ -68,8 +82,11 @@ class Mutate:
 
 @dataclass(frozen=True)
 class Crossover:
-    """Parts of two parents joined (``optimization.crossing``); the setting is the number of cuts of
-    each. A child is edited once more with probability `EDITED`."""
+    """Parts of two parents joined (``optimization.crossing``).
+
+    The setting is the number of cuts of each. A child is edited once more with probability
+    `EDITED`.
+    """
 
     largest: int
     name: str = "crossover"
@@ -114,7 +131,7 @@ class OwnMove:
 
 
 def two(population: Population, random: Random) -> tuple[Call, Call]:
-    """Two parents, distinct where the population has several."""
+    """Draw two parents, distinct where the population has several."""
     first = second = population.draw(random)
     for _ in range(10):
         second = population.draw(random)

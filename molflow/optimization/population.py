@@ -1,8 +1,8 @@
 """The population of a search: the best calls so far, and the parents that are drawn from them.
 
 It is kept diverse by scaffold (Bemis and Murcko 1996): of one scaffold only the best few stay.
-Parents are drawn by rank: a fraction q = 10^(-3 u) of the population with u uniform, then one of it
-at random, so that every power of ten of ranks is drawn equally often (Tripp and Hernandez-Lobato,
+Parents are drawn by rank: first a fraction q = 10^(-3 u) of the population with u uniform, then one
+of it at random. So every power of ten of ranks is drawn equally often (Tripp and Hernandez-Lobato,
 arXiv 2310.09267).
 """
 
@@ -20,9 +20,9 @@ from rdkit.Chem.Scaffolds.MurckoScaffold import GetScaffoldForMol
 from molflow.optimization.calls import Call
 
 DECADES = 3.0
-"""Powers of ten of ranks that parents are drawn from."""
+"""Parents are drawn from so many powers of ten of ranks."""
 MOST = 10_000
-"""Molecules of a population."""
+"""The most molecules of a population."""
 
 
 @lru_cache(maxsize=50_000)
@@ -37,8 +37,12 @@ class Population:
     """Calls by falling score; the earlier one of equals is before the other."""
 
     def __init__(self, per_scaffold: int | None) -> None:
-        """per_scaffold: molecules of one scaffold at most, None for no limit. Those without rings
-        are not limited."""
+        """Begin without calls.
+
+        Args:
+            per_scaffold: the most molecules of one scaffold, None for no limit. Those without rings
+                are not limited.
+        """
         self.per_scaffold = per_scaffold
         self.all: list[tuple[float, int, Call]] = []
         self.ranked: list[Call] = []
@@ -47,7 +51,7 @@ class Population:
         return len(self.ranked)
 
     def add(self, calls: list[Call]) -> None:
-        """More calls; those without a score do not become parents."""
+        """Add calls; those without a score do not become parents."""
         for call in calls:
             if math.isfinite(call.value):
                 insort(self.all, (-call.value, call.asked.number, call))
@@ -64,7 +68,7 @@ class Population:
         self.ranked = kept
 
     def draw(self, random: np.random.Generator) -> Call:
-        """A parent. IndexError where there is none."""
+        """Draw a parent. IndexError where there is none."""
         fraction = 10 ** (-DECADES * random.random())
         count = max(1, math.ceil(fraction * len(self.ranked)))
         return self.ranked[int(random.integers(count))]

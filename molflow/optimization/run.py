@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from molflow.graph.graph import Graph
 
 LARGEST = 45
-"""Atoms of a molecule at most, where no model says it."""
+"""The most atoms of a molecule, where no model says it."""
 SAID_SECONDS = 10.0
-"""Between two lines of progress."""
+"""Seconds between two lines of progress."""
 OF_A_MODEL: dict[str, Callable[[Ground], Move]] = {
     "fresh": Fresh,
     "noise": Noise,
@@ -49,7 +49,7 @@ OF_A_MODEL: dict[str, Callable[[Ground], Move]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How to search; see ``config.optimizing.OptimizeConfig`` for each."""
+    """Settings of a search; see ``config.optimizing.OptimizeConfig`` for each."""
 
     calls: int = CALLS
     seed: int = 0
@@ -69,8 +69,19 @@ def build_search(
     past: Sequence[Call] = (),
     log: CallsFile | None = None,
 ) -> Search:
-    """A search that was not begun, or that goes on after ``past``. InputError says why there is
-    none."""
+    """Build a search that begins, or that goes on after ``past``.
+
+    Args:
+        model: of graphs; None for moves without a model alone.
+        settings: of the search.
+        start: SMILES to begin with.
+        constraint: that all molecules must satisfy.
+        past: calls of the search that goes on.
+        log: the file of the calls.
+
+    Raises:
+        InputError: the arguments do not fit each other; the message says which.
+    """
     if model is not None and settings.learn:
         model = copied(model)  # type: ignore[assignment]
     ground = None if model is None else _ground(model, constraint)
@@ -163,9 +174,15 @@ def _training(model: Generator, ground: Ground, seed: int) -> list[Graph]:
 
 
 def carry_out(search: Search, asker: Asker, tell: bool = True) -> float:
-    """Asks until the budget is spent or nothing new is found; the seconds that it took.
+    """Ask until the budget is spent or nothing new is found.
 
-    tell: whether lines of progress go to stdout.
+    Args:
+        search: one that has begun.
+        asker: gives the scores.
+        tell: whether lines of progress go to stdout.
+
+    Returns:
+        The seconds that it took.
     """
     started = said = time.monotonic()
     before = len(search.calls)
@@ -184,7 +201,9 @@ def carry_out(search: Search, asker: Asker, tell: bool = True) -> float:
 
 
 def line(search: Search, rate: float) -> str:
-    """Calls, the best, the mean of the ten best, distinct scaffolds, calls a second."""
+    """A line of progress: calls, the best, the mean of the ten best, distinct scaffolds, calls a
+    second.
+    """
     scores = [call.value for call in search.calls if math.isfinite(call.value)]
     scaffolds = len({scaffold_of(call.asked.smiles) for call in search.calls})
     best = f"best {max(scores):.4f}, ten best {top_mean(scores, 10):.4f}" if scores else "no score"
@@ -205,23 +224,22 @@ def optimize(
     workers: int = 1,
     **settings: object,
 ) -> Search:
-    """The best molecules for a score within a budget of calls.
+    """Search for the best molecules for a score within a budget of calls.
 
     Args:
         model: of graphs (``molflow.load``); None for moves without a model alone.
         objective: as of ``molflow.guide``, such as "qed:max,sa:<3" or a function of a molecule.
-            None: nothing is scored here, ``ask`` and ``tell`` of what is returned do it step by
-            step.
+            None scores nothing here: ``ask`` and ``tell`` of the search do it step by step.
         calls: distinct molecules that may be scored.
         start: SMILES to begin with; they count. Without any, the model makes fresh ones.
-        constraint: what all molecules must have.
+        constraint: that all molecules must satisfy.
         out: folder of calls.csv; a run that is there goes on. None writes nothing.
         workers: processes that score.
         settings: seed, batch, first, moves, steps, per_scaffold, learn: see `Settings`. Moves are
             names, or functions of (SMILES of a parent, of another, random numbers).
 
     Returns:
-        The search: its ``calls`` in their order, ``best(k)``, what became of all (``counts``).
+        The search: its ``calls`` in their order, ``best(k)``, and the fates of all (``counts``).
 
     Raises:
         InputError: an argument is out of its range, or does not fit the model.

@@ -5,7 +5,7 @@
 ...     search.tell([measured(smiles) for smiles in batch])
 
 Its state is a function of the calls so far, and the random numbers of a round are functions of
-(seed, round): a search that is given the calls of another goes on as the other would have.
+(seed, round). So a search that is given the calls of another goes on as the other would have.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ START = "start"
 """The move of a user's molecules."""
 FRESH = "fresh"
 STALE = 20
-"""Rounds without a new molecule after which a search ends before its budget."""
+"""A search ends before its budget after so many rounds without a new molecule."""
 Made = tuple[str, str, float | None, tuple[int, ...]]
 """SMILES, move, setting, parents."""
 Learning = Callable[[int, Population], None]
@@ -44,10 +44,13 @@ Learning = Callable[[int, Population], None]
 
 
 class Search:
-    """Ask and tell.
+    """A search with a budget of calls, by ask and tell.
 
-    calls: all so far, by number. pending: questions without an answer. counts: what became of the
-    children of every move. round: the batch that is asked, or will be next.
+    Attributes:
+        calls: all so far, by number.
+        pending: questions without an answer.
+        counts: the fates of the children of every move.
+        round: the batch that is asked, or will be next.
     """
 
     def __init__(
@@ -63,17 +66,21 @@ class Search:
         log: CallsFile | None = None,
         learning: Learning | None = None,
     ) -> None:
-        """A search with a budget.
+        """Begin a search.
 
         Args:
             breeder: the moves, the seed, the model and the constraint.
             calls: distinct molecules that may be scored.
             batch: molecules of a round.
-            start: SMILES to begin with; they count. Without any, ``first`` fresh ones are made.
+            start: SMILES to begin with; they count.
+            first: fresh molecules to begin with, where there is no start.
             per_scaffold: see ``population.Population``.
             past: calls of a search with the same arguments, which goes on here.
             log: where every call is written.
             learning: lets the model learn.
+
+        Raises:
+            InputError: calls or batch is below 1.
         """
         if calls < 1 or batch < 1:
             raise InputError(f"calls={calls}, batch={batch}: at least 1")
@@ -104,18 +111,23 @@ class Search:
         return self.budget - len(self.calls) - len(self.pending)
 
     def ask(self, n: int | None = None) -> list[str]:
-        """SMILES that are to be scored; the same ones until all are told. [] at the end.
+        """SMILES that are to be scored, the same ones until all are told; [] at the end.
 
-        n: how many, the ``batch`` by default; fewer where no more are new or the budget ends.
+        Args:
+            n: how many, by default ``batch``; fewer where no more are new or the budget ends.
         """
         while not self.pending and self.left > 0 and self.stale < STALE:
             self._open(self.batch if n is None else n)
         return [question.smiles for question in self.pending]
 
     def tell(self, scores: Sequence[float | Scored]) -> None:
-        """The scores of what `ask` gave, in its order; nan where there is none.
+        """Take in the scores of the molecules of `ask`.
 
-        InputError where their number differs.
+        Args:
+            scores: in the order of `ask`; nan where there is none.
+
+        Raises:
+            InputError: their number differs from that of the molecules.
         """
         if len(scores) != len(self.pending):
             raise InputError(f"scores: {len(scores)} for {len(self.pending)} molecules")
@@ -123,7 +135,7 @@ class Search:
             self.answer(question, score)
 
     def answer(self, question: Question, score: float | Scored) -> None:
-        """The score of one pending molecule; it is written before this returns."""
+        """Take in the score of one pending molecule; it is written before this returns."""
         call = Call(question, score if isinstance(score, Scored) else _plain(score))
         if self.log is not None:
             self.log.add(call)
@@ -155,7 +167,9 @@ class Search:
             self._close()
 
     def _close(self) -> None:
-        """What a round that is answered says of moves, and its molecules among the population."""
+        """Tell the bandit the rewards of an answered round, and add its molecules to the
+        population.
+        """
         answers = sorted(self.answers, key=lambda call: call.asked.number)
         threshold = self.population.threshold(BEST)
         bred = [
@@ -172,7 +186,7 @@ class Search:
         self.round += 1
 
     def _questions(self, n: int) -> list[Question]:
-        """What the round asks, a function of (seed, round) and the calls of earlier rounds."""
+        """The questions of the round, a function of (seed, round) and the earlier calls."""
         if self.round == 0 and self.start:
             made: list[Made] = [(smiles, START, None, ()) for smiles in self._given()]
         elif not len(self.population):

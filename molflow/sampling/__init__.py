@@ -1,1 +1,1 @@
-"""Sampling, its random numbers and what it gives."""
+"""Sampling, its random numbers and its results."""

@@ -14,10 +14,13 @@ from molflow.flow.state import State
 class Method:
     """A way to walk from noise to data.
 
-    make: (another draw of x_0, amount of noise in [0, 1]) -> step; only ``stochastic`` ones look at
-    them. evaluations: of the network, in so many steps. without_noise: of a stochastic one, the
-    method that it is where no noise is renewed, as in one step. jumps: whether it asks for the flow
-    map off the diagonal.
+    Attributes:
+        make: (another draw of x_0, amount of noise in [0, 1]) -> step; only ``stochastic`` ones
+            look at them.
+        evaluations: of the network, in so many steps.
+        without_noise: of a stochastic one, the method that it is where no noise is renewed, as in
+            one step.
+        jumps: whether it asks for the flow map off the diagonal.
     """
 
     make: Callable[[State, float], Step]

@@ -18,8 +18,16 @@ from molflow.modality import Held, Modality
 from molflow.model.conditions import Aim
 
 NOISE, DRAWS, LOOKS, CHOICES, PLACES = range(5)
-"""What a stream is for: sizes and Gaussian noise; draws of classes at the end of a walk, and in
-looking ahead; choices among particles; places of atoms that are given by their number alone."""
+"""Purposes of streams.
+
+| purpose | numbers |
+| --- | --- |
+| NOISE | sizes and Gaussian noise |
+| DRAWS | draws of classes at the end of a walk |
+| LOOKS | draws of classes in looking ahead |
+| CHOICES | choices among particles |
+| PLACES | places of atoms that are given by their number alone |
+"""
 
 Numbers = NDArray[np.float32]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Numbers]
@@ -28,7 +36,15 @@ Draw = Callable[[np.random.Generator, tuple[int, int]], Numbers]
 def stream(
     seed: int, molecule: int, step: int = 0, particle: int = 0, purpose: int = NOISE
 ) -> np.random.Generator:
-    """The random numbers under one key."""
+    """The random numbers under one key.
+
+    Args:
+        seed: of the sampling.
+        molecule: its index.
+        step: of the walk; 0 is its beginning.
+        particle: of the molecule.
+        purpose: NOISE, DRAWS, LOOKS, CHOICES or PLACES.
+    """
     key = np.array([seed, molecule], np.uint64)
     return np.random.Generator(np.random.Philox(counter=[0, purpose, step, particle], key=key))
 
@@ -36,7 +52,16 @@ def stream(
 def draw_sizes(
     molecules: Sequence[int], seed: int, law: Sequence[float] | NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """(n,) numbers of atoms by ``law``, the probabilities of 0, 1, ... atoms."""
+    """Draw numbers of atoms.
+
+    Args:
+        molecules: n indices.
+        seed: of the sampling.
+        law: the probabilities of 0, 1, ... atoms.
+
+    Returns:
+        (n,) sizes.
+    """
     upto = np.cumsum(law)
     uniform = np.array([stream(seed, i).random() for i in molecules])
     return np.searchsorted(upto, uniform * upto[-1], side="right")
@@ -46,9 +71,16 @@ def draw_sizes(
 class Crowd:
     """Molecules that are sampled together, ``particles`` of each, those of one side by side.
 
-    molecules: (G,) their indices. sizes: (G,) their numbers of atoms, or of tokens. modality: what
-    their states are of. plan: what is held of all. aim: what properties are asked for. All numbers
-    are for the variables that exist, padded with 0 to the largest.
+    All numbers are for the variables that exist, padded with 0 to the largest.
+
+    Attributes:
+        seed: of the sampling.
+        molecules: (G,), their indices.
+        sizes: (G,), their numbers of atoms, or of tokens.
+        modality: of their states.
+        particles: walks of each molecule.
+        plan: the constraint on all.
+        aim: the properties that are asked for.
     """
 
     seed: int
@@ -67,8 +99,10 @@ class Crowd:
         return replace(self, molecules=self.molecules[chosen], sizes=self.sizes[chosen])
 
     def batches(self, size: int) -> Iterator[NDArray[np.int64]]:
-        """Places of the molecules, similar sizes together: of ``size`` particles at most, or of one
-        molecule where it has more."""
+        """Places of the molecules, similar sizes together.
+
+        A batch has ``size`` particles at most, or one molecule where that has more.
+        """
         order, molecules = np.argsort(self.sizes, kind="stable"), max(size // self.particles, 1)
         for first in range(0, len(order), molecules):
             yield order[first : first + molecules]
@@ -76,8 +110,8 @@ class Crowd:
     def blank(self) -> State:
         """G * particles states with their masks; given variables are clean, noise goes elsewhere.
 
-        Atoms that are given by their number alone have the same places in all particles. What is
-        asked for is the context of every state.
+        Atoms that are given by their number alone have the same places in all particles. The aim is
+        the context of every state.
         """
         blank = self._blank()
         return blank if self.aim is None else blank.knowing(self.aim.context(len(blank)))
@@ -101,7 +135,16 @@ class Crowd:
         return self._fields(step, NOISE, numbers)[0]
 
     def uniforms(self, step: int, purpose: int, count: int = 1) -> list[Fields]:
-        """``count`` times field -> (G * particles, D, K), uniform on [0, 1)."""
+        """Uniform numbers on [0, 1).
+
+        Args:
+            step: of the walk.
+            purpose: DRAWS or LOOKS.
+            count: how many times.
+
+        Returns:
+            ``count`` times field -> (G * particles, D, K).
+        """
 
         def numbers(random: np.random.Generator, shape: tuple[int, int]) -> Numbers:
             return random.random(shape, np.float32)

@@ -25,13 +25,20 @@ from molflow.sampling.noise import Crowd
 from molflow.sampling.walk import NoiseScale, Walk, scales_of
 
 ROOM = 2048
-"""Atoms or tokens at once on a CPU core: more leave its caches, and take twice as long each."""
+"""The most atoms or tokens at once on a CPU core.
+
+More leave its caches, and take twice as long each.
+"""
 
 
 def start(model: Model, crowd: Crowd, step: int = 0, noise_scale: NoiseScale = 1.0) -> State:
     """x_0, padded to the largest molecule; or the other draw of it that ``step`` renews by.
 
-    noise_scale: see ``walk.Walk``.
+    Args:
+        model: whose prior it is.
+        crowd: the molecules.
+        step: 0 for x_0.
+        noise_scale: see ``walk.Walk``.
     """
     noise = crowd.normal(step)
     scales = scales_of(noise_scale, noise)
@@ -50,7 +57,7 @@ def posterior_of(model: Model, crowd: Crowd) -> Posterior:
 
 
 def uniforms(model: Model, crowd: Crowd, step: int, purpose: int, count: int = 1) -> list[Fields]:
-    """The uniform numbers of ``crowd.uniforms``, where the model is."""
+    """The uniform numbers of ``crowd.uniforms``, on the device of the model; arguments as there."""
     return [
         {name: value.to(model.device) for name, value in fields.items()}
         for fields in crowd.uniforms(step, purpose, count)
@@ -58,8 +65,15 @@ def uniforms(model: Model, crowd: Crowd, step: int, purpose: int, count: int = 1
 
 
 def moves(model: Model, walk: Walk, crowd: Crowd, x_0: State, first: int = 0) -> list[Step]:
-    """The steps of a walk from x_0 = ``start(model, crowd, first)``, with the random numbers of
-    these molecules from step ``first`` on."""
+    """The steps of a walk.
+
+    Args:
+        model: that walks.
+        walk: the way.
+        crowd: the molecules, whose random numbers these are.
+        x_0: ``start(model, crowd, first)``.
+        first: the step whose random numbers the walk begins with.
+    """
 
     def noise(k: int) -> State:
         return start(model, crowd, first + k, walk.noise_scale)
@@ -86,7 +100,14 @@ def _walks(
 
 
 def free_walk(model: Model, walk: Walk, crowd: Crowd, batch_size: int) -> list[Thing]:
-    """The molecules of a crowd, in its order."""
+    """Sample the molecules of a crowd, in its order.
+
+    Args:
+        model: that walks.
+        walk: the way.
+        crowd: the molecules.
+        batch_size: the most molecules at once.
+    """
     made: dict[int, Thing] = {}
     cores = 1
     if model.device.type == "cpu":
@@ -108,10 +129,15 @@ def free_walk(model: Model, walk: Walk, crowd: Crowd, batch_size: int) -> list[T
 
 
 def trajectory(model: Model, walk: Walk, crowd: Crowd) -> list[tuple[float, State, State]]:
-    """(t, x_t, mu_tt(x_t)) at every time of ``walk`` for the molecules of ``crowd``, on the CPU.
+    """(t, x_t, mu_tt(x_t)) at every time of a walk, on the CPU.
 
-    They are those that ``free_walk`` makes. mu keeps the constraints too; it is x_t on given
-    variables and padding.
+    The molecules are those that ``free_walk`` makes. mu keeps the constraints too; it is x_t on
+    given variables and padding.
+
+    Args:
+        model: that walks.
+        walk: the way.
+        crowd: the molecules.
     """
     n, states = len(crowd), []
     posterior = posterior_of(model, crowd)

@@ -1,4 +1,4 @@
-"""How to go from noise to molecules: a method, the times it stops at, and how it ends."""
+"""Walks from noise to molecules: a method, the times on the way, and the last step."""
 
 from __future__ import annotations
 
@@ -22,21 +22,30 @@ from molflow.sampling.noise import DRAWS
 AUTO = "auto"
 USUAL_STEPS = 50
 STOPS = logit_normal(mean=-0.2, spread=1.0)
-"""Of whose quantiles the times of a walk are: dense where what a molecule will be is decided."""
+"""The times of a walk are quantiles of this law.
+
+It is dense where atoms and bonds are decided.
+"""
 LONE_STOP = 0.55
 """The time between two steps: later than the median, as no other stop mends what comes after."""
 
 NoiseScale = float | Mapping[str, float]
-"""Of all noise; or of that of some fields, as {"pairs": 0.75}, which leaves atoms as they are."""
+"""A scale of all noise; or of that of some fields, as {"pairs": 0.75}, which leaves atoms as they
+are.
+"""
 
 
 @dataclass(frozen=True)
 class Route:
-    """What a caller asks of a walk; what is left out is the model's to choose.
+    """The wishes of a caller for a walk; the model chooses the others.
 
-    steps: between which ``STOPS`` has equal shares, 50 by default; or times: those between 0 and 1
-    to stop at. method: a name of ``methods.METHODS``, or "auto". noise (None: NOISE), temperature
-    and noise_scale: see `Walk`.
+    Attributes:
+        steps: between which ``STOPS`` has equal shares, 50 by default.
+        method: a name of ``methods.METHODS``, or "auto".
+        noise: see `Walk`; None is NOISE.
+        temperature: see `Walk`.
+        times: those between 0 and 1 to stop at, in place of ``steps``.
+        noise_scale: see `Walk`.
     """
 
     steps: int | None = None
@@ -51,13 +60,15 @@ class Route:
 class Walk:
     """A way from noise to molecules.
 
-    method: a name of ``methods.METHODS``. times: of the states on the way, increasing from 0 to 1.
-    noise: in [0, 1], the share of it that a stochastic method renews at each step. temperature: the
-    last step goes to the likeliest class of every variable (0), or to a class drawn from the
-    posterior to the power 1 / temperature (1: from the posterior itself). noise_scale: of the
-    standard deviation of noise, all or a field's (`NoiseScale`), beside that of training: below 1
-    molecules are likelier and less diverse (Kingma and Dhariwal 2018, "Glow", section 6, call
-    it a temperature).
+    Attributes:
+        method: a name of ``methods.METHODS``.
+        times: of the states on the way, increasing from 0 to 1.
+        noise: in [0, 1], the share of it that a stochastic method renews at each step.
+        temperature: 0 ends at the likeliest class of every variable. Otherwise the end is drawn
+            from the posterior to the power 1 / temperature; 1 is the posterior itself.
+        noise_scale: a factor to the standard deviation of noise, all or a field's (`NoiseScale`),
+            beside that of training. Below 1 molecules are likelier and less diverse (Kingma and
+            Dhariwal 2018, "Glow", section 6, call it a temperature).
     """
 
     method: str
@@ -89,8 +100,12 @@ class Walk:
     ) -> list[Step]:
         """One step for each interval of the times.
 
-        noise: k -> another draw of x_0, for step k = 1, 2, ... uniforms: (k, purpose) -> uniform
-        numbers (see ``noise.Crowd``), where x_0 is. Both are asked when the step is taken.
+        Both functions are asked when the step is taken.
+
+        Args:
+            x_0: the states at time 0.
+            noise: k -> another draw of x_0, for step k = 1, 2, ...
+            uniforms: (k, purpose) -> uniform numbers (see ``noise.Crowd``), where x_0 is.
         """
         moves = [self._move(x_0, noise, k) for k in range(1, self.steps + 1)]
         if self.temperature > 0:
@@ -112,11 +127,18 @@ class Walk:
 
 
 def plan_walk(route: Route, has_map: bool, fields: Collection[str]) -> Walk:
-    """The walk through states of these ``fields`` that a caller asks for; InputError names what is
-    out of its range.
+    """The walk that a caller asks for.
 
-    "auto" goes by the flow map where the model has one (``has_map``), with new noise where there
-    are several steps; by Euler steps otherwise.
+    "auto" goes by the flow map where the model has one, with new noise where there are several
+    steps. It goes by Euler steps otherwise.
+
+    Args:
+        route: the wishes.
+        has_map: whether the model has a flow map.
+        fields: of its states.
+
+    Raises:
+        InputError: something is out of its range; the message names it.
     """
     method, temperature = route.method, route.temperature
     if method not in (*METHODS, AUTO):
@@ -157,8 +179,11 @@ def scales_of(scale: NoiseScale, fields: Collection[str]) -> dict[str, float]:
 
 
 def read_noise_scale(text: str) -> NoiseScale:
-    """The scale that ``noise_scale=0.75`` or ``noise_scale=pairs=0.75`` names; InputError for
-    another form."""
+    """The scale that ``noise_scale=0.75`` or ``noise_scale=pairs=0.75`` names.
+
+    Raises:
+        InputError: the text has another form.
+    """
     try:
         return float(text)
     except ValueError:
@@ -166,7 +191,7 @@ def read_noise_scale(text: str) -> NoiseScale:
 
 
 def told_noise_scale(scale: NoiseScale) -> str:
-    """What `read_noise_scale` reads."""
+    """The text that `read_noise_scale` reads."""
     if not isinstance(scale, Mapping):
         return f"{scale:g}"
     return ",".join(f"{name}={one:g}" for name, one in scale.items())
@@ -178,8 +203,18 @@ def usual_times(steps: int) -> tuple[float, ...]:
 
 
 def read_times(text: str | None, steps: int | None) -> list[float] | None:
-    """The stops that ``times=0.2,0.5`` names, or those of ``steps`` that ``times=0.2:0.7`` spreads
-    evenly from 0.2 to 0.7; InputError for anything else, None for none.
+    """The stops between 0 and 1 that a text names.
+
+    Args:
+        text: stops, as in "0.2,0.5"; or two ends, as in "0.2:0.7", between which they are spread
+            evenly.
+        steps: one more than the stops between two ends; None is USUAL_STEPS.
+
+    Returns:
+        The stops; None without a text.
+
+    Raises:
+        InputError: the text is anything else.
     """
     if text is None:
         return None
@@ -197,14 +232,28 @@ def read_times(text: str | None, steps: int | None) -> list[float] | None:
 
 
 def equal_stops(count: int, first: float, last: float) -> list[float]:
-    """So many times at equal distances from ``first`` to ``last``; one alone lies between them."""
+    """So many times at equal distances; one alone lies between the ends.
+
+    Args:
+        count: of times.
+        first, last: the ends.
+    """
     if count == 1:
         return [(first + last) / 2]
     return [first + (last - first) * k / (count - 1) for k in range(count)]
 
 
 def require_stochastic(method: str, noise: float, wanting: str) -> str:
-    """``method``, or for "auto" the first that renews noise; InputError where it renews none."""
+    """``method``, or for "auto" the first that renews noise.
+
+    Args:
+        method: a name of ``methods.METHODS``, or "auto".
+        noise: the share that is renewed.
+        wanting: whoever needs it, for errors.
+
+    Raises:
+        InputError: no noise is renewed.
+    """
     known = [name for name, way in METHODS.items() if way.stochastic]
     if method in METHODS and method not in known:
         raise InputError(f"method={method!r}: {wanting} renews noise, with {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""What happens around the steps of a training run: progress, trials, checkpoints, Ctrl-C."""
+"""Callbacks of a training run, around its steps: progress, trials, checkpoints, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from molflow.training.trials import SHOWN, TimedSamples
 
 TRIAL_STEPS = 20
 FEW_STEPS = (1, 4)
-"""Steps of the jumps that a trial of a flow map makes too."""
+"""A trial of a flow map makes jumps in these numbers of steps too."""
 
 
 class Progress(pl.Callback):
@@ -40,7 +40,7 @@ class Progress(pl.Callback):
         self.bar: Any = None
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Opens the bar."""
+        """Open the bar."""
         self.first_step, self.started, self.shown = trainer.global_step, time.monotonic(), 0.0
         if sys.stderr.isatty() and trainer.is_global_zero:
             from rich.progress import BarColumn, Progress, TextColumn
@@ -53,7 +53,7 @@ class Progress(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, *_: Any
     ) -> None:
-        """Shows where the run is, a few times a second."""
+        """Show where the run is, a few times a second."""
         now = time.monotonic()
         if now - self.shown < self.interval or not trainer.is_global_zero:
             return
@@ -73,12 +73,12 @@ class Progress(pl.Callback):
             print(f"training: {line}", file=sys.stderr, flush=True)
 
     def on_train_end(self, *_: Any) -> None:
-        """Closes the bar."""
+        """Close the bar."""
         if self.bar is not None:
             self.bar.stop()
 
     def on_exception(self, *_: Any) -> None:
-        """Closes the bar."""
+        """Close the bar."""
         self.on_train_end()
 
 
@@ -90,23 +90,30 @@ class Cores(pl.Callback):
         self.own = max(1, self.all // processes)
 
     def on_train_start(self, *_: Any) -> None:
-        """Takes its share, after Lightning has taken one that counts hyperthreads."""
+        """Take a share, after Lightning has taken one that counts hyperthreads."""
         torch.set_num_threads(self.own)
 
     def on_train_end(self, *_: Any) -> None:
-        """Gives it back: what there was before Lightning."""
+        """Give the share back: as many threads as before Lightning."""
         torch.set_num_threads(self.all)
 
     def on_exception(self, *_: Any) -> None:
-        """Gives it back."""
+        """Give the share back."""
         self.on_train_end()
 
 
 class Trial(pl.Callback):
     """Every so many steps: the loss on held-out molecules, and a sample from the average.
 
-    molecules: of every sample, at most. seconds: for all of them together; where they are over, a
-    sample has ``trials.LEAST`` molecules.
+    Args:
+        spec: of the model.
+        held_out: batches of held-out molecules.
+        training: the molecules that are known, to tell new ones.
+        folder: of the run.
+        every: optimizer steps between two trials; 0 for none.
+        molecules: the most of every sample.
+        seconds: for all samples together. Where they are over, a sample has ``trials.LEAST``
+            molecules.
     """
 
     def __init__(
@@ -125,8 +132,10 @@ class Trial(pl.Callback):
         self.cores = torch.get_num_threads()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        """Runs the trial after the step that it is due at, on the cores of all processes: the
-        others wait for it."""
+        """Run the trial after the step that it is due at.
+
+        It has the cores of all processes, because the others wait for it.
+        """
         assert isinstance(module, FlowModule)
         due = self.every > 0 and trainer.global_step % self.every == 0
         if module.between_steps and due and trainer.is_global_zero:
@@ -134,7 +143,7 @@ class Trial(pl.Callback):
                 self.run(module)
 
     def run(self, module: FlowModule) -> Samples:
-        """Logs ``trial/*`` and draws the first molecules."""
+        """Log ``trial/*`` and draw the first molecules."""
         generator = Generator(module.average.module.eval(), self.spec)
         began = time.monotonic()
         counts = (TRIAL_STEPS, *FEW_STEPS) if self.spec.flow_map else (TRIAL_STEPS,)
@@ -191,7 +200,7 @@ class Snapshots(pl.Callback):
         self.kept: int | None = None
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        """Saves when a part has ended. Those before a resumption were saved by then."""
+        """Save when a part has ended. Those before a resumption were saved by then."""
         assert isinstance(module, FlowModule)
         if self.kept is None:
             # The module has not looked at the clock again: this is where the run began.
@@ -200,7 +209,7 @@ class Snapshots(pl.Callback):
         self._keep(trainer, module)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Saves the end of the last part, if it was reached."""
+        """Save the end of the last part, if it was reached."""
         assert isinstance(module, FlowModule)
         self._keep(trainer, module)
 
@@ -230,15 +239,16 @@ class Checkpoints(pl.Callback):
         self.interrupted = False
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Starts the clock and listens for signals; Lightning gives them back after the run."""
+        """Start the clock and listen for signals; Lightning gives them back after the run."""
         self.saved, self.speaks = time.monotonic(), trainer.is_global_zero
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask_to_stop)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        """Saves when it is time; stops when asked. All processes decide alike.
+        """Save when it is time, stop when asked. All processes decide alike.
 
-        Only between optimizer steps: gradients that are still being accumulated are not saved.
+        It acts only between optimizer steps: gradients that are still being accumulated are not
+        saved.
         """
         assert isinstance(module, FlowModule)
         if not module.between_steps:
@@ -253,11 +263,13 @@ class Checkpoints(pl.Callback):
             self.save(trainer, module)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Saves what was reached."""
+        """Save the state that was reached."""
         self.save(trainer, module)
 
     def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """``last.ckpt`` to continue from, ``model.safetensors`` and ``config.json`` to sample."""
+        """Write ``last.ckpt`` to continue from, ``model.safetensors`` and ``config.json`` to
+        sample.
+        """
         assert isinstance(module, FlowModule)
         module.require_finite(*module.net.parameters())
         path = self.folder / CHECKPOINT

@@ -18,9 +18,9 @@ class EarlyStopping(pl.Callback):
     back.
 
     The loss is that of training, on the held-out examples of ``trial``, with the averaged weights
-    and the same noise at every look. That of a flow map is part of it: the map follows the diagonal
-    later, so that a run which looked at the diagonal alone would end too early. A run that is
-    interrupted keeps its latest average, and its checkpoint holds the best one too.
+    and the same noise at every look. That of a flow map is part of it. The map follows the diagonal
+    later, so a run that looked at the diagonal alone would end too early. A run that is interrupted
+    keeps its latest average, and its checkpoint holds the best one too.
 
     Args:
         trial: has the held-out examples.
@@ -34,7 +34,7 @@ class EarlyStopping(pl.Callback):
         self.best: dict[str, Tensor] = {}
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        """Looks when it is due. All processes are told the loss of the first."""
+        """Look when it is due. All processes are told the loss of the first."""
         assert isinstance(module, FlowModule)
         due = trainer.global_step % self.every == 0 and module.between_steps
         if not due or not self.trial.held_out:
@@ -56,7 +56,7 @@ class EarlyStopping(pl.Callback):
         return losses["valid/loss"]
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """The best average in place of the last one, where the run is at its end."""
+        """Put the best average in place of the last one, where the run is at its end."""
         assert isinstance(module, FlowModule)
         stopped = self.stale >= self.patience
         if not self.best or not (stopped or module.progress >= 1):
@@ -72,7 +72,7 @@ class EarlyStopping(pl.Callback):
         return {"loss": self.loss, "step": self.step, "stale": self.stale, "best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on where ``state_dict`` was saved."""
+        """Go on where ``state_dict`` was saved."""
         self.loss, self.step, self.stale, self.best = (
             state_dict[name] for name in ("loss", "step", "stale", "best")
         )

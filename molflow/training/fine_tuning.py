@@ -1,7 +1,7 @@
-"""A run that starts from a trained model: what the user does not say is as in that model.
+"""A run that starts from a trained model: settings that the user leaves out are as in that model.
 
-On the data of the model the run goes on with its training. On other data it is fine-tuned: the
-settings of the optimisation are then those of FEW_MOLECULES, where the user does not say them.
+On the data of the model the run goes on with its training. On other data it is fine-tuned: settings
+of the optimisation that the user leaves out are then those of FEW_MOLECULES.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ FEW_MOLECULES = {
     "trainer.ema_decay": 0.99,
     "trainer.patience": 10,
 }
-"""Settings that suit hundreds to thousands of molecules: batches of many steps an epoch, a rate
-that keeps what was learned, an average that follows within a hundred steps, early stopping."""
+"""Settings that suit hundreds to thousands of molecules.
+
+Batches give many steps an epoch, and the rate keeps what was learned. The average follows within a
+hundred steps, and the run stops early.
+"""
 NAMING = {"dataset", "dataset.name", "dataset.path", "experiment"}
 """Arguments that say which data a run has."""
 READING = ("order", "vocabulary", "scheme", "end_token", "length")
@@ -46,8 +49,11 @@ DISTILLING = (
 )
 """Keys of the flow that say how a map is learned."""
 EULER_BELOW = 0.1
-"""Of jumps for distillation on other data. Without it a map stays that of its parent: consistent
-with itself, it learns nothing of a flow that has moved away below it."""
+"""``flow.euler_below`` of distillation on other data.
+
+Without it a map stays that of its parent: consistent with itself, it learns nothing of a flow that
+has moved away below it.
+"""
 
 
 def inherited(arguments: Sequence[str], parent: ModelSpec) -> tuple[list[str], list[str]]:
@@ -95,7 +101,7 @@ def _wanted(data: dict[str, Any], said: set[str], parent: ModelSpec) -> dict[str
 
 
 def _network(parent: ModelSpec) -> dict[str, Any]:
-    """The shape of the network, and what it is told."""
+    """The shape of the network, and the properties that it is told."""
     shape = [field.name for field in fields(ModelConfig) if field.name != "condition"]
     values = {f"model.{name}": getattr(parent, name, None) for name in shape}
     told = ",".join(one.name for one in parent.condition)
@@ -121,8 +127,10 @@ def _flow(said: set[str], parent: ModelSpec, same: bool) -> dict[str, Any]:
 
 
 def origin_of(config: TrainConfig) -> ModelSpec | None:
-    """The model whose classes and conditions a run takes: the one that it starts from, or its own
-    where it is resumed; None of a run that starts from none."""
+    """The model whose classes and conditions a run takes, or None of a run that starts from none.
+
+    It is the model that the run starts from, or the run's own where it is resumed.
+    """
     from molflow.model.checkpoint import read_spec
     from molflow.model.place import find_model
 
@@ -149,8 +157,17 @@ def adopted(dataset: Dataset, origin: ModelSpec | None) -> Dataset:
 def descended(
     spec: ModelSpec, origin: ModelSpec | None, config: TrainConfig, replay: Replay | None
 ) -> ModelSpec:
-    """The spec of a run from ``origin``: sizes up to the limit of both, their law that of what a
-    batch holds, and where it comes from."""
+    """The spec of a run that starts from ``origin``, or ``spec`` itself without one.
+
+    The limit of sizes is the larger of both. The law of sizes is that of a whole batch. The spec
+    says where the model comes from.
+
+    Args:
+        spec: of the run's own data.
+        origin: the model that it starts from.
+        config: of the run.
+        replay: molecules of the parent in every batch.
+    """
     from molflow.build import padded
 
     if origin is None:
@@ -169,7 +186,14 @@ def descended(
 def describe(
     config: TrainConfig, dataset: Dataset, origin: ModelSpec | None, replay: Replay | None
 ) -> list[str]:
-    """Lines on what the run has of the model that it starts from, and what it adds."""
+    """Lines on the part of a run that comes from another model, and on its own part.
+
+    Args:
+        config: of the run.
+        dataset: its data.
+        origin: the model that it starts from; without one there are no lines.
+        replay: molecules of the parent in every batch.
+    """
     from molflow.chem.vocabulary import Vocabulary
     from molflow.model.growth import origins
 

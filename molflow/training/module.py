@@ -1,6 +1,6 @@
 """The Lightning shell around the flow: draws, schedule, average. No mathematics.
 
-A batch, its times and its noise are functions of (seed, step, rank) alone, so a resumed run goes
+A batch, its times and its noise are functions of (seed, step, rank) alone. So a resumed run goes
 through the very numbers of an uninterrupted one.
 """
 
@@ -32,10 +32,10 @@ LOG_EVERY = 20
 """Steps between two rows of the log."""
 
 AHEAD = 4
-"""Batches that every worker prepares before they are asked for."""
+"""Every worker prepares so many batches before they are asked for."""
 
 SHAPES = 64
-"""Shapes of a batch, at most, for which the network is compiled."""
+"""The network is compiled for so many shapes of a batch, at most."""
 
 
 class Stream(Protocol):
@@ -61,8 +61,15 @@ training durations")."""
 class Optimisation:
     """Linear warm-up, then a schedule of SCHEDULES over steps or minutes, whichever end first.
 
-    gradient_clip: the largest norm of a gradient, 0 for no limit.
-    ema_decay: of the averaged weights that sampling uses; the average starts at the first step.
+    Attributes:
+        steps: of the optimizer.
+        max_minutes: of wall time; None for no limit.
+        learning_rate: the largest.
+        weight_decay: as of AdamW.
+        warmup: steps.
+        gradient_clip: the largest norm of a gradient, 0 for no limit.
+        ema_decay: of the averaged weights that sampling uses; the average starts at the first step.
+        schedule: one of SCHEDULES.
     """
 
     steps: int
@@ -79,7 +86,7 @@ class Optimisation:
         return min(1.0, (step + 1) / max(1, self.warmup)) * SCHEDULES[self.schedule](progress)
 
     def progress(self, step: int, minutes: float) -> float:
-        """In [0, 1]: the larger of the shares of steps and of minutes used."""
+        """The larger of the shares of steps and of minutes used, in [0, 1]."""
         done = step / self.steps
         if self.max_minutes is not None:
             done = max(done, minutes / self.max_minutes)
@@ -87,7 +94,14 @@ class Optimisation:
 
 
 def draws(x_1: State, seed: int, step: int, rank: int) -> Draws:
-    """The random numbers of a batch, functions of (seed, step, rank)."""
+    """Draw the random numbers of a batch, functions of (seed, step, rank).
+
+    Args:
+        x_1: clean states, whose shapes and device the numbers take.
+        seed: of the run.
+        step: of the stream.
+        rank: of the process.
+    """
     generator = torch.Generator().manual_seed(_key(seed, step, rank))
     rows = [stratified(u, len(x_1)) for u in torch.rand(4, generator=generator)]
     shuffled = [row[torch.randperm(len(x_1), generator=generator)] for row in rows]
@@ -113,7 +127,14 @@ class FlowModule(pl.LightningModule):
     """Trains a network (x_s, s, t) -> State on a stream of clean states.
 
     ``average`` holds the exponential moving average of the weights, from which to sample.
-    workers: processes that prepare batches ahead; 0 prepares each where it is used.
+
+    Args:
+        net: the network.
+        stream: of training batches.
+        joint_loss: of the diagonal and of the flow map.
+        optimisation: rate, schedule and average.
+        seed: of times and noise.
+        workers: processes that prepare batches ahead; 0 prepares each where it is used.
     """
 
     def __init__(
@@ -142,8 +163,10 @@ class FlowModule(pl.LightningModule):
         self._started = time.monotonic()
 
     def compile_networks(self) -> None:
-        """Compiles the network, and a second way to call the average where it teaches: samples,
-        whose shapes are many, go on without compilation."""
+        """Compile the network, and a second way to call the average where it teaches.
+
+        Samples, whose shapes are many, go on without compilation.
+        """
         # Student and teacher in every width of a batch: beyond the limit torch compiles no more.
         torch._dynamo.config.recompile_limit = SHAPES  # type: ignore[attr-defined]
         compile_blocks(self.net)
@@ -153,15 +176,23 @@ class FlowModule(pl.LightningModule):
             self.compiled_average = compiled_twin(self.average.module).__call__
 
     def loss(self, net: Network, x_1: State, drawn: Draws) -> tuple[Tensor, dict[str, Tensor]]:
-        """The scalar that training minimises, and the means that it is made of: the joint loss of
-        ``net``, taught by itself or by the average."""
+        """The joint loss of ``net``, taught by itself or by the average.
+
+        Args:
+            net: the network, or the average.
+            x_1: clean states.
+            drawn: the random numbers of the batch.
+
+        Returns:
+            The scalar that training minimises, and the means that it is made of.
+        """
         teacher, distillation = net, self.joint_loss.distillation
         if distillation is not None and distillation.average_teacher:
             teacher = self.compiled_average or self.average.module
         return self.joint_loss(net, teacher, x_1, drawn)
 
     def training_step(self, batch: tuple[int, State, Draws], batch_idx: int) -> Tensor:
-        """One batch of the stream, with the number of its step and its random numbers."""
+        """Compute the loss of one batch: its step, its states and its random numbers."""
         step, x_1, drawn = batch
         total, parts = self.loss(self.net, x_1, drawn)
         self.batches_seen = step + 1
@@ -172,7 +203,7 @@ class FlowModule(pl.LightningModule):
         return total
 
     def require_finite(self, *tensors: Tensor) -> None:
-        """InputError where training has diverged: before anything of it is saved."""
+        """Raise InputError where training has diverged, before anything of it is saved."""
         if not all(bool(tensor.isfinite().all()) for tensor in tensors):
             raise InputError(
                 f"training diverged before step {self.global_step}: the loss is not finite; "
@@ -180,7 +211,7 @@ class FlowModule(pl.LightningModule):
             )
 
     def report(self, values: dict[str, float]) -> None:
-        """Writes numbers to every logger, at the step that they belong to."""
+        """Write numbers to every logger, at the step that they belong to."""
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
 
@@ -198,12 +229,12 @@ class FlowModule(pl.LightningModule):
         return optimizer_of(self.net, settings.learning_rate, settings.weight_decay)
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        """Clips the norm here: Lightning refuses to for a fused optimizer, fearing fp16 scaling."""
+        """Clip the norm here: Lightning refuses to for a fused optimizer, fearing fp16 scaling."""
         if self.optimisation.gradient_clip > 0:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.optimisation.gradient_clip)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Sets the learning rate of this step, takes it, and moves the average."""
+        """Set the learning rate of this step, take it, and move the average."""
         factor = self.optimisation.rate_factor(self.global_step, self.progress)
         rate = self.optimisation.learning_rate * factor
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
@@ -217,11 +248,13 @@ class FlowModule(pl.LightningModule):
         return self.batches_seen % self.trainer.accumulate_grad_batches == 0
 
     def minutes(self) -> float:
-        """Wall time spent in training, that of the runs which this one resumes included."""
+        """Minutes of wall time spent in training, including those of the runs that this one
+        resumes.
+        """
         return self.minutes_before + (time.monotonic() - self._started) / 60
 
     def measure_progress(self) -> float:
-        """In [0, 1]: the larger of the shares of steps and of minutes used.
+        """The larger of the shares of steps and of minutes used, in [0, 1].
 
         Processes have clocks of their own, so all of them take part and get that of the first.
         """
@@ -232,23 +265,23 @@ class FlowModule(pl.LightningModule):
         return settings.progress(self.global_step, minutes)
 
     def on_train_start(self) -> None:
-        """Starts the clock. The average is only ever evaluated."""
+        """Start the clock. The average is only ever evaluated."""
         self.average.eval()
         self._started = time.monotonic()
         self.progress = self.measure_progress()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Stops when the minutes are used up, between two optimizer steps."""
+        """Stop when the minutes are used up, between two optimizer steps."""
         self.progress = self.measure_progress()
         if self.progress >= 1 and self.between_steps:
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The place in the stream and the time used."""
+        """Add the place in the stream and the time used."""
         checkpoint["molflow"] = {"batches_seen": self.batches_seen, "minutes": self.minutes()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Continues where ``checkpoint`` stopped."""
+        """Continue where ``checkpoint`` stopped."""
         self.batches_seen = checkpoint["molflow"]["batches_seen"]
         self.minutes_before = checkpoint["molflow"]["minutes"]
 

@@ -1,9 +1,10 @@
-"""Muon for the matrices inside a network, AdamW for all that is left, stepping as one optimizer.
+"""Muon for the matrices inside a network, AdamW for all other parameters, stepping as one
+optimizer.
 
 Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks") moves a matrix
-by its momentum made orthogonal, so that all directions of it learn at one pace. With the factor
-0.2 sqrt(max(rows, columns)) of Liu et al. (2025, "Muon is scalable for LLM training") its steps are
-as large as those of AdamW, and one learning rate serves both.
+by its momentum made orthogonal, so that all directions of it learn at one pace. With the factor 0.2
+sqrt(max(rows, columns)) of Liu et al. (2025, "Muon is scalable for LLM training") its steps are as
+large as those of AdamW, and one learning rate serves both.
 
 torch's Muon takes one matrix at a time in bfloat16, which costs many times the rest of a step on
 CPUs that only emulate it. Here those of one shape are taken together, in their own precision.
@@ -25,10 +26,16 @@ BETAS = (0.9, 0.99)
 def orthogonal(
     matrices: Tensor, coefficients: tuple[float, float, float], iterations: int, eps: float
 ) -> Tensor:
-    """U p(S) V^T of matrices U S V^T (..., rows, columns), S as shares of their norm: nearly U V^T.
+    """U p(S) V^T of matrices U S V^T, S as shares of their norm: nearly U V^T.
 
-    p: the polynomial a s + b s^3 + c s^5, as often as ``iterations`` (Newton-Schulz, Jordan et al.
-    2024). ``coefficients``: a, b, c. A norm below ``eps`` counts as ``eps``.
+    p is the polynomial a s + b s^3 + c s^5, as often as ``iterations`` (Newton-Schulz, Jordan et
+    al. 2024).
+
+    Args:
+        matrices: (..., rows, columns).
+        coefficients: a, b, c.
+        iterations: at least 1.
+        eps: a norm below it counts as ``eps``.
     """
     a, b, c = coefficients
     tall = matrices.shape[-2] > matrices.shape[-1]
@@ -41,15 +48,17 @@ def orthogonal(
 
 
 class BatchedMuon(Muon):
-    """torch's Muon, with all matrices of a shape in one call and in their own precision; its steps
-    are as large as AdamW's, its momentum is Nesterov's."""
+    """torch's Muon, with all matrices of a shape in one call and in their own precision.
+
+    Its steps are as large as AdamW's, and its momentum is Nesterov's.
+    """
 
     def __init__(self, matrices: Sequence[Tensor], lr: float, weight_decay: float) -> None:
         super().__init__(matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """One step, after the closure that computes the gradients."""
+        """Take one step, after the closure that computes the gradients."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -91,7 +100,7 @@ class Together(Optimizer):
         self._share_groups()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """One step of each, after the closure that computes the gradients of all."""
+        """Take one step of each, after the closure that computes the gradients of all."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -101,11 +110,11 @@ class Together(Optimizer):
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """Those of the parts, in their order."""
+        """The states of the parts, in their order."""
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up where ``state_dict`` was saved; ValueError where that is of other optimizers."""
+        """Take up where ``state_dict`` was saved. ValueError where that is of other optimizers."""
         for part, saved in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(saved)
         self._share_groups()
@@ -116,8 +125,15 @@ class Together(Optimizer):
 
 
 def optimizer_of(net: nn.Module, learning_rate: float, weight_decay: float) -> Optimizer:
-    """Muon on the matrices of ``net.blocks``; AdamW on what reads, writes and embeds, of which
-    matrices decay, and on vectors, which do not."""
+    """Muon on the matrices of ``net.blocks``, and AdamW on all other parameters.
+
+    These read, write and embed. Matrices among them decay; vectors do not.
+
+    Args:
+        net: with a list ``blocks``.
+        learning_rate: of both.
+        weight_decay: of all matrices.
+    """
     hidden, outer, vectors = [], [], []
     for name, parameter in net.named_parameters():
         if parameter.dim() < 2:

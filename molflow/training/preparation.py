@@ -1,4 +1,4 @@
-"""What a training run learns from, and what is told of it before it begins."""
+"""The preparation of a training run: its data and the model to be, and words about them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ from molflow.training.trainer import wants_bf16, wants_compilation
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run learns from, and the model that it makes.
+    """The data that a run learns from, and the model that it makes.
 
-    stream: of the data. batches: the same, or with molecules of the parent among them. context:
-    what is told of the data. spec: of the model. notes: lines on what comes from the parent.
+    Attributes:
+        stream: of the data.
+        batches: the same, or with molecules of the parent among them.
+        context: the properties that the model is told.
+        spec: of the model.
+        notes: lines on the parent's part.
     """
 
     stream: GraphStream | TokenStream
@@ -41,7 +45,15 @@ class Prepared:
 
 
 def prepare(config: TrainConfig, batch_size: int) -> Prepared:
-    """Everything but the network, for batches of ``batch_size`` in each process."""
+    """Prepare everything but the network.
+
+    Args:
+        config: of the run.
+        batch_size: examples of a batch in each process.
+
+    Raises:
+        InputError: data or settings that do not fit, each with a message that names it.
+    """
     names = parse_names(config.model.condition)
     origin, dataset = origin_of(config), build_dataset(config.dataset)
     replay, replayed = None, count_of(config.trainer.replay, batch_size)
@@ -66,7 +78,14 @@ def introduce(
     parameters: int,
     devices: int,
 ) -> None:
-    """What is about to be trained, on what."""
+    """Print which network is about to be trained, and on which data.
+
+    Args:
+        config: of the run.
+        prepared: its data and its model.
+        parameters: of the network.
+        devices: processes that share a batch.
+    """
     stream, context = prepared.stream, prepared.context
     dataset = stream.dataset
     counts = ", ".join(f"{len(indices):,} {name}" for name, indices in dataset.splits.items())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_record(folder: str) -> dict[str, Any]:
-    """run.json of the run in ``folder``."""
+    """Read run.json of the run in ``folder``. InputError where there is none, or it is damaged."""
     path = Path(folder) / RECORD
     if not path.is_file() or not path.with_name(CHECKPOINT).is_file():
         raise InputError(f"resume={folder}: not a run folder with {RECORD} and {CHECKPOINT}")
@@ -29,7 +29,7 @@ def read_record(folder: str) -> dict[str, Any]:
 
 
 def require_same_data(folder: str, dataset: Dataset) -> None:
-    """InputError where the examples are not those that the run in ``folder`` began with.
+    """Raise InputError where the examples are not those that the run in ``folder`` began with.
 
     The record of an older run names its prepared data alone, and is not compared.
     """
@@ -47,7 +47,13 @@ def require_same_data(folder: str, dataset: Dataset) -> None:
 
 
 def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) -> None:
-    """run.json: arguments, configuration, what was left out of the data, versions."""
+    """Write run.json: arguments, configuration, molecules left out of the data, versions.
+
+    Args:
+        config: of the run.
+        arguments: of its command line.
+        dataset: its data.
+    """
     from molflow.datasets.content import content_of
 
     packages = ("molflow", "torch", "rdkit", "pytorch-lightning")

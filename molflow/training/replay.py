@@ -29,9 +29,12 @@ from molflow.model.place import find_model
 from molflow.sequence.vocabulary import TokenVocabulary
 
 MOST = 20_000
-"""Molecules of the parent's data that are replayed: their properties are computed for a run."""
+"""The most molecules of the parent's data that are replayed.
+
+Their properties are computed for a run.
+"""
 MADE = 2_048
-"""Molecules that the parent makes where its data are not here; the valid ones are replayed."""
+"""The parent makes so many molecules where its data are not here; the valid ones are replayed."""
 MADE_STEPS = 16
 PLACES = 2
 """Sets the random numbers of the places in a batch apart from all others."""
@@ -39,14 +42,19 @@ PLACES = 2
 
 @dataclass(frozen=True)
 class Replay:
-    """What is replayed. stream: its batches. source: what it is, for people."""
+    """Molecules of the parent that are replayed.
+
+    Attributes:
+        stream: their batches.
+        source: where they come from, for people.
+    """
 
     stream: GraphStream | TokenStream
     source: str
 
     @property
     def size_law(self) -> tuple[float, ...]:
-        """Of its molecules."""
+        """The law of sizes of its molecules."""
         return tuple(self.stream.dataset.size_law().tolist())
 
 
@@ -94,7 +102,10 @@ def _widened(a: Tensor, b: Tensor) -> list[Tensor]:
 
 
 def count_of(share: float, batch_size: int) -> int:
-    """How many of a batch are replayed: at least one, and not all."""
+    """The number of replayed molecules in a batch: at least one, and not all.
+
+    InputError where a batch has one molecule, which cannot be shared; 0 of the share 0.
+    """
     if share == 0:
         return 0
     if batch_size < 2:
@@ -105,10 +116,16 @@ def count_of(share: float, batch_size: int) -> int:
 def build_replay(
     config: TrainConfig, vocabulary: Vocabulary | TokenVocabulary, origin: ModelSpec, count: int
 ) -> Replay:
-    """``count`` molecules of the parent for every batch, over the classes of the run.
+    """Molecules of the parent for every batch, over the classes of the run.
+
+    Args:
+        config: of the run.
+        vocabulary: the classes of the run.
+        origin: the model whose conditions they are told.
+        count: molecules of a batch.
 
     Raises:
-        InputError: where the parent's data are not here and it makes no molecules.
+        InputError: the parent's data are not here, and it makes no molecules.
     """
     assert config.checkpoint is not None
     parent = read_spec(find_model(config.checkpoint))
@@ -120,7 +137,7 @@ def build_replay(
 
 
 def _data(checkpoint: str, parent: ModelSpec) -> tuple[Dataset, str]:
-    """What the parent was trained on, or else what it makes; and what that is."""
+    """The data of the parent, or else molecules that it makes; and their name."""
     try:
         dataset = dataset_of(parent)
         count = len(dataset.splits["train"])

@@ -53,10 +53,12 @@ DISTILLATIONS: dict[str, SelfDistillation] = {
     "psd": psd_loss,
 }
 CORNER = 0.15
-"""Usual share of the pairs (s, t) that are (0, 1), where the loss says something there."""
+"""The usual share of the pairs (s, t) that are (0, 1), where the loss says something there."""
 WITHOUT_DERIVATIVE = ("none", "psd")
-"""Choices of ``flow.distill`` that do not differentiate the network along time: with the others it
-takes many minutes to compile."""
+"""Choices of ``flow.distill`` that do not differentiate the network along time.
+
+With the others it takes many minutes to compile.
+"""
 
 
 def distillation_of(flow: FlowConfig) -> SelfDistillation:
@@ -69,8 +71,9 @@ def distillation_of(flow: FlowConfig) -> SelfDistillation:
 def corner_of(flow: FlowConfig) -> float:
     """The share of the pairs (s, t) that are (0, 1).
 
-    By default none where a derivative along time is taken: at t = 1 its factor (1-t) is 0, and what
-    is left, mu_01 = mu_11(mu_01), holds at every clean state, whichever the noise leads to.
+    By default it is 0 where a derivative along time is taken, whose factor (1-t) is 0 at t = 1. The
+    equation that is left, mu_01 = mu_11(mu_01), holds at every clean state, whichever the noise
+    leads to.
     """
     if flow.corner is not None:
         return flow.corner
@@ -81,8 +84,12 @@ def corner_of(flow: FlowConfig) -> float:
 class Parts:
     """Parts of a training that are the caller's own.
 
-    net: makes the network of a model, (x_s, s, t) -> logits, where ``model`` keys do not. loss:
-    (logits, x_1) -> field -> (B,), in place of that of ``flow.loss``.
+    Attributes:
+        net: makes the network of a model, (x_s, s, t) -> logits, which ``model`` keys then do not.
+        loss: (logits, x_1) -> field -> (B,), in place of that of ``flow.loss``.
+
+    Raises:
+        InputError: a part is no function.
     """
 
     net: Callable[[ModelSpec], nn.Module] | None = None
@@ -101,9 +108,14 @@ def build_module(
     workers: int = 0,
     own_loss: Loss | None = None,
 ) -> FlowModule:
-    """The Lightning module of one training run, whose batches ``workers`` processes prepare.
+    """The Lightning module of one training run.
 
-    own_loss: in place of that of ``flow.loss``, without label smoothing.
+    Args:
+        config: of the run.
+        net: the network.
+        stream: of training batches.
+        workers: processes that prepare batches.
+        own_loss: in place of that of ``flow.loss``, without label smoothing.
     """
     flow, trainer = config.flow, config.trainer
     time_law, distillation = TIME_LAWS[flow.time_law](flow), None

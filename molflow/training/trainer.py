@@ -34,18 +34,22 @@ LONG_MINUTES = 10.0
 """From here on a run repays a minute of preparation."""
 
 MOST_WORKERS = 12
-"""Processes that prepare batches for a GPU, unless more are asked for."""
+"""The most processes that prepare batches for a GPU, unless more are asked for."""
 
 FEWEST_EXAMPLES = 32
-"""For one of several processes on a CPU: with less, its network is mostly overhead."""
+"""The fewest examples for one of several processes on a CPU: with less, its network is mostly
+overhead.
+"""
 
 
 def processes(settings: TrainerConfig) -> int:
-    """How many devices share a batch: as asked, else one, or up to one for each CPU core.
+    """The number of devices that share a batch: as asked, else one, or up to one for each CPU core.
 
     A CPU core with a process of its own does more than as one of several threads. The number of
-    processes that were started already stands. InputError where the batch cannot be shared out
-    evenly.
+    processes that were started already stands.
+
+    Raises:
+        InputError: the batch cannot be shared out evenly.
     """
     size, asked = settings.batch_size, settings.devices
     if asked is None and "LOCAL_RANK" in os.environ:
@@ -63,8 +67,11 @@ def processes(settings: TrainerConfig) -> int:
 
 
 def workers_of(settings: TrainerConfig) -> int:
-    """How many processes prepare batches: as asked, else none on a CPU, whose cores all train, and
-    on a GPU one for each other core, up to MOST_WORKERS."""
+    """The number of processes that prepare batches, as asked or by the hardware.
+
+    On a CPU it is 0, as all cores train. On a GPU it is one for each core but one, up to
+    MOST_WORKERS.
+    """
     if settings.workers is not None:
         return settings.workers
     return 0 if trains_on_cpu(settings) else min(MOST_WORKERS, torch.get_num_threads() - 1)
@@ -84,15 +91,18 @@ def _warn_of_crowding(settings: TrainerConfig, asked: int) -> None:
 
 
 def trains_on_cpu(settings: TrainerConfig) -> bool:
-    """Where asked, or where ``auto`` finds nothing else."""
+    """Whether the run trains on a CPU: where asked, or where ``auto`` finds nothing else."""
     if settings.accelerator != "auto":
         return settings.accelerator == "cpu"
     return not (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
 def is_program() -> bool:
-    """Whether ``python -m molflow.train`` was called: other processes can be started like this one,
-    which cannot be said of a notebook or of somebody's own script."""
+    """Whether ``python -m molflow.train`` was called, so that other processes can be started like
+    it.
+
+    This cannot be said of a notebook or of somebody's own script.
+    """
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     return spec is not None and spec.name == "molflow.train"
 
@@ -103,7 +113,16 @@ def is_long(settings: TrainerConfig) -> bool:
 
 
 def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
-    """Lightning's trainer with our callbacks, on ``devices`` of the hardware in ``config``."""
+    """Lightning's trainer with our callbacks.
+
+    Args:
+        config: of the run.
+        trial: the callback that samples.
+        devices: how many of the hardware in ``config``.
+
+    Raises:
+        InputError: the hardware is not to be had here.
+    """
     _quieten_lightning()
     settings, folder = config.trainer, Path(config.out)
     several = devices > 1 and trains_on_cpu(settings)
@@ -147,7 +166,11 @@ def early_stopping(settings: TrainerConfig, trial: Trial) -> list[EarlyStopping]
 
 
 def make_loggers(config: TrainConfig) -> list[Logger]:
-    """CSV in the run folder, a new part for each resumption; wandb beside it where asked."""
+    """CSV in the run folder, a new part for each resumption; wandb beside it where asked.
+
+    Raises:
+        InputError: wandb is asked for, and has no key.
+    """
     folder = Path(config.out)
     part = len(list(folder.glob("logs/*/metrics.csv")))
     # Written at every row: those of steps that no multiple of a larger number meets would wait for
@@ -170,7 +193,7 @@ def make_loggers(config: TrainConfig) -> list[Logger]:
 
 
 def close_loggers(loggers: Sequence[Any]) -> None:
-    """Everything logged so far is on disk, and a run of wandb is over."""
+    """Write everything logged so far to disk, and end a run of wandb."""
     for logger in loggers:
         logger.finalize("success")
         if isinstance(logger, WandbLogger):
@@ -178,7 +201,9 @@ def close_loggers(loggers: Sequence[Any]) -> None:
 
 
 def wants_bf16(settings: TrainerConfig) -> bool:
-    """bf16 where asked, or where ``auto`` finds hardware on which it is faster."""
+    """Whether to compute in bf16: where asked, or where ``auto`` finds hardware on which it is
+    faster.
+    """
     if settings.precision != "auto":
         return settings.precision == "bf16"
     if torch.cuda.is_available() and settings.accelerator != "cpu":
@@ -187,9 +212,10 @@ def wants_bf16(settings: TrainerConfig) -> bool:
 
 
 def wants_compilation(settings: TrainerConfig, distill: str) -> bool:
-    """Where asked, or where ``auto`` finds a compiler and a run long enough to repay a minute.
+    """Whether to compile: where asked, or where ``auto`` finds a compiler and a long run.
 
-    A derivative of the network along time compiles for many minutes: only where asked.
+    Such a run repays a minute. A network that is differentiated along time compiles for many
+    minutes, and does so only where asked.
     """
     if settings.compile != "auto":
         return settings.compile == "always"
@@ -199,8 +225,14 @@ def wants_compilation(settings: TrainerConfig, distill: str) -> bool:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A checkpoint that fits: where it is, how far its run had come, and how many looks at the
-    held-out loss had found no new best."""
+    """A checkpoint that fits.
+
+    Attributes:
+        path: where it is.
+        step: how far its run had come.
+        minutes: of wall time that the run had taken.
+        stale: looks at the held-out loss since its best.
+    """
 
     path: str
     step: int
@@ -211,8 +243,14 @@ class Resumed:
 def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> Resumed:
     """The checkpoint in ``folder``, after a look at whether it can be read and fits.
 
-    InputError where it is damaged, or where the model of that run is another than ``spec``: a
-    vocabulary or a law of sizes that changed would give the old weights a new meaning.
+    Args:
+        folder: of the run.
+        spec: of the model that is to be trained.
+        module: with the network.
+
+    Raises:
+        InputError: it is damaged, or the model of that run is another than ``spec``. A vocabulary
+            or a law of sizes that changed would give the old weights a new meaning.
     """
     path = folder / CHECKPOINT
     try:
@@ -250,7 +288,16 @@ def _quieten_lightning() -> None:
 
 
 def fit(trainer: pl.Trainer, module: FlowModule, checkpoint: str | None) -> None:
-    """Trains, from ``checkpoint`` on if there is one. KeyboardInterrupt where it was broken off."""
+    """Train.
+
+    Args:
+        trainer: Lightning's.
+        module: with the network.
+        checkpoint: where to go on; None begins anew.
+
+    Raises:
+        KeyboardInterrupt: the training was broken off.
+    """
     try:
         trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:  # what Lightning makes of a KeyboardInterrupt

@@ -18,7 +18,7 @@ from molflow.pictures import show
 from molflow.samples import Samples
 
 LEAST = 100
-"""Molecules of a trial, whatever they cost."""
+"""A trial has so many molecules, whatever they cost."""
 SHOWN = 24
 
 
@@ -27,10 +27,12 @@ class TimedSamples:
     """Molecules in several numbers of steps each, as far as they fit in some seconds.
 
     Args:
+        generator: the model.
         counts: numbers of steps; the first is sampled whatever it takes.
-        n: molecules of each, at most.
+        n: the most molecules of each.
         seconds: for all together. LEAST molecules are sampled first. Numbers of steps for which
             these would take too long are left out; the others get as many more as there is time.
+        seed: of the molecules.
         made: steps -> samples so far, also where the sampling is broken off.
     """
 
@@ -42,7 +44,7 @@ class TimedSamples:
     made: dict[int, Samples] = field(default_factory=dict)
 
     def run(self) -> dict[int, Samples]:
-        """Samples; the same number of molecules for every number of steps."""
+        """Sample; the same number of molecules for every number of steps."""
         least, began, a_step = min(self.n, LEAST), time.monotonic(), 0.0
         for steps in self.counts:
             spent = time.monotonic() - began
@@ -62,9 +64,16 @@ class TimedSamples:
 
 
 def last_trial(samples: TimedSamples, known: Known, folder: Path) -> None:
-    """What the finished model makes: metrics.json, a table, and a picture or texts for people.
+    """Show molecules of the finished model: metrics.json, a table, and a picture or texts for
+    people.
 
-    It says how to make what was left out. Ctrl-C ends it, and what was made until then is shown.
+    It says how to make those that were left out. Ctrl-C ends it, and those made until then are
+    shown.
+
+    Args:
+        samples: to be drawn.
+        known: the molecules of training.
+        folder: of the run.
     """
     broken = False
     try:
