@@ -161,11 +161,11 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
         why = obstacle or "fitted to molecules alone"
         raise InputError(f"guidance={SurrogateGradient.name}: {why}")
     if guide is None:
-        run = Run(task.guided(None))
+        run = Run(task.make_all(None))
         return Result(run, measure(run, known), training=training, obstacle=obstacle)
     scorer = Remembered(guide.scorer, spec.modality.subject)
     with kept_scores(Path(task.config.out), scorer):
-        guided = task.guided(replace(guide, scorer=scorer))
+        guided = task.make_all(replace(guide, scorer=scorer))
         first = task.config.first
         control = task.make(range(first, first + len(guided)))
         before, after = (judged(one, scorer) for one in (control, guided))

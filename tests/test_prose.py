@@ -17,6 +17,7 @@ BENCHMARKS = ROOT.parent / "benchmarks"
 KEPT = [
     *("flow", "nn", "graph", "sequence", "chem", "metrics", "datasets", "modality"),
     *("training", "sampling", "guidance", "optimization", "health", "evaluation", "report"),
+    "library",
     *("pictures.py", "console.py", "cores.py", "processes.py", "files.py"),
 ]
 """Rooms whose docstrings keep the rules. A room that is put in order joins them."""

@@ -205,7 +205,7 @@ def summarise(
 
 
 def combined(parts: Sequence[Steering], molecules: Sequence[int]) -> Steering:
-    """What guidance cost and how it went over several walks by one guide.
+    """Sum up the cost and the course of guidance over several walks by one guide.
 
     Args:
         parts: of each walk.

@@ -47,7 +47,8 @@ def run_in_parts(making: Making, parts: Parts) -> tuple[Run, dict[str, float]]:
     course, sieve, sums = making.course(), making.sieve(), Sums(making.known)
     totals = restored(parts, course, sieve, sums)
     shown = next(_made(making.make, making.course(), making.sieve())) if course.attempts else None
-    with meter("in all", None if course.most > course.wanted else course.wanted, "attempts") as ran:
+    left = None if course.most > course.wanted else course.most - course.attempts
+    with meter("in all", left, "attempts") as ran:
         for made in _made(making.make, course, sieve):
             before, counted, written = len(sums.prints), Totals.of(made), totals.chosen
             sums.add(made)
@@ -72,7 +73,7 @@ def _made(make: Make, course: Course, sieve: Sieve | None) -> Iterator[Samples]:
 
 
 def restored(parts: Parts, course: Course, sieve: Sieve | None, sums: Sums) -> Totals:
-    """What the parts that are done add up to, which the three are told."""
+    """Add up the parts that are done, and tell the three of them."""
     records, totals = parts.done(), Totals(0, 0.0, 0.0, Counter(), Counter())
     arrays = [parts.traces(record["first"]) for record in records]
     for record in records:

@@ -1,9 +1,9 @@
 """A sampling in parts: each is written whole or not at all, so that one that was killed goes on.
 
-As long as it lasts, the folder ``parts`` beside the results holds a plan, which is all that was
-asked for, and the files of every part. Its record is written last: a part with a record is done.
-In the end the files of all parts, one behind the other, are those of the sampling. Parquet files
-are results as they are.
+As long as it lasts, the folder ``parts`` beside the results holds a plan and the files of every
+part. The plan is all that was asked for. The record of a part is written last: with it a part is
+done. In the end the files of all parts, one behind the other, are those of the sampling. Parquet
+files are results as they are.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def read_records(place: Path) -> list[dict[str, Any]]:
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """What the unfinished sampling in a folder was asked for; InputError where there is none."""
+    """Read what the unfinished sampling in a folder was asked for; InputError where there is none."""
     try:
         return dict(json.loads((folder / PARTS / PLAN).read_text("utf-8")))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a sampling is asked for, and every mistake that can be found before it begins."""
+"""A sampling is asked for this; every mistake that can be found before it begins is told."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SampleTask:
         """Those attempts, unguided."""
         return self.generator.follow(self.walk, self.crowd(span))
 
-    def guided(self, guide: Guide | None) -> Samples:
+    def make_all(self, guide: Guide | None) -> Samples:
         """All attempts at once; ``guide`` changes neither their sizes nor the walk."""
         first, enough = self.config.first, self.enough
         if enough is not None:
@@ -57,7 +57,7 @@ class SampleTask:
 
 
 def cautions(task: SampleTask, guide: Guide | None) -> list[str]:
-    """What the model was not trained for."""
+    """Tell what the model was not trained for."""
     from molflow.chem.constraints import Plan
     from molflow.sampling.methods import METHODS
 

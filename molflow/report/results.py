@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from molflow.config import SampleConfig, to_plain
 from molflow.console import atomic_write, for_json, require_writable
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, CSV, GRID, RECORD, SDF, SMI, TEXTS, WEIGHTS
+from molflow.files import CHECKPOINT, CSV, GRID, RECORD, SDF, SMI, TABLES, TEXTS, WEIGHTS
 from molflow.guidance.scores import SCORE, has_score
 from molflow.report.summary import Result, Run, Totals, steering_by_time, steering_numbers
 from molflow.saving import write_csv
@@ -41,6 +41,8 @@ def require_room(folder: Path) -> None:
         if (folder / name).exists():
             raise InputError(f"out={folder}: holds a model ({name}); choose another folder")
     require_writable(folder)
+    if (folder / TABLES).is_file():
+        raise InputError(f"out={folder}: {TABLES} is a file there, a folder of that name is due")
     for name in RESULTS:
         if (folder / name).is_dir():
             raise InputError(f"out={folder}: {name} is a folder there, a file of that name is due")
