@@ -115,6 +115,7 @@ def write_sdf(
     shown = progress(molecules, f"writing {path.name}", unit="molecules")
     with atomic_write(path) as temporary, temporary.open("w") as file:
         for place, (index, one) in enumerate(shown):
+            assert one.mol is not None, "no molecule"
             flat = Chem.Mol(one.mol)
             rdDepictor.Compute2DCoords(flat)
             flat.SetProp("_Name", str(index))

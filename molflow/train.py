@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from molflow.training.setup import Parts
 
 OWN_FOLDER = ("out", "resume", "take_over")
+RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "RANK", "SLURM_PROCID")
+"""Variables in which Lightning, torchrun and SLURM number processes; the first is 0 in all."""
 HELD_OUT = 2048
 FEWEST_HELD_OUT = 256
 LAST_STEPS = 50
@@ -192,7 +194,8 @@ def carry_out(
     )
 
     devices = processes(config.trainer)
-    prepared = prepare(config, config.trainer.batch_size // devices)
+    sharing = devices * config.trainer.nodes
+    prepared = prepare(config, config.trainer.batch_size // sharing)
     spec, dataset = prepared.spec, prepared.stream.dataset
     pl.seed_everything(config.seed, verbose=False)
     net = build_network(spec) if own is None or own.net is None else own.net(spec)
@@ -216,7 +219,7 @@ def carry_out(
     trainer = make_trainer(config, trial, devices)
     if is_main_process():
         write_record(config, arguments, dataset)
-        introduce(config, prepared, sum(p.numel() for p in net.parameters()), devices)
+        introduce(config, prepared, sum(p.numel() for p in net.parameters()), sharing)
     fit(trainer, module, checkpoint)
     if trainer.is_global_zero:
         conclude(config, module, trial)
@@ -262,8 +265,8 @@ def say_finished(folder: str, step: int, minutes: float, stopped: bool) -> None:
 
 
 def is_main_process() -> bool:
-    """False in the processes that a distributed run starts beside the first."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    """False in the processes that a distributed run starts beside the first, on any machine."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
 def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:

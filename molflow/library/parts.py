@@ -175,7 +175,7 @@ def read_records(place: Path) -> list[dict[str, Any]]:
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """Read what the unfinished sampling in a folder was asked for; InputError where there is none."""
+    """Read the plan of the unfinished sampling in a folder; InputError where there is none."""
     try:
         return dict(json.loads((folder / PARTS / PLAN).read_text("utf-8")))
     except FileNotFoundError:
