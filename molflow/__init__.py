@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from molflow.sampling.walk import Route as Route
     from molflow.train import train as train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 PUBLIC = {
     "load": "molflow.loading",

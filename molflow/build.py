@@ -20,10 +20,10 @@ from molflow.datasets.tokens import TokenDataset, tokenised
 from molflow.datasets.values import Values, property_values
 from molflow.enough import NOVEL, Enough, Sieve
 from molflow.errors import InputError
-from molflow.metrics.text import Reference
+from molflow.metrics.text import TextReference
 from molflow.modality import Known
-from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Standard, standardise, standardised
+from molflow.model.spec import ModelSpec
 
 
 def _cache(config: DatasetConfig) -> Path | None:
@@ -91,7 +91,7 @@ def known_of(dataset: Dataset) -> Known:
     """What samples are compared with: the largest fragments of the molecules of the training
     split, or its words and n-grams."""
     if isinstance(dataset, TextDataset):
-        return Reference.of(dataset.text("train"), dataset.ids("train"), dataset.vocabulary)
+        return TextReference.of(dataset.text("train"), dataset.ids("train"), dataset.vocabulary)
     return frozenset(map(largest_fragment, dataset.smiles("train")))
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molflow.claims import claimed
-from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help
-from molflow.console import announced, atomic_write, require_writable, run_program, table, written
+from molflow.config import CheckConfig, help_text, load_config, to_plain, wants_help, write_config
+from molflow.console import atomic_write, require_writable, run_program, table, written
 from molflow.errors import InputError
+from molflow.files import SETTINGS
 from molflow.health.findings import (
     Finding,
     fields_and_times,
@@ -29,6 +30,7 @@ from molflow.health.findings import (
     no_better,
 )
 from molflow.model.place import find_model
+from molflow.progress import announced
 
 if TYPE_CHECKING:
     from molflow.flow.health import Key
@@ -72,9 +74,9 @@ def main(arguments: list[str]) -> None:
 def check(config: CheckConfig, arguments: list[str]) -> None:
     """Loads the model, measures, writes ``config.out`` and prints what was found."""
     with announced("loading torch and the model"):
-        from molflow.generator import load
         from molflow.health.drawing import draw_health
-        from molflow.health.probes import find_data, identities, likelihood, measure
+        from molflow.health.probes import find_data, identities, likelihood, measure_flow_map
+        from molflow.loading import load
 
     generator, folder = load(config.checkpoint), Path(config.out)
     require_room(folder)
@@ -84,7 +86,7 @@ def check(config: CheckConfig, arguments: list[str]) -> None:
     else:
         config = replace(config, n=min(config.n, len(data.splits["valid"])))
         source = f"x_s are {config.n:,} noised {source}"
-    means = measure(config, generator, data)
+    means = measure_flow_map(config, generator, data)
     findings = list(judge(means))
     if data is not None and generator.spec.loss == "cross_entropy":
         bits = likelihood(config, generator, data)
@@ -95,6 +97,7 @@ def check(config: CheckConfig, arguments: list[str]) -> None:
     (folder / RECORD).unlink(missing_ok=True)
     with atomic_write(folder / PICTURE) as path:
         draw_health(means, path)
+    write_config(folder, config)
     write_record(folder, checkup, arguments, generator)
     report(checkup)
 
@@ -102,7 +105,7 @@ def check(config: CheckConfig, arguments: list[str]) -> None:
 def require_room(folder: Path) -> None:
     """InputError where the results cannot go, found before the measuring."""
     require_writable(folder)
-    for name in (RECORD, PICTURE):
+    for name in (RECORD, PICTURE, SETTINGS):
         if (folder / name).is_dir():
             raise InputError(f"out={folder}: {name} is a folder there, a file of that name is due")
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
-from molflow.config import EvaluateConfig, help_text, load_config, wants_help
-from molflow.console import announced, atomic_write, require_writable, run_program
+from molflow.config import EvaluateConfig, help_text, load_config, wants_help, write_config
+from molflow.console import atomic_write, require_writable, run_program
 from molflow.datasets.names import REFERENCES
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, METRICS, WEIGHTS
+from molflow.files import CHECKPOINT, METRICS, SETTINGS, WEIGHTS
 from molflow.functional import make_callable
 from molflow.model.place import find_model
+from molflow.progress import announced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -75,10 +76,9 @@ def _carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     require_room(folder)
     with announced("loading torch and the model"):
         from molflow.evaluation.comparison import Subject
-    from molflow.evaluation.numbers import WANTED
-    from molflow.evaluation.numbers import evaluate as measure
+    from molflow.evaluation.numbers import WANTED, evaluate_suite
     from molflow.evaluation.verdict import Verdict, print_verdict, write_record
-    from molflow.generator import load
+    from molflow.loading import load
 
     generator = None if config.checkpoint is None else load(config.checkpoint)
     if generator is not None and not generator.spec.modality.molecular:
@@ -92,9 +92,10 @@ def _carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     with failures(folder / FAILED) as tell:
         source = source_of(config, generator, tell, reference.training)
     subject = Subject(source.attempts, WANTED[config.suite], reference.device)
-    evaluation = measure(config.suite, subject, reference, config.force)
+    evaluation = evaluate_suite(config.suite, subject, reference, config.force)
     verdict = Verdict(config, source, subject, reference, evaluation)
     write_page(folder, verdict)
+    write_config(folder, config)
     write_record(folder / METRICS, verdict, arguments)
     print_verdict(verdict)
 
@@ -130,7 +131,7 @@ def require_room(folder: Path) -> None:
         if (folder / name).exists():
             raise InputError(f"out={folder}: holds a model ({name}); choose another folder")
     require_writable(folder)
-    for name in (METRICS, FAILED, PAGE):
+    for name in (METRICS, FAILED, PAGE, SETTINGS):
         if (folder / name).is_dir():
             raise InputError(f"out={folder}: {name} is a folder there, a file of that name is due")
 

@@ -1,4 +1,4 @@
-"""A trained model as an object: load it, sample from it.
+"""A trained model as an object to sample from.
 
 >>> import molflow
 >>> samples = molflow.load("runs/qm9").sample(1000, steps=50, seed=0)   # doctest: +SKIP
@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +25,7 @@ from molflow.guidance.kinds import SurrogateGradient
 from molflow.guidance.scores import Remembered
 from molflow.modality import Held, Strings
 from molflow.model.conditions import Aim, make_aim
-from molflow.model.model import Model, read_model
+from molflow.model.model import Model
 from molflow.samples import Samples, gathered
 from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.sampler import free_walk
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from molflow.chem.scoring import Scorer
     from molflow.guidance.surrogate import Surrogate
 
-__all__ = ["Generator", "Samples", "load"]
+__all__ = ["Generator", "Samples"]
 
 SEEDS = 2**64
 
@@ -270,18 +269,3 @@ def _route(steps: int | Route | None, method: str) -> Route:
     if method != AUTO:
         raise InputError(f"method={method!r}: the Route says it, method={steps.method!r}")
     return steps
-
-
-def load(checkpoint: str | Path, device: str = "auto", batch_size: int = 512) -> Generator:
-    """The model in a folder, or a released one by its name, to sample from.
-
-    Args:
-        checkpoint: a run folder or any folder with model.safetensors and config.json; or "qm9".
-        device: a name that torch knows; "auto" is the GPU where there is one.
-        batch_size: particles of a batch, at most; no molecule depends on it.
-
-    Raises:
-        InputError: says what is missing, damaged or does not fit.
-    """
-    model = read_model(checkpoint, device)
-    return Generator(model.net, model.spec, model.fingerprint, batch_size)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from molflow.console import announced
 from molflow.model.place import find_model
+from molflow.progress import announced
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
@@ -21,10 +21,12 @@ def load(checkpoint: str | Path, device: str = "auto", batch_size: int = 512) ->
         batch_size: particles of a batch, at most; no molecule depends on it.
 
     Raises:
-        InputError: something is missing, damaged or does not fit.
+        InputError: says what is missing, damaged or does not fit.
     """
     find_model(checkpoint)
     with announced("loading torch and the model"):
-        from molflow.generator import load as load_here
+        from molflow.generator import Generator
+        from molflow.model.model import read_model
 
-        return load_here(checkpoint, device, batch_size)
+        model = read_model(checkpoint, device)
+        return Generator(model.net, model.spec, model.fingerprint, batch_size)

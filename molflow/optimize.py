@@ -11,7 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.config import OptimizeConfig, help_text, load_config, to_plain, wants_help
+from molflow.config import (
+    OptimizeConfig,
+    help_text,
+    load_config,
+    to_plain,
+    wants_help,
+    write_config,
+)
 from molflow.config.key import from_plain, listed
 from molflow.console import require_writable, run_program, table
 from molflow.errors import InputError
@@ -19,7 +26,7 @@ from molflow.functional import make_callable
 
 if TYPE_CHECKING:
     from molflow.generator import Generator
-    from molflow.optimization.asking import Recipe
+    from molflow.optimization.asking import ScoreRecipe
     from molflow.optimization.calls import CallsFile
     from molflow.optimization.search import Search
 
@@ -82,7 +89,7 @@ def hunt(config: OptimizeConfig, arguments: list[str]) -> None:
     with closing(open_asker(recipe, config.workers, config.scheduler)) as asker:
         require_writable(folder)
         log = CallsFile(folder, names_of(recipe))
-        model = load(config)
+        model = model_of(config)
         start = read_start(config)
         past = log.read() if config.resume is not None else ()
         settings = settings_of(config)
@@ -90,6 +97,7 @@ def hunt(config: OptimizeConfig, arguments: list[str]) -> None:
         record = about(config, arguments, model, recipe)
         if config.resume is None:
             log.begin()
+            write_config(folder, config)
             write_record(folder, record)
         seconds = carry_out(search, asker)
     write_record(folder, {**record, "seconds": seconds, "reached": reached(search)})
@@ -97,11 +105,11 @@ def hunt(config: OptimizeConfig, arguments: list[str]) -> None:
     show(config, search)
 
 
-def recipe_of(config: OptimizeConfig) -> Recipe:
+def recipe_of(config: OptimizeConfig) -> ScoreRecipe:
     """The score that the configuration names. InputError where it names none, or several."""
     from molflow.chem.objective import read_objective
     from molflow.chem.tasks import find_task
-    from molflow.optimization.asking import Recipe
+    from molflow.optimization.asking import ScoreRecipe
 
     score = config.guidance
     sources = {
@@ -114,13 +122,13 @@ def recipe_of(config: OptimizeConfig) -> Recipe:
         raise InputError(f"the score: needs one of {', '.join(sources)}")
     if config.task is not None:
         task = find_task(config.task)
-        return Recipe(task.text, task.aggregation)
+        return ScoreRecipe(task.text, task.aggregation)
     if score.components is not None:
-        return Recipe.of(read_objective(Path(score.components)))
-    return Recipe(score.objective, score.aggregation, score.score, score.score_seconds)
+        return ScoreRecipe.of(read_objective(Path(score.components)))
+    return ScoreRecipe(score.objective, score.aggregation, score.score, score.score_seconds)
 
 
-def names_of(recipe: Recipe) -> tuple[str, ...]:
+def names_of(recipe: ScoreRecipe) -> tuple[str, ...]:
     """The components of the score; a user's function has none."""
     from molflow.chem.objective import parse_objective
 
@@ -129,11 +137,11 @@ def names_of(recipe: Recipe) -> tuple[str, ...]:
     return parse_objective(recipe.objective, recipe.aggregation).names
 
 
-def load(config: OptimizeConfig) -> Generator | None:
+def model_of(config: OptimizeConfig) -> Generator | None:
     """The model, if one is named."""
     if config.checkpoint is None:
         return None
-    from molflow.generator import load
+    from molflow.loading import load
 
     return load(config.checkpoint)
 
@@ -171,24 +179,27 @@ def read_start(config: OptimizeConfig) -> list[str]:
 
 
 def about(
-    config: OptimizeConfig, arguments: list[str], model: Generator | None, recipe: Recipe
+    config: OptimizeConfig, arguments: list[str], model: Generator | None, recipe: ScoreRecipe
 ) -> dict[str, Any]:
     """What run.json says from the start: all that is needed to go on, or to do it again."""
     from importlib.metadata import version
 
     from molflow.optimization.files import PACKAGES
+    from molflow.plugins import packages
 
     return {
         "arguments": arguments,
         "config": to_plain(config),
         "score": json.loads(json.dumps(vars(recipe))),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in PACKAGES} | packages(),
         "model": None if model is None else {"sha256": model.fingerprint},
         "seed": config.seed,
     }
 
 
-def write_results(config: OptimizeConfig, search: Search, log: CallsFile, recipe: Recipe) -> None:
+def write_results(
+    config: OptimizeConfig, search: Search, log: CallsFile, recipe: ScoreRecipe
+) -> None:
     """best.csv, best.sdf, grid.png and, where asked, report.html."""
     from molflow.optimization.files import BEST, PAGE, write_best
 

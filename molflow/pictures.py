@@ -1,15 +1,14 @@
-"""Pictures show a model's work: molecules, the loss of a run, the way from noise to molecules."""
+"""Pictures show a model's work: molecules, and the way from noise to molecules."""
 
 from __future__ import annotations
 
-import csv
 import io
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from molflow.chem.molecule import Checked, place_of
+from molflow.chem.molecule import Checked
+from molflow.chem.sanitisation import place_of
 from molflow.console import atomic_write
 from molflow.files import PICTURE, TEXTS
 from molflow.graph.graph import Graph
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from molflow.flow.state import State
-    from molflow.model.checkpoint import ModelSpec
+    from molflow.model.spec import ModelSpec
 
 States = Sequence[tuple[float, "State", "State"]]
 """(t, x_t, mu_tt) along a trajectory, as ``sampling.sampler.trajectory`` returns them."""
@@ -35,7 +34,7 @@ TINTS = {"valid": "#ffffff", "in fragments": "#fff1dd", "invalid": "#ffe9ec"}
 MARK = "#ff8896"
 
 
-class Attempts(Protocol):
+class Drawable(Protocol):
     """Attempts are drawn by these of ``samples.Samples``."""
 
     @property
@@ -51,7 +50,7 @@ class Attempts(Protocol):
         """The model that made them."""
 
 
-def draw_molecules(samples: Attempts, path: Path | BinaryIO, columns: int = 6) -> None:
+def draw_molecules(samples: Drawable, path: Path | BinaryIO, columns: int = 6) -> None:
     """Draw a PNG with a grid of molecules, a line above that counts them, and a legend below each.
 
     An attempt that is not strictly valid is drawn as the network made it, on orange (in fragments)
@@ -72,7 +71,7 @@ def draw_molecules(samples: Attempts, path: Path | BinaryIO, columns: int = 6) -
     _with_header(_tile(cells, columns), line).save(path, format="PNG")
 
 
-def show(samples: Attempts, folder: Path) -> Path:
+def show(samples: Drawable, folder: Path) -> Path:
     """Show samples to people: a picture of molecules, or texts as they are.
 
     Args:
@@ -93,7 +92,7 @@ def show(samples: Attempts, folder: Path) -> Path:
     return folder / PICTURE
 
 
-def grid_page(samples: Attempts) -> str:
+def grid_page(samples: Drawable) -> str:
     """Show the first samples in a notebook: a grid of molecules, or texts.
 
     Args:
@@ -248,63 +247,3 @@ def _with_header(sheet: Image, words: Sequence[tuple[str, str]]) -> Image:
         pen.text((x, 10), text, colour, font)
         x += round(pen.textlength(text, font)) + 16
     return page
-
-
-def read_logs(folder: Path) -> list[dict[str, float]]:
-    """Read the rows of every ``metrics.csv`` of a run folder, resumed parts in order, no blanks.
-
-    Steps that a crash made a later part take again are that part's.
-    """
-    rows: list[dict[str, float]] = []
-    for path in sorted(folder.glob("logs/*/metrics.csv"), key=lambda p: int(p.parent.name)):
-        with path.open(newline="") as file:
-            part = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-        first = part[0]["step"] if part else math.inf
-        rows = [row for row in rows if row["step"] < first] + part
-    return rows
-
-
-FIRST_SHARES = ("trial/strict_valid", "trial/words_in_vocabulary")
-"""A trial is judged by these, in its usual steps, or in as few as the ending of the name says."""
-
-FEW = 20
-"""Up to so many rows each is a point: a line of one would not be seen."""
-LATER_SHARES = ("trial/unique", "trial/novel")
-
-
-def draw_run(rows: Sequence[dict[str, float]], path: Path) -> None:
-    """Draw losses against the step, and where there were trials, their numbers that are shares.
-
-    Args:
-        rows: of ``read_logs``.
-        path: of the PNG.
-    """
-    from matplotlib.figure import Figure
-
-    found = {name for row in rows for name in row}
-    firsts = sorted(name for name in found if name.startswith(FIRST_SHARES))
-    trials = [name for name in (*firsts, *LATER_SHARES) if name in found]
-    figure = Figure(figsize=(10 if trials else 5, 4), layout="constrained")
-    losses, *others = figure.subplots(1, 2 if trials else 1, squeeze=False)[0]
-    panels = [(losses, ["train/loss", "valid/loss"], "loss (nats)")]
-    panels += [(shares, trials, "share of a trial") for shares in others]
-    for axes, names, label in panels:
-        for name in names:
-            points = [(row["step"], row[name]) for row in rows if name in row]
-            if points:
-                many = name.startswith("train") and len(points) > FEW
-                marker = "" if many else "o"
-                axes.plot(*zip(*points, strict=True), label=name, marker=marker, markersize=3)
-        axes.set_xlabel("step")
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
-        if axes.has_data():
-            axes.legend()
-        else:
-            axes.text(0.5, 0.5, "nothing was logged", transform=axes.transAxes, ha="center")
-    for shares in others:
-        shares.set_ylim(0, 1.02)
-    trained = sorted(row["train/loss"] for row in rows if "train/loss" in row)
-    if len(trained) > FEW:  # the fall from the uniform guess would flatten all that follows
-        losses.set_ylim(0.95 * trained[0], 1.1 * trained[int(0.97 * len(trained))])
-    figure.savefig(path, format="png", dpi=120)

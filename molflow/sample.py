@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from molflow.claims import claimed
 from molflow.config import SampleConfig, help_text, load_config, to_plain, wants_help
 from molflow.config.key import expanded, from_plain
-from molflow.console import announced, progress, run_program
+from molflow.console import run_program
 from molflow.early import require_sampling
 from molflow.errors import InputError
 from molflow.library.task import SampleTask, cautions, prepare
+from molflow.progress import announced, progress
 
 if TYPE_CHECKING:
     from molflow.guidance.guides import Guide
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from molflow.library.parts import Parts
     from molflow.metrics.similarity import References
     from molflow.modality import Known
-    from molflow.model.checkpoint import ModelSpec
+    from molflow.model.spec import ModelSpec
     from molflow.report.summary import Result, Run
     from molflow.samples import Samples
 
@@ -106,7 +107,7 @@ def _sample(config: SampleConfig, arguments: list[str], guide: Guide | None) -> 
                 parts.write(result.run.samples)
         if molecular:
             parts.finish()
-        write_results(config, arguments, task.generator, result)
+        write_results(replace(config, resume=None), arguments, task.generator, result)
     print_result(config, result)
 
 
@@ -152,7 +153,7 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     from molflow.guidance.kinds import SurrogateGradient
     from molflow.guidance.scores import Remembered
     from molflow.report.results import kept_scores
-    from molflow.report.summary import Result, Run, measure
+    from molflow.report.summary import Result, Run, measure_samples
 
     spec = task.generator.spec
     known, training, obstacle = training_of(spec)
@@ -162,7 +163,7 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
         raise InputError(f"guidance={SurrogateGradient.name}: {why}")
     if guide is None:
         run = Run(task.make_all(None))
-        return Result(run, measure(run, known), training=training, obstacle=obstacle)
+        return Result(run, measure_samples(run, known), training=training, obstacle=obstacle)
     scorer = Remembered(guide.scorer, spec.modality.subject)
     with kept_scores(Path(task.config.out), scorer):
         guided = task.make_all(replace(guide, scorer=scorer))
@@ -172,9 +173,9 @@ def carry_out(task: SampleTask, guide: Guide | None) -> Result:
     references = None if training is None else references_of(training)
     return Result(
         after,
-        measure(after, known, references),
+        measure_samples(after, known, references),
         before,
-        measure(before, known, references),
+        measure_samples(before, known, references),
         scorer,
         training,
         obstacle,

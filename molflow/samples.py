@@ -18,8 +18,8 @@ from molflow.errors import InputError
 from molflow.graph.graph import Graph
 from molflow.guidance.guided import Steering, combined
 from molflow.modality import Graphs, Held, Known, Strings, Thing
-from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import Aim
+from molflow.model.spec import ModelSpec
 from molflow.sampling.walk import Walk
 from molflow.tabulated import Tabulated
 

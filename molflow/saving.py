@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from molflow.chem.molecule import Checked
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.errors import InputError
+from molflow.progress import progress
 
 SMI_ENDING, SDF_ENDING, GZIP_ENDING, PARQUET_ENDING = ".smi", ".sdf", ".gz", ".parquet"
 WHOLE = frozenset({"index", "fragments"})

@@ -13,13 +13,14 @@ from molflow.chem.constraints import Plan
 from molflow.chem.describing import DESCRIBED, described
 from molflow.chem.holding import substructure_kept
 from molflow.chem.molecule import Checked
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.files import AS_MADE, CSV, GRID, SDF, SMI
 from molflow.guidance.guided import Steering
 from molflow.guidance.scores import SCORE, desirability_of, has_score
 from molflow.modality import Held, Thing
-from molflow.model.checkpoint import ModelSpec
+from molflow.model.spec import ModelSpec
+from molflow.progress import progress
 from molflow.saving import (
     PARQUET_ENDING,
     SDF_ENDING,

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from molflow.claims import claimed
-from molflow.config import TrainConfig, help_text, load_config, wants_help
-from molflow.config.key import WRITE, expanded, keys
-from molflow.console import announced, atomic_write, run_program
-from molflow.early import require_training
+from molflow.config import TrainConfig, help_text, wants_help
+from molflow.console import atomic_write, run_program
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, LOSS, is_place
+from molflow.files import CHECKPOINT, LOSS
 from molflow.functional import make_callable
-from molflow.training.record import read_record, require_same_data, write_record
+from molflow.progress import announced
+from molflow.training.arguments import configure, is_main_process
+from molflow.training.record import require_same_data, write_record
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,14 +26,11 @@ if TYPE_CHECKING:
     from molflow.flow.joint_loss import Loss
     from molflow.generator import Generator
     from molflow.modality import Known
-    from molflow.model.checkpoint import ModelSpec
+    from molflow.model.spec import ModelSpec
     from molflow.training.callbacks import Trial
     from molflow.training.module import FlowModule
-    from molflow.training.setup import Parts
+    from molflow.training.setup import OwnParts
 
-OWN_FOLDER = ("out", "resume", "take_over")
-RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "RANK", "SLURM_PROCID")
-"""Variables in which Lightning, torchrun and SLURM number processes; the first is 0 in all."""
 HELD_OUT = 2048
 FEWEST_HELD_OUT = 256
 LAST_STEPS = 50
@@ -56,24 +51,6 @@ def main(arguments: list[str]) -> None:
         carry_out(config, arguments)
 
 
-def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
-    """The configuration, and all arguments behind it: those of a resumed run come first."""
-    arguments = [anchored(argument) for argument in arguments]
-    own = {key_of(a): a.partition("=")[2] for a in arguments if key_of(a) in OWN_FOLDER}
-    if not own.get("resume"):
-        arguments = with_parent(arguments)
-        config = load_config("train", arguments)
-        require_training(config)
-        return config, arguments
-    resume = own["resume"]
-    if own.get("out", resume) not in ("", resume):
-        raise InputError(f"out={own['out']}: resume={resume} goes on in its own folder")
-    kept = [a for a in read_record(resume)["arguments"] if key_of(a) not in OWN_FOLDER]
-    combined = [*kept, *(a for a in arguments if key_of(a) not in ("out", "resume"))]
-    resumed = load_config("train", combined)
-    return replace(resumed, out=resume, resume=resume), combined
-
-
 def require_new(config: TrainConfig) -> None:
     """InputError where a run would begin in the folder of another."""
     if config.resume is None and (Path(config.out) / CHECKPOINT).exists():
@@ -81,47 +58,6 @@ def require_new(config: TrainConfig) -> None:
             f"out={config.out}: holds a run already; {quote(f'resume={config.out}')} continues "
             "it, or choose another folder"
         )
-
-
-def with_parent(arguments: list[str]) -> list[str]:
-    """The same, behind what the model that the run starts from says where the user does not.
-
-    They are read together alone: a setting of the user may need one of the model.
-    """
-    checkpoints = [a.partition("=")[2] for a in arguments if key_of(a) == "checkpoint"]
-    if not checkpoints or not checkpoints[-1]:
-        return arguments
-    from molflow.model.checkpoint import read_spec
-    from molflow.model.place import find_model
-    from molflow.training.fine_tuning import inherited
-
-    there, usual = inherited(arguments, read_spec(find_model(checkpoints[-1])))
-    if is_main_process():
-        print(f"as in {checkpoints[-1]}, where you say nothing: {' '.join(there) or 'no key'}")
-        if usual:
-            print(f"as suits few molecules: {' '.join(usual)}")
-    return [*there, *usual, *arguments]
-
-
-def key_of(argument: str) -> str:
-    """What stands before the first ``=``."""
-    return argument.split("=", 1)[0]
-
-
-def anchored(argument: str) -> str:
-    """The argument with a path made absolute, so that it holds from any folder.
-
-    A name that is no path here (a file that is missing, a released model) stays as it is.
-    """
-    name, _, value = argument.partition("=")
-    known = keys(TrainConfig).get(name)
-    if known is None or not known.path or not value:
-        return argument
-    path = Path(expanded(value, name))
-    if name in OWN_FOLDER:
-        return f"{name}={path}"
-    meant = path.exists() and (name != "checkpoint" or is_place(str(path)))
-    return f"{name}={path.absolute()}" if meant or known.path == WRITE else argument
 
 
 def train(
@@ -148,9 +84,9 @@ def train(
     """
     from molflow.generator import Generator
     from molflow.training.asked import command_of
-    from molflow.training.setup import Parts
+    from molflow.training.setup import OwnParts
 
-    own, arguments = Parts(net, loss), command_of(data, out, options)
+    own, arguments = OwnParts(net, loss), command_of(data, out, options)
     config, arguments = configure(arguments)
     with claimed(Path(config.out), "train", config.take_over):
         require_new(config)
@@ -164,7 +100,7 @@ make_callable(__name__, train)
 
 
 def carry_out(
-    config: TrainConfig, arguments: list[str], own: Parts | None = None
+    config: TrainConfig, arguments: list[str], own: OwnParts | None = None
 ) -> tuple[FlowModule, ModelSpec] | None:
     """Prepares the data, trains, and says what was reached and how to sample from it.
 
@@ -185,7 +121,6 @@ def carry_out(
     from molflow.training.preparation import introduce, prepare
     from molflow.training.setup import build_module
     from molflow.training.trainer import (
-        checkpoint_to_resume,
         fit,
         make_trainer,
         processes,
@@ -206,12 +141,9 @@ def carry_out(
     checkpoint = None
     if config.resume is not None:
         require_same_data(config.resume, dataset)
-        resumed = checkpoint_to_resume(Path(config.resume), spec, module)
-        stopped = resumed.stale >= (config.trainer.patience or math.inf)
-        if stopped or module.optimisation.progress(resumed.step, resumed.minutes) >= 1:
-            say_finished(config.resume, resumed.step, resumed.minutes, stopped)
+        checkpoint = left_off(config.resume, config.trainer.patience, spec, module)
+        if checkpoint is None:
             return None
-        checkpoint = resumed.path
     known = known_of(dataset) if is_main_process() else frozenset()
     trial = make_trial(config, spec, dataset, prepared.stream, known)
     if wants_compilation(config.trainer, config.flow.distill):
@@ -224,6 +156,25 @@ def carry_out(
     if trainer.is_global_zero:
         conclude(config, module, trial)
     return module, spec
+
+
+def left_off(folder: str, patience: int | None, spec: ModelSpec, module: FlowModule) -> str | None:
+    """The checkpoint at which a run goes on; None, and a word to the user, where it is finished.
+
+    Args:
+        folder: of the run that is resumed.
+        patience: of ``trainer.patience``.
+        spec: of the model that is trained.
+        module: that trains it.
+    """
+    from molflow.training.trainer import checkpoint_to_resume
+
+    resumed = checkpoint_to_resume(Path(folder), spec, module)
+    stopped = resumed.stale >= (patience or math.inf)
+    if stopped or module.optimisation.progress(resumed.step, resumed.minutes) >= 1:
+        say_finished(folder, resumed.step, resumed.minutes, stopped)
+        return None
+    return resumed.path
 
 
 def make_trial(
@@ -264,18 +215,13 @@ def say_finished(folder: str, step: int, minutes: float, stopped: bool) -> None:
     print(f"a larger {longer} would let it go on")
 
 
-def is_main_process() -> bool:
-    """False in the processes that a distributed run starts beside the first, on any machine."""
-    return all(os.environ.get(name, "0") == "0" for name in RANKS)
-
-
 def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
     """The loss plot; then the last trial, where asked for, and the command to go on with.
 
     A run that was stopped by a signal ends as KeyboardInterrupt, with the command to continue.
     """
     from molflow.generator import Generator
-    from molflow.pictures import draw_run, read_logs
+    from molflow.training.curves import draw_run, read_logs
     from molflow.training.trainer import close_loggers
     from molflow.training.trials import TimedSamples, last_trial
 

@@ -22,8 +22,8 @@ from molflow.flow.state import Fields, State
 from molflow.graph.state import blank_state
 from molflow.graph.transformer import GraphTransformer
 from molflow.metrics import chemnet
-from molflow.model.checkpoint import ModelSpec
 from molflow.model.network import build_network
+from molflow.model.spec import ModelSpec
 from molflow.sequence.state import blank_tokens
 from molflow.sequence.transformer import SequenceTransformer
 from molflow.sequence.vocabulary import TokenVocabulary

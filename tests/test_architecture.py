@@ -15,8 +15,8 @@ ROOT = Path(molflow.__file__).parent
 
 FLOORS: list[set[str]] = [
     {"errors", "files", "cores", "processes"},
-    {"console", "functional"},
-    {"claims"},
+    {"console", "functional", "plugins"},
+    {"claims", "progress"},
     {"flow"},
     {"nn"},
     {"graph", "sequence"},
@@ -29,16 +29,21 @@ FLOORS: list[set[str]] = [
     {"tabulated", "build"},
     {"samples"},
     {"generator"},
-    {"evaluation", "health", "training", "optimization", "loading"},
+    {"loading"},
+    {"evaluation", "health", "training", "optimization"},
     {"report"},
     {"library"},
-    {"train", "sample", "check", "evaluate", "optimize"},
+    {"commands"},
+    {"train", "sample", "check", "evaluate", "optimize", "models", "completion"},
+    {"__main__"},
     {"__init__"},
 ]
 """From the ground up: rooms of one floor do not import each other, and none imports one above."""
 PURE = {"flow", "nn", "graph", "sequence"}
 """The mathematics, which imports nothing of molflow but itself."""
 OF_TRAINING = {"training", "train"}
+MODULE_LINES, FUNCTION_LINES = 300, 60
+"""At most; what grows longer is two ideas, and is carved where they part."""
 PICKLERS = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 
 
@@ -151,6 +156,21 @@ def unsafe_reads(root: Path) -> list[str]:
     return found
 
 
+def too_long(root: Path) -> list[str]:
+    """Modules of more lines than MODULE_LINES, and functions of more than FUNCTION_LINES."""
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        text, file = path.read_text(), path.relative_to(root)
+        if (lines := text.count("\n")) > MODULE_LINES:
+            found.append(f"{file}: {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION_LINES:
+                    found.append(f"{file}: {node.name}: {lines} lines")
+    return found
+
+
 def named(root: Path, files: list[str], words: set[str]) -> list[str]:
     """Where code of ``files`` has a string, a name or an attribute that is one of ``words``."""
     found = []
@@ -177,6 +197,10 @@ def test_imports_point_one_way():
 
 def test_no_modules_import_one_another_in_a_circle():
     assert circle(ROOT) == []
+
+
+def test_modules_and_functions_are_short():
+    assert too_long(ROOT) == []
 
 
 def test_lightning_is_for_training_alone():
@@ -277,6 +301,13 @@ def test_a_room_without_a_floor_is_found(tmp_path):
 def test_an_unsafe_read_is_found(tmp_path, line):
     (tmp_path / "a.py").write_text(line)
     assert len(unsafe_reads(tmp_path)) == 1
+
+
+def test_a_module_and_a_function_that_grow_too_long_are_found(tmp_path):
+    (tmp_path / "a.py").write_text("def f():\n" + "    x = 1\n" * 59 + "\n" * 240)
+    assert too_long(tmp_path) == []
+    (tmp_path / "a.py").write_text("def f():\n" + "    x = 1\n" * 60 + "\n" * 240)
+    assert too_long(tmp_path) == ["a.py: 301 lines", "a.py: f: 61 lines"]
 
 
 def test_a_foreign_import_is_found(tmp_path):

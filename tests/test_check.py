@@ -19,7 +19,7 @@ from molflow.check import main
 from molflow.config import CheckConfig, DatasetConfig
 from molflow.errors import InputError
 from molflow.files import WEIGHTS
-from molflow.generator import Generator, load
+from molflow.generator import Generator
 from molflow.graph.graph import Graph
 from molflow.graph.state import to_graphs
 from molflow.graph.transformer import Block
@@ -28,10 +28,12 @@ from molflow.health.probes import (
     find_data,
     identities,
     likelihood,
-    measure,
+    measure_flow_map,
     states_at,
 )
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.loading import load
+from molflow.model.checkpoint import save_model
+from molflow.model.spec import ModelSpec
 
 pytestmark = pytest.mark.usefixtures("composed_once", "undrawn")
 
@@ -96,8 +98,9 @@ def record_of_a_file(of_a_file, tmp_path_factory) -> dict:
     return run(of_a_file, tmp_path_factory.mktemp("results_of_a_file"))
 
 
-def test_a_check_leaves_its_two_files_and_nothing_else(results):
-    assert sorted(path.name for path in results.iterdir()) == ["check.json", "check.png"]
+def test_a_check_leaves_its_three_files_and_nothing_else(results):
+    files = ["check.json", "check.png", "config.yaml"]
+    assert sorted(path.name for path in results.iterdir()) == files
 
 
 def test_the_results_may_lie_beside_the_model(checkpoint):
@@ -211,7 +214,7 @@ def test_at_time_0_the_states_are_the_noise_of_the_prior(of_a_file):
 def test_one_atom_alone_has_no_pairs_to_measure(tiny_spec, network):
     spec = tiny_spec(max_size=1, size_law=(0.0, 1.0))
     generator = Generator(network(spec).eval(), spec)
-    means = measure(CheckConfig(n=3, grid=1), generator, None)
+    means = measure_flow_map(CheckConfig(n=3, grid=1), generator, None)
     assert math.isnan(means["semigroup", "pairs", 0.0, 1.0])
     assert means["semigroup", "atoms", 0.0, 1.0] > 0
     assert identities(generator, 0)["padding"] is None
@@ -290,7 +293,9 @@ def test_an_argument_that_makes_no_sense_is_one_line_and_writes_nothing(
 def test_a_folder_in_the_place_of_a_file_is_found_before_the_measuring(
     checkpoint, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("molflow.health.probes.measure", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(
+        "molflow.health.probes.measure_flow_map", lambda *_: pytest.fail("measured")
+    )
     (tmp_path / "check.png").mkdir()
     assert "check.png is a folder there" in error_of(checkpoint, tmp_path)
 

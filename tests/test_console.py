@@ -1,84 +1,15 @@
-"""Progress, tables, exit codes and whole files."""
+"""Tables, exit codes and whole files."""
 
-import io
 import math
 import os
 import subprocess
 import sys
-import time
-from itertools import count
 
 import pytest
 
 from molflow import console
 from molflow.console import table, written
 from molflow.errors import InputError
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def clock(seconds: float):
-    """A time.monotonic that moves on by so many seconds at every look."""
-    ticks = count()
-    return lambda: next(ticks) * seconds
-
-
-def test_progress_yields_the_items_in_order():
-    assert list(console.progress("abc", "letters")) == ["a", "b", "c"]
-
-
-def test_progress_of_quick_work_says_nothing(monkeypatch):
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    list(console.progress(range(100), "counting"))
-    assert sys.stderr.getvalue() == ""
-
-
-def test_progress_without_a_terminal_is_one_line_every_30_seconds(monkeypatch, capsys):
-    monkeypatch.setattr(time, "monotonic", clock(10))
-    list(console.progress(range(10), "decoding", unit="molecules"))
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 3
-    assert lines[0] == "decoding: 3/10 molecules, 0.1 molecules/s, 70 s left"
-
-
-def test_progress_of_unknown_length_promises_no_end(monkeypatch, capsys):
-    monkeypatch.setattr(time, "monotonic", clock(30))
-    list(console.progress((row for row in "a"), "reading", unit="rows"))
-    assert capsys.readouterr().err == "reading: 1 rows, 0.0333 rows/s\n"
-
-
-def test_progress_counts_what_an_item_weighs(monkeypatch, capsys):
-    monkeypatch.setattr(time, "monotonic", clock(30))
-    list(console.progress([40, 2], "sampling", 42, "molecules", weight=float))
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "sampling: 40/42 molecules, 1.33 molecules/s, 2 s left"
-    assert lines[1].startswith("sampling: 42/42 molecules")
-
-
-def test_progress_on_a_terminal_shows_a_bar_after_two_seconds(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(console, "QUIET_SECONDS", 0.0)
-    list(console.progress(range(3), "[nH] training", unit="molecules"))
-    shown = sys.stderr.getvalue()
-    assert "[nH] training" in shown
-    assert "molecules/s" in shown
-
-
-def test_progress_passes_errors_on_and_closes_its_bar(monkeypatch):
-    closed = []
-    monkeypatch.setattr(console._Lines, "close", lambda self: closed.append(True))
-
-    def failing():
-        yield 1
-        raise KeyError("row")
-
-    with pytest.raises(KeyError, match="row"):
-        list(console.progress(failing(), "reading"))
-    assert closed == [True]
 
 
 def test_a_table_shows_brackets_and_long_text_whole(capsys):
@@ -224,15 +155,6 @@ def test_a_table_writes_large_numbers_without_an_exponent(capsys):
     shown = capsys.readouterr().out
     assert "11,530" in shown
     assert "130,831" in shown
-
-
-def test_what_takes_long_is_announced_and_what_is_quick_is_not(capsys, monkeypatch):
-    with console.announced("loading nothing"):
-        pass
-    monkeypatch.setattr(console, "QUIET_SECONDS", 0.01)
-    with console.announced("loading much"):
-        time.sleep(0.5)
-    assert capsys.readouterr().err == "loading much ...\n"
 
 
 def test_a_reader_that_left_in_a_table_is_code_141_too():

@@ -21,7 +21,7 @@ from molflow.model.checkpoint import save_model
 
 REFERENCE = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 SAMPLES = 'smiles,name\nCCO,a\nOCC,b\nNone,c\nC1CC,d\n,e\nCN(C)(C)C,f\nCC.O,g\nCCCl,"h\ni"\n'
-FILES = ["failed.csv", "metrics.json", "report.html"]
+FILES = ["config.yaml", "failed.csv", "metrics.json", "report.html"]
 
 
 pytestmark = pytest.mark.usefixtures("composed_once")
@@ -64,8 +64,15 @@ def error_of(*arguments: str) -> str:
     return str(error.value)
 
 
-def test_an_evaluation_leaves_its_three_files(results):
+def test_an_evaluation_leaves_its_four_files(results):
     assert sorted(path.name for path in results.iterdir()) == FILES
+
+
+def test_its_config_evaluates_again(files):
+    before = run(files)
+    main([f"config={files / 'out' / 'config.yaml'}", f"out={files / 'again'}"])
+    after = json.loads((files / "again" / "metrics.json").read_text())
+    assert after["metrics"] == before["metrics"]
 
 
 def test_the_record_has_flat_metrics_their_intervals_and_what_they_are_of(results):
@@ -224,7 +231,7 @@ def test_an_sdf_is_a_reference(files):
 def test_the_report_is_left_out_where_asked_and_goes_with_the_next_evaluation(files):
     run(files)
     run(files, "report=false")
-    assert sorted(path.name for path in (files / "out").iterdir()) == FILES[:2]
+    assert sorted(path.name for path in (files / "out").iterdir()) == FILES[:3]
 
 
 def test_a_failure_on_the_way_leaves_no_record(files, monkeypatch):
@@ -283,7 +290,7 @@ def of_smiles(files, molecule_file, token_spec, fresh, perturbed) -> Path:
 
 
 def test_what_a_model_of_smiles_writes_is_judged_as_a_file_of_it_is(files, of_smiles):
-    from molflow.generator import load
+    from molflow.loading import load
 
     reference = f"reference={files / 'mine.csv'}"
     main([f"checkpoint={of_smiles}", reference, "n=60", "steps=1", f"out={files / 'out'}"])

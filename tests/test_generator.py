@@ -14,11 +14,13 @@ from molflow.chem.molecule import Vocabulary
 from molflow.cores import on_cores
 from molflow.errors import InputError
 from molflow.flow.state import State
-from molflow.generator import Generator, Samples, load
+from molflow.generator import Generator, Samples
 from molflow.guidance.steer import guide
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.loading import load
+from molflow.model.checkpoint import save_model
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network
+from molflow.model.spec import ModelSpec
 from molflow.sampling.methods import METHODS
 from molflow.sampling.noise import stream
 from molflow.sampling.sampler import start, trajectory

@@ -11,7 +11,7 @@ from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state
-from molflow.metrics.text import Reference
+from molflow.metrics.text import TextReference
 from molflow.modality import Graphs, Modality, Strings, modality_of
 from molflow.sequence.state import token_state
 from molflow.sequence.vocabulary import TokenVocabulary
@@ -175,7 +175,7 @@ def test_molecules_are_measured_by_validity_uniqueness_and_novelty(modality, thi
 
 def test_texts_are_measured_against_the_words_of_a_training_text():
     text = "a bb ccc " * 9
-    reference = Reference.of(text, LETTERS.vocabulary.encode(text), LETTERS.vocabulary)
+    reference = TextReference.of(text, LETTERS.vocabulary.encode(text), LETTERS.vocabulary)
     numbers = measured(LETTERS, ["a bb c a", "a ab bb a"], reference)
     # The inner words of the two are bb, c and ab, bb: two of four are words of the text.
     assert numbers["words_in_vocabulary"] == 0.5

@@ -65,6 +65,13 @@ def test_a_run_that_is_there_is_not_overwritten_and_goes_on_by_resume(tmp_path, 
     assert (cut / "calls.csv").read_text() == (whole / "calls.csv").read_text()
 
 
+def test_the_config_of_a_run_makes_the_same_calls(tmp_path, start):
+    main(["task=qed", "calls=20", "batch=20", f"out={tmp_path / 'a'}", start, MOVES, "seed=2"])
+    main([f"config={tmp_path / 'a' / 'config.yaml'}", f"out={tmp_path / 'b'}", "report=false"])
+    calls = [(tmp_path / name / "calls.csv").read_text() for name in ("a", "b")]
+    assert calls[0] == calls[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

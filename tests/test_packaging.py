@@ -73,4 +73,7 @@ def test_the_source_archive_carries_what_a_wheel_is_made_of(tmp_path):
         "data/wheels.py",
         "docs/samples.png",
         "mkdocs.yml",
+        "CITATION.cff",
+        "SECURITY.md",
+        ".github/workflows/test.yml",
     } <= names

@@ -18,7 +18,8 @@ KEPT = [
     *("flow", "nn", "graph", "sequence", "chem", "metrics", "datasets", "modality"),
     *("training", "sampling", "guidance", "optimization", "health", "evaluation", "report"),
     "library",
-    *("pictures.py", "console.py", "cores.py", "processes.py", "files.py"),
+    *("pictures.py", "console.py", "progress.py", "plugins.py"),
+    *("cores.py", "processes.py", "files.py"),
 ]
 """Rooms whose docstrings keep the rules. A room that is put in order joins them."""
 LONGEST = 25

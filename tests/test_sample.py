@@ -16,15 +16,24 @@ from molflow.cores import on_cores
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
 from molflow.generator import Generator
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.checkpoint import save_model
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network
+from molflow.model.spec import ModelSpec
 from molflow.sample import main, training_of
 from molflow.sampling import sampler
 
 pytestmark = pytest.mark.usefixtures("composed_once", "undrawn")
 
-FILES = ["grid.png", "report.html", "run.json", "samples.csv", "samples.sdf", "samples.smi"]
+FILES = [
+    "config.yaml",
+    "grid.png",
+    "report.html",
+    "run.json",
+    "samples.csv",
+    "samples.sdf",
+    "samples.smi",
+]
 MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N", "CCCC"]
 
 
@@ -68,7 +77,7 @@ def error_of(*arguments: object) -> str:
     return str(error.value)
 
 
-def test_a_sampling_leaves_its_six_files_and_nothing_else(results):
+def test_a_sampling_leaves_its_seven_files_and_nothing_else(results):
     assert names(results) == FILES
 
 
@@ -147,6 +156,29 @@ def test_the_same_seed_makes_the_same_files_and_another_does_not(results, checkp
     for name in ("samples.csv", "samples.smi", "samples.sdf", "grid.png"):
         assert (tmp_path / "same" / name).read_bytes() == (results / name).read_bytes()
     assert rows(tmp_path / "other") != rows(results)
+
+
+def test_the_config_of_a_sampling_makes_the_same_molecules_from_another_folder(
+    checkpoint, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(checkpoint.parent)
+    guided = ["guidance=best_of", "guidance.objective=qed:max,logp:1±0.5", "guidance.particles=2"]
+    run(Path(checkpoint.name, "."), tmp_path / "first", "seed=5", "forbidden=N", *guided)
+    monkeypatch.chdir(tmp_path)
+    main(["config=first/config.yaml", "out=again"])
+    for name in ("samples.csv", "samples.smi"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "first" / name).read_bytes()
+
+
+def test_the_config_of_a_sampling_samples_into_its_folder(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(checkpoint, Path("first"), "n=5")
+    made = rows(tmp_path / "first")
+    (tmp_path / "first" / "samples.csv").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    main(["config=../first/config.yaml"])
+    assert rows(tmp_path / "first") == made
 
 
 def test_the_printed_tables_have_metrics_reasons_and_speed(checkpoint, tmp_path, capsys):
@@ -409,8 +441,8 @@ def test_a_failure_while_writing_leaves_no_record_and_nothing_half_written(
 def test_progress_counts_molecules_while_a_batch_is_on_its_way(
     checkpoint, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("molflow.console.LINE_SECONDS", 0.0)
-    monkeypatch.setattr("molflow.console._Lines.interval", 0.0)
+    monkeypatch.setattr("molflow.progress.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("molflow.progress._Lines.interval", 0.0)
     with on_cores(1):
         run(checkpoint, tmp_path, "steps=4")
     lines = [line.split(",")[0] for line in capsys.readouterr().err.splitlines()]

@@ -10,8 +10,9 @@ import pytest
 from molflow.build import build_dataset
 from molflow.config import DatasetConfig
 from molflow.errors import InputError
-from molflow.generator import load
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.loading import load
+from molflow.model.checkpoint import save_model
+from molflow.model.spec import ModelSpec
 from molflow.sample import main
 from molflow.sampling.walk import Route
 
@@ -81,7 +82,7 @@ def error_of(*arguments: object) -> str:
 
 
 def test_texts_leave_a_table_a_file_to_read_and_the_record(results):
-    assert names(results) == ["run.json", "samples.csv", "samples.txt"]
+    assert names(results) == ["config.yaml", "run.json", "samples.csv", "samples.txt"]
 
 
 def test_the_table_has_every_text_as_it_was_written_line_ends_too(results):
@@ -163,7 +164,7 @@ def test_texts_replace_the_molecules_of_an_earlier_sampling(checkpoint, tmp_path
     for name in ("samples.smi", "samples.sdf", "grid.png", "trajectory.png", "report.html"):
         (tmp_path / name).touch()
     run(checkpoint, tmp_path)
-    assert names(tmp_path) == ["run.json", "samples.csv", "samples.txt"]
+    assert names(tmp_path) == ["config.yaml", "run.json", "samples.csv", "samples.txt"]
 
 
 @pytest.fixture(scope="module")

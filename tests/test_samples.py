@@ -4,7 +4,7 @@ import numpy as np
 
 from molflow.chem.molecule import Vocabulary, check_many, read_smiles, to_graph
 from molflow.graph.graph import Graph
-from molflow.model.checkpoint import ModelSpec
+from molflow.model.spec import ModelSpec
 from molflow.samples import Samples
 
 VOCABULARY = Vocabulary(("C", "N", "O"))

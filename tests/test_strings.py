@@ -11,12 +11,14 @@ from torch import nn
 from molflow.chem.constraints import Constraint
 from molflow.errors import InputError
 from molflow.flow.state import State
-from molflow.generator import Generator, load
+from molflow.generator import Generator
 from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import GUIDES
 from molflow.guidance.steer import guide
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.loading import load
+from molflow.model.checkpoint import save_model
 from molflow.model.model import Model
+from molflow.model.spec import ModelSpec
 from molflow.samples import Samples
 from molflow.sampling import sampler
 from molflow.sampling.methods import METHODS
@@ -272,8 +274,8 @@ def test_a_cpu_makes_no_more_tokens_at_once_than_it_has_room_for(
 
 
 def test_progress_counts_what_is_made(writer: Generator, monkeypatch, capsys):
-    monkeypatch.setattr("molflow.console.LINE_SECONDS", 0.0)
-    monkeypatch.setattr("molflow.console._Lines.interval", 0.0)
+    monkeypatch.setattr("molflow.progress.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("molflow.progress._Lines.interval", 0.0)
     writer.sample(4, 2)
     writer.sample(4, 2, guide=toward("g", "best_of"))
     lines = capsys.readouterr().err.splitlines()

@@ -265,6 +265,7 @@ def test_a_run_folder_holds_everything_to_look_at_sample_from_and_continue(
     files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     assert files == {
         "config.json",
+        "config.yaml",
         "last.ckpt",
         "logs/0/metrics.csv",
         "loss.png",

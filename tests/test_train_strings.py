@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from molflow.errors import InputError
-from molflow.generator import load
+from molflow.loading import load
 from molflow.modality import Strings
-from molflow.pictures import read_logs
 from molflow.train import main
+from molflow.training.curves import read_logs
 from molflow.training.module import FlowModule
 
 SMILES = [

@@ -12,8 +12,9 @@ from typing import Any
 
 from benchmarks.ablation.plan import EARLY, METHODS, Run, Setup, lineage
 from benchmarks.ablation.training import training_steps
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.errors import InputError
+from molflow.progress import progress
 
 FORMAT = 1
 SCORE = ("vu", 1)
@@ -103,7 +104,7 @@ def measure_run(run: Run, setup: Setup) -> Entry:
     cells.
     """
     from benchmarks.common.measuring import Cell, WalkOptions, facts, known, perform, prepare
-    from molflow.generator import load
+    from molflow.loading import load
 
     generators = {share: load(path) for share, path in setup.models(run).items()}
     protocol = prepare(generators[1.0], setup.n, WalkOptions(noise=1.0), setup.force)

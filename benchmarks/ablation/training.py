@@ -35,7 +35,7 @@ def train(run: Run, setup: Setup) -> bool:
 
 def require_same_run(folder: Path, given: Sequence[str]) -> None:
     """Raise InputError where the run in ``folder`` was started with other arguments."""
-    from molflow.train import OWN_FOLDER, anchored, key_of
+    from molflow.training.arguments import OWN_FOLDER, anchored, key_of
     from molflow.training.record import read_record
 
     there, here = (

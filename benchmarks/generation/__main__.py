@@ -18,8 +18,9 @@ from benchmarks.common.arguments import count, help_text, read, several
 from benchmarks.common.outputs import named, place, write
 from molflow.config import NOISE, wants_help
 from molflow.config.key import COUNT, Range, key
-from molflow.console import progress, run_program
+from molflow.console import run_program
 from molflow.errors import InputError
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from benchmarks.common.measuring import Cell, Numbers
@@ -68,7 +69,7 @@ def benchmark(config: GenerationConfig) -> None:
     """Measure every cell that is not known yet, print the tables, write JSON and PNG."""
     from benchmarks.common.measuring import WalkOptions, facts, known, perform, prepare
     from benchmarks.generation.curves import draw, show
-    from molflow.generator import load
+    from molflow.loading import load
     from molflow.sampling.walk import read_noise_scale
 
     cells = plan_cells(config)

@@ -18,12 +18,13 @@ import numpy as np
 from benchmarks.common.arguments import help_text, read, several
 from molflow.config import wants_help
 from molflow.config.key import COUNT, key
-from molflow.console import progress, require_writable, run_program, table
+from molflow.console import require_writable, run_program, table
 from molflow.errors import InputError
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from benchmarks.goal_directed.cells import Cell
-    from molflow.chem.tasks import Task
+    from molflow.chem.tasks import BenchmarkTask
     from molflow.generator import Generator
 
 ALL, USUAL_CALLS = "all", 10_000
@@ -92,7 +93,7 @@ def run(config: GoalConfig) -> None:
 
 def _model(config: GoalConfig, methods: Sequence[str]) -> Generator | None:
     from benchmarks.goal_directed.methods import WAYS
-    from molflow.generator import load
+    from molflow.loading import load
 
     needing = [name for name in methods if WAYS[name].model]
     if config.checkpoint:
@@ -127,7 +128,7 @@ def some(molecules: Sequence[str], count: int, seed: int) -> list[str]:
     return [molecules[i] for i in chosen]
 
 
-def caution(task: Task, model: Generator | None) -> None:
+def caution(task: BenchmarkTask, model: Generator | None) -> None:
     """Warn where the model cannot make the elements or sizes of the task's own targets."""
     if model is None:
         return
@@ -136,7 +137,7 @@ def caution(task: Task, model: Generator | None) -> None:
         print(f"warning: {task.name}: this model {lacks}; the task is run", file=sys.stderr)
 
 
-def lacking(task: Task, model: Generator) -> str:
+def lacking(task: BenchmarkTask, model: Generator) -> str:
     """Features of a task's targets that the model lacks, in words; "" where it has all."""
     import re
 
@@ -169,7 +170,7 @@ def lacking(task: Task, model: Generator) -> str:
 
 def show(
     found: Sequence[tuple[Cell, dict[str, Any]]],
-    tasks: Sequence[Task],
+    tasks: Sequence[BenchmarkTask],
     methods: Sequence[str],
     config: GoalConfig,
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from rdkit import Chem, rdBase
 
 from molflow.chem.smiles import LONGEST
-from molflow.chem.tasks import Task
+from molflow.chem.tasks import BenchmarkTask
 from molflow.errors import InputError
 from molflow.metrics.goal_directed import Call
 
@@ -21,7 +21,9 @@ from molflow.metrics.goal_directed import Call
 class Method(Protocol):
     """A way to optimise."""
 
-    def __call__(self, task: Task, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
+    def __call__(
+        self, task: BenchmarkTask, budget: int, seed: int, start: Sequence[str]
+    ) -> list[Call]:
         """The calls of one run, at most `budget`. start: molecules to begin from; they count."""
 
 
@@ -32,7 +34,7 @@ class Spent(Exception):
 class Budget:
     """Scores molecules until as many distinct ones were scored as are allowed."""
 
-    def __init__(self, task: Task, calls: int) -> None:
+    def __init__(self, task: BenchmarkTask, calls: int) -> None:
         """calls: how many distinct molecules may be scored. InputError below 1."""
         if calls < 1:
             raise InputError(f"budget={calls}: at least 1 call")

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.goal_directed.calls import Method, read
 from molflow.chem.properties import PROPERTIES
-from molflow.chem.tasks import Task
+from molflow.chem.tasks import BenchmarkTask
 from molflow.console import atomic_write
 from molflow.metrics.goal_directed import Call, auc_top, final_score, top_mean
 from molflow.metrics.similarity import fingerprints, internal_diversity
@@ -59,7 +59,7 @@ def known(folder: Path, cell: Cell) -> dict[str, Any] | None:
 
 
 def perform(
-    folder: Path, cell: Cell, task: Task, method: Method, start: Sequence[str]
+    folder: Path, cell: Cell, task: BenchmarkTask, method: Method, start: Sequence[str]
 ) -> dict[str, Any]:
     """Runs a cell and writes its numbers and its calls."""
     began = time.monotonic()
@@ -71,7 +71,7 @@ def perform(
     return numbers
 
 
-def measured(task: Task, calls: Sequence[Call], budget: int) -> dict[str, Any]:
+def measured(task: BenchmarkTask, calls: Sequence[Call], budget: int) -> dict[str, Any]:
     """The numbers of a run; None where there is nothing to measure."""
     scores = [score for _, score in calls]
     if not calls:

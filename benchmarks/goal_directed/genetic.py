@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.goal_directed.calls import Budget, Spent, read
-from molflow.chem.tasks import Task
+from molflow.chem.tasks import BenchmarkTask
 from molflow.errors import InputError
 from molflow.metrics.goal_directed import Call
 
@@ -24,7 +24,7 @@ STALE = 100
 """Generations in a row without a new molecule after which a run ends early."""
 
 
-def run(task: Task, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
+def run(task: BenchmarkTask, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
     """One run of the default genetic algorithm.
 
     Args:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.goal_directed import genetic, random_molecules
 from benchmarks.goal_directed.calls import Budget, Method, Spent
-from molflow.chem.tasks import Task
+from molflow.chem.tasks import BenchmarkTask
 from molflow.errors import InputError
 from molflow.metrics.goal_directed import Call
 
@@ -46,7 +46,7 @@ class Way:
 def searched(model: Generator | None, moves: Sequence[str] | None, learn: int = 0) -> Method:
     """molflow's search (``python -m molflow.optimize``) with these moves, None for all."""
 
-    def run(task: Task, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
+    def run(task: BenchmarkTask, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
         import molflow
 
         named = {} if moves is None else {"moves": moves}
@@ -65,7 +65,7 @@ def fresh(model: Generator | None) -> Method:
     """Molecules of the model as they come; ``start`` is not used."""
     assert model is not None
 
-    def run(task: Task, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
+    def run(task: BenchmarkTask, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
         oracle, stale, rounds = Budget(task, budget), 0, 0
         while oracle.left and stale < STALE:
             before = oracle.left
@@ -82,7 +82,7 @@ def guided(model: Generator | None) -> Method:
     """The guide "search": every molecule is searched alone; what its oracle was asked counts."""
     assert model is not None
 
-    def run(task: Task, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
+    def run(task: BenchmarkTask, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
         import molflow
 
         oracle, stale, rounds = Budget(task, budget), 0, 0

@@ -6,11 +6,11 @@ import random
 from collections.abc import Sequence
 
 from benchmarks.goal_directed.calls import Budget, Spent
-from molflow.chem.tasks import Task
+from molflow.chem.tasks import BenchmarkTask
 from molflow.metrics.goal_directed import Call
 
 
-def run(task: Task, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
+def run(task: BenchmarkTask, budget: int, seed: int, start: Sequence[str]) -> list[Call]:
     """Scores molecules of `start` in an order drawn by the seed until the budget is spent.
 
     Args:

@@ -22,8 +22,9 @@ from benchmarks.common.arguments import count, help_text, read, several
 from benchmarks.common.outputs import README, named, place, write
 from molflow.config import wants_help
 from molflow.config.key import COUNT, key
-from molflow.console import progress, run_program, table
+from molflow.console import run_program, table
 from molflow.errors import InputError
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from benchmarks.guidance.kept import Protocol
@@ -97,8 +98,8 @@ def prepare(config: GuidanceConfig) -> tuple[Generator, Protocol, list[GuidedCel
     from benchmarks.guidance.plan import BEST_OF, UNGUIDED, cells, require_ways
     from benchmarks.guidance.tasks import TASKS, reference, require_known
     from molflow.build import dataset_of
-    from molflow.generator import load
     from molflow.guidance.kinds import GUIDES
+    from molflow.loading import load
     from molflow.sampling.methods import METHODS
     from molflow.sampling.walk import Route
 

@@ -15,7 +15,7 @@ from benchmarks.common.outputs import plain
 from benchmarks.guidance.plan import UNGUIDED, GuidedCell
 from molflow.console import atomic_write
 from molflow.datasets.store import cache_folder
-from molflow.guidance.kinds import Search
+from molflow.guidance.kinds import EvolutionarySearch
 from molflow.guidance.steer import guide
 from molflow.sampling.walk import Route
 
@@ -55,7 +55,7 @@ def guide_of(cell: GuidedCell, protocol: Protocol) -> Guide | None:
         particles=cell.settings.particles,
         draws=cell.settings.draws or None,
         strength=cell.strength,
-        generations=cell.settings.generations if cell.method == Search.name else None,
+        generations=cell.settings.generations if cell.method == EvolutionarySearch.name else None,
     )
 
 

@@ -17,9 +17,9 @@ from benchmarks.guidance.measuring import Numbers, measure_rewards, scores
 from benchmarks.guidance.plan import BEST_OF, UNGUIDED, GuidedCell
 from molflow.chem.molecule import check
 from molflow.chem.objective import Objective, parse_objective
-from molflow.console import progress
 from molflow.flow.samplers import sample
 from molflow.graph.state import to_graphs
+from molflow.progress import progress
 from molflow.sampling import sampler
 from molflow.sampling.noise import draw_sizes
 from molflow.sampling.walk import Route

@@ -20,13 +20,14 @@ from benchmarks.common.arguments import help_text, read, several
 from benchmarks.common.outputs import named, place, plain
 from molflow.config import SEEDS, wants_help
 from molflow.config.key import COUNT, FRACTION, POSITIVE, key
-from molflow.console import atomic_write, progress, run_program, table
+from molflow.console import atomic_write, run_program, table
 from molflow.errors import InputError
 from molflow.files import METRICS, RECORD
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from molflow.chem.molecule import Checked
-    from molflow.model.checkpoint import ModelSpec
+    from molflow.model.spec import ModelSpec
 
 PARENT, TUNED, REPLAYED, SCRATCH = "as it is", "fine-tuned", "with replay", "from scratch"
 SCRATCH_RATE = "trainer.learning_rate=0.003"
@@ -171,7 +172,7 @@ def measured(
 @cache
 def sample(folder: Path, n: int, steps: int, seed: int) -> list[Checked]:
     """``n`` molecules of a model; those of the parent serve every series."""
-    from molflow.generator import load
+    from molflow.loading import load
 
     return load(folder).sample(n, steps, seed=seed).checked
 

@@ -10,9 +10,10 @@ import numpy as np
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import Unusable, canonical_smiles, read_smiles
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.datasets.molecule_file import Columns, read
 from molflow.errors import InputError
+from molflow.progress import progress
 
 FEWEST = 20
 """The fewest molecules of a series: below, a tenth of it says nothing."""

@@ -37,10 +37,11 @@ from benchmarks.speed.sampling import sampling_sizes, sampling_steps, throughput
 from molflow.chem.molecule import check_many
 from molflow.config import TrainConfig, load_config, wants_help
 from molflow.config.key import COUNT, key
-from molflow.console import atomic_write, progress, run_program, table
+from molflow.console import atomic_write, run_program, table
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
 from molflow.graph.state import clean_state, to_graphs
+from molflow.progress import progress
 from molflow.training.setup import build_module
 from molflow.training.trainer import wants_bf16
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.speed.parts import SEED, Fixed, molecules, network, training_step
 from molflow.config import load_config
-from molflow.generator import load
+from molflow.loading import load
 from molflow.training.setup import build_module
 
 FLOW = "none"

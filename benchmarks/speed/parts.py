@@ -14,8 +14,8 @@ from molflow.config import TrainConfig
 from molflow.flow.state import State
 from molflow.graph.graph import pair_count
 from molflow.graph.state import clean_state
-from molflow.model.checkpoint import ModelSpec
 from molflow.model.network import build_network
+from molflow.model.spec import ModelSpec
 from molflow.training.module import FlowModule, draws
 
 VOCABULARY = Vocabulary(("C-", "C", "N-", "N", "N+", "O-", "O", "F"))

@@ -16,10 +16,11 @@ from statistics import median
 import torch
 
 from molflow.config import wants_help
-from molflow.console import progress, run_program, table
+from molflow.console import run_program, table
 from molflow.errors import InputError
 from molflow.flow.interpolant import interpolate, prior
 from molflow.flow.losses import vfm_loss
+from molflow.progress import progress
 from molflow.sequence.state import token_state
 from molflow.sequence.transformer import SequenceTransformer
 

@@ -18,8 +18,9 @@ from benchmarks.common.arguments import help_text, read
 from benchmarks.common.outputs import RESULTS
 from molflow.config import SEEDS, wants_help
 from molflow.config.key import COUNT, key
-from molflow.console import atomic_write, for_json, progress, require_writable, run_program, table
+from molflow.console import atomic_write, for_json, require_writable, run_program, table
 from molflow.errors import InputError
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -98,7 +99,7 @@ def sample_graphs(config: StructureConfig) -> Iterable[nx.Graph | None]:
     """The attempts in a file or of a model."""
     if is_file(config.samples):
         return from_file("samples", config.samples, config.column)
-    from molflow.generator import load
+    from molflow.loading import load
 
     made = load(config.samples).sample(config.n, config.steps, seed=config.seed)
     checked = progress(made.checked, "graphs of samples", config.n, "molecules")

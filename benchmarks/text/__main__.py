@@ -65,7 +65,7 @@ def benchmark(config: TextConfig) -> None:
     from benchmarks.common.measuring import WalkOptions, provenance
     from benchmarks.text.curves import draw, show
     from benchmarks.text.rows import FORMAT, Bench, measure_rows, text_of
-    from molflow.generator import load
+    from molflow.loading import load
     from molflow.sampling.walk import read_noise_scale
 
     config = named(config)

@@ -12,12 +12,12 @@ import numpy as np
 
 from benchmarks.common.measuring import WalkOptions, facts_of_walk, known
 from molflow.build import dataset_of
-from molflow.console import progress
 from molflow.datasets.text import TextDataset
 from molflow.errors import InputError
 from molflow.generator import Generator
 from molflow.metrics.ngram import NGram
-from molflow.metrics.text import FITTED, Reference, measure_text
+from molflow.metrics.text import FITTED, TextReference, measure_text
+from molflow.progress import progress
 from molflow.sampling.methods import METHODS
 
 FORMAT = 1
@@ -77,7 +77,7 @@ class Bench:
         made = model.sample(n, self.data.length, np.random.default_rng(self.seed))
         return [vocabulary.decode(ids) for ids in made]
 
-    def facts(self, reference: Reference) -> dict[str, Any]:
+    def facts(self, reference: TextReference) -> dict[str, Any]:
         """All that the numbers of an anchor depend on."""
         return {
             "benchmark": "text",
@@ -107,7 +107,7 @@ def text_of(generator: Generator, n: int) -> TextDataset:
 def measure_rows(rows: list[Row], bench: Bench) -> list[dict[str, Any]]:
     """Every row with its evaluations, its numbers, and its first texts."""
     data = bench.data
-    reference = Reference.of(data.text("train"), data.ids("train"), data.vocabulary)
+    reference = TextReference.of(data.text("train"), data.ids("train"), data.vocabulary)
     about = bench.facts(reference)
     made = []
     for row in progress(rows, "benchmark", len(rows), "rows"):
@@ -123,5 +123,5 @@ def measure_rows(rows: list[Row], bench: Bench) -> list[dict[str, Any]]:
     return made
 
 
-def _numbers(row: Row, bench: Bench, reference: Reference) -> dict[str, float]:
+def _numbers(row: Row, bench: Bench, reference: TextReference) -> dict[str, float]:
     return measure_text(bench.texts(row, bench.n), reference)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from molflow.plugins import Table
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -40,10 +42,9 @@ def arithmetic(desirabilities: Sequence[float], weights: Sequence[float]) -> flo
     return sum(w * d for d, w in zip(desirabilities, weights, strict=True)) / sum(weights)
 
 
-AGGREGATIONS: dict[str, Callable[[Sequence[float], Sequence[float]], float]] = {
-    "geometric": geometric,
-    "arithmetic": arithmetic,
-}
+AGGREGATIONS = Table[Callable[[Sequence[float], Sequence[float]], float]](
+    "aggregations", {"geometric": geometric, "arithmetic": arithmetic}
+)
 
 
 def pareto_front(values: NDArray[np.floating]) -> NDArray[np.bool_]:

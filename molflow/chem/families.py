@@ -16,6 +16,7 @@ from molflow.chem.fingerprints import SIMILARITIES, tanimoto
 from molflow.chem.properties import PROPERTIES, Property, Shared
 from molflow.chem.smiles import LONGEST, Unusable, canonical_smiles, read_smiles
 from molflow.errors import InputError
+from molflow.plugins import Table
 
 FORMULA_PART = re.compile(r"([A-Z][a-z]?|\*)(\d*)")
 """An element, or atoms that are none, and how many."""
@@ -124,12 +125,15 @@ def read_formula(text: str) -> dict[str, int]:
     return {symbol: int(count or 1) for symbol, count in parts}
 
 
-FAMILIES: dict[str, Callable[[str], Property]] = {
-    **{name: partial(similarity, name=name) for name in SIMILARITIES},
-    "smarts": smarts,
-    "isomer": isomer,
-    "element": element,
-}
+FAMILIES = Table[Callable[[str], Property]](
+    "families",
+    {
+        **{name: partial(similarity, name=name) for name in SIMILARITIES},
+        "smarts": smarts,
+        "isomer": isomer,
+        "element": element,
+    },
+)
 EXAMPLES = {
     **{name: f"{name}(c1ccccc1O)" for name in SIMILARITIES},
     "smarts": "smarts([#7])",
@@ -149,7 +153,7 @@ def find_property(text: str) -> Property:
     name, argument = (match[1].lower(), match[2]) if match else (text, None)
     if name in FAMILIES:
         if argument is None or not argument.strip():
-            raise InputError(f"property {text!r}: needs an argument, as in {EXAMPLES[name]}")
+            raise InputError(f"property {text!r}: needs an argument, as in {_example(name)}")
         return FAMILIES[name](argument.strip())
     if name in PROPERTIES:
         if argument is not None:
@@ -157,4 +161,9 @@ def find_property(text: str) -> Property:
         return PROPERTIES[name]
     near = get_close_matches(name, [*PROPERTIES, *FAMILIES], n=1)
     hint = f"did you mean {near[0]}? Known: " if near else "one of "
-    raise InputError(f"property {text!r}: {hint}{', '.join([*PROPERTIES, *EXAMPLES.values()])}")
+    known = ", ".join([*PROPERTIES, *map(_example, FAMILIES)])
+    raise InputError(f"property {text!r}: {hint}{known}")
+
+
+def _example(family: str) -> str:
+    return EXAMPLES.get(family, f"{family}(...)")

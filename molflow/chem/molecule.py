@@ -11,7 +11,6 @@ of it, and nothing else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +18,7 @@ from functools import cache
 import numpy as np
 from rdkit import Chem, rdBase
 
+from molflow.chem.sanitisation import implicit_hydrogens, sanitise
 from molflow.chem.smiles import (
     Unusable,
     atom_names,
@@ -50,7 +50,6 @@ __all__ = [
     "check_many",
     "largest_fragment",
     "read_smiles",
-    "sanitise",
     "strip_charges",
     "to_graph",
 ]
@@ -61,35 +60,7 @@ BOND_TYPES = {
     "triple": Chem.BondType.TRIPLE,
     AROMATIC: Chem.BondType.AROMATIC,
 }
-ORDERED = frozenset(
-    {
-        *BOND_TYPES.values(),
-        Chem.BondType.QUADRUPLE,
-        Chem.BondType.QUINTUPLE,
-        Chem.BondType.HEXTUPLE,
-        Chem.BondType.DATIVE,
-    }
-)
-"""Bonds of a molecule; those of a drawing or a search are no such bonds."""
 BOND_ORDERS = {BOND_TYPES[name]: BONDS.index(name) for name in BONDS[1:]}
-
-
-@cache
-def _hydrogens(atomic_number: int, charge: int, valence: int) -> int:
-    """How many hydrogens RDKit adds to an atom with bonds of this total order, -1 if it refuses."""
-    star = Chem.RWMol()
-    atom = Chem.Atom(atomic_number)
-    atom.SetFormalCharge(charge)
-    star.AddAtom(atom)
-    for leaf in range(1, valence + 1):
-        star.AddAtom(Chem.Atom(0))
-        star.AddBond(0, leaf, Chem.BondType.SINGLE)
-    try:
-        with rdBase.BlockLogs():
-            star.UpdatePropertyCache(strict=True)
-    except Chem.AtomValenceException:
-        return -1
-    return int(star.GetAtomWithIdx(0).GetNumImplicitHs())
 
 
 def _kekulised(mol: Chem.Mol) -> Chem.Mol:
@@ -152,7 +123,7 @@ def to_graph(mol: Chem.Mol, vocabulary: Vocabulary) -> Graph:
         charge = atom.GetFormalCharge()
         if charge and not vocabulary.charged:
             continue
-        if atom.GetTotalNumHs() != _hydrogens(atom.GetAtomicNum(), charge, valence):
+        if atom.GetTotalNumHs() != implicit_hydrogens(atom.GetAtomicNum(), charge, valence):
             raise Unusable("radical or unusual valence")
     return Graph(np.array(classes, dtype=np.int16), pairs)
 
@@ -224,74 +195,6 @@ class Checked:
     def strict(self) -> str | None:
         """The SMILES of a strictly valid molecule, None for every other."""
         return self.smiles if self.reason is None else None
-
-
-def _valence_reason(error: Chem.AtomValenceException, mol: Chem.Mol) -> str:
-    """Such as "valence: C 5 > 4 at atom 3": the atom's position in the graph, counted from 0."""
-    index = error.cause.GetAtomIdx()  # type: ignore[attr-defined]  # missing in RDKit's stubs
-    atom = mol.GetAtomWithIdx(index)
-    number, charge = atom.GetAtomicNum(), atom.GetFormalCharge()
-    valence = int(sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()))
-    allowed = [v for v in range(valence) if _hydrogens(number, charge, v) >= 0]
-    limit = max(allowed, default=0)
-    return f"valence: {atom_name(atom.GetSymbol(), charge)} {valence} > {limit} at atom {index}"
-
-
-PLACE = re.compile(r" at atom (\d+)$")
-"""The atom that a reason speaks of, at its end."""
-
-
-def without_place(reason: str) -> str:
-    """The same reason, whichever atom it was at."""
-    return PLACE.sub("", reason)
-
-
-def place_of(reason: str | None) -> list[int]:
-    """The atom that a reason names, none or one."""
-    found = PLACE.search(reason or "")
-    return [int(found[1])] if found else []
-
-
-def sanitise(mol: Chem.RWMol, operations: int = Chem.SANITIZE_ALL) -> str | None:
-    """Sanitise a molecule in place, and return the reason why that fails, or None.
-
-    Aromatic molecules are sanitised twice: RDKit passes a few whose aromatic form it cannot read.
-    Call it under BlockLogs.
-
-    Args:
-        mol: the molecule, which is changed.
-        operations: RDKit's flags, by default all.
-    """
-    try:
-        Chem.SanitizeMol(mol, operations)
-        if any(bond.GetIsAromatic() for bond in mol.GetBonds()):
-            Chem.SanitizeMol(Chem.Mol(mol), operations)
-    except Chem.AtomValenceException as error:
-        return _valence_reason(error, mol)
-    except (Chem.KekulizeException, Chem.AtomKekulizeException):
-        return "kekulisation"
-    except (Chem.MolSanitizeException, RuntimeError, ValueError) as error:
-        return other_reason(error)
-    return _orderless(mol)
-
-
-def _orderless(mol: Chem.RWMol) -> str | None:
-    """The reason why a sanitised molecule is none where a bond has no order, or an atom or a bond
-    stands for several: RDKit lets both pass."""
-    for bond in mol.GetBonds():
-        kind = bond.GetBondType()
-        ends = (bond.GetBeginAtom(), bond.GetEndAtom())
-        in_ring = bond.IsInRing() and all(atom.GetIsAromatic() for atom in ends)
-        outside = kind == Chem.BondType.AROMATIC and not in_ring
-        if kind not in ORDERED or outside or bond.HasQuery():
-            name = "aromatic outside an aromatic ring" if outside else kind.name.lower()
-            return f"bond without an order: {name}"
-    return "atom that stands for several" if any(a.HasQuery() for a in mol.GetAtoms()) else None
-
-
-def other_reason(error: Exception) -> str:
-    """RDKit's message for a failure that has no name here, on one line."""
-    return f"other: {' '.join(str(error).split())[:80]}"
 
 
 def check(graph: Graph, vocabulary: Vocabulary) -> Checked:

@@ -22,6 +22,7 @@ from rdkit import Chem, RDConfig
 from rdkit.Chem import rdMolDescriptors
 
 from molflow.errors import InputError
+from molflow.plugins import Table
 
 if TYPE_CHECKING:
     from rdkit.Chem.FilterCatalog import FilterCatalog
@@ -204,24 +205,29 @@ def _count(name: str, doc: str, low: float, high: float, compute: Compute) -> Pr
     return Property(name, doc, "", low, high, compute, limits=(0, math.inf), count=True)
 
 
-PROPERTIES: dict[str, Property] = {
-    entry.name: entry
-    for entry in (
-        Property("qed", "drug-likeness (Bickerton et al. 2012)", "", 0, 1, qed, limits=(0, 1)),
-        Property("logp", "octanol-water partition (Crippen)", "log10", -2, 5, logp),
-        Property("sa", "synthetic accessibility, 1 is easy", "", 1, 8, sa, limits=(1, 10)),
-        Property("tpsa", "polar surface (Ertl)", "Å²", 0, 140, rdMolDescriptors.CalcTPSA),
-        Property("mw", "average molecular weight", "g/mol", 50, 500, average_weight),
-        Property("np", "likeness to natural products", "", -3, 4, np_likeness),
-        Property("esol", "solubility in water (Delaney)", "log10 mol/L", -6, 1, esol),
-        Property("bertz", "complexity (Bertz)", "bits", 0, 1500, bertz, limits=(0, math.inf)),
-        _count("rotatable", "rotatable bonds", 0, 10, rdMolDescriptors.CalcNumRotatableBonds),
-        _count("rings", "rings (SSSR)", 0, 6, rdMolDescriptors.CalcNumRings),
-        _count("aromatic_rings", "aromatic rings", 0, 4, rdMolDescriptors.CalcNumAromaticRings),
-        _count("hbd", "hydrogen-bond donors", 0, 5, rdMolDescriptors.CalcNumHBD),
-        _count("hba", "hydrogen-bond acceptors", 0, 10, rdMolDescriptors.CalcNumHBA),
-        _count("atoms", "heavy atoms", 1, 40, Chem.Mol.GetNumHeavyAtoms),
-        _count("pains", "PAINS alerts", 0, 3, pains),
-        _count("brenk", "BRENK alerts", 0, 5, brenk),
-    )
-}
+PROPERTIES = Table[Property](
+    "properties",
+    {
+        entry.name: entry
+        for entry in (
+            Property("qed", "drug-likeness (Bickerton et al. 2012)", "", 0, 1, qed, limits=(0, 1)),
+            Property("logp", "octanol-water partition (Crippen)", "log10", -2, 5, logp),
+            Property("sa", "synthetic accessibility, 1 is easy", "", 1, 8, sa, limits=(1, 10)),
+            Property("tpsa", "polar surface (Ertl)", "Å²", 0, 140, rdMolDescriptors.CalcTPSA),
+            Property("mw", "average molecular weight", "g/mol", 50, 500, average_weight),
+            Property("np", "likeness to natural products", "", -3, 4, np_likeness),
+            Property("esol", "solubility in water (Delaney)", "log10 mol/L", -6, 1, esol),
+            Property("bertz", "complexity (Bertz)", "bits", 0, 1500, bertz, limits=(0, math.inf)),
+            _count("rotatable", "rotatable bonds", 0, 10, rdMolDescriptors.CalcNumRotatableBonds),
+            _count("rings", "rings (SSSR)", 0, 6, rdMolDescriptors.CalcNumRings),
+            _count("aromatic_rings", "aromatic rings", 0, 4, rdMolDescriptors.CalcNumAromaticRings),
+            _count("hbd", "hydrogen-bond donors", 0, 5, rdMolDescriptors.CalcNumHBD),
+            _count("hba", "hydrogen-bond acceptors", 0, 10, rdMolDescriptors.CalcNumHBA),
+            _count("atoms", "heavy atoms", 1, 40, Chem.Mol.GetNumHeavyAtoms),
+            _count("pains", "PAINS alerts", 0, 3, pains),
+            _count("brenk", "BRENK alerts", 0, 5, brenk),
+        )
+    },
+    lambda name, value: isinstance(value, Property) and value.name == name,
+    "a properties.Property of that name",
+)

@@ -40,7 +40,7 @@ def read_smiles(smiles: str) -> Chem.Mol:
     return _required(mol)
 
 
-def read_record(record: str) -> Chem.Mol:
+def read_sdf_record(record: str) -> Chem.Mol:
     """The sanitised molecule of a record of an SDF, as `identified` leaves it.
 
     Raises:

@@ -119,7 +119,7 @@ ISOMERS = {"isomers_c11h24": 159, "isomers_c9h10n2o2pf2cl": 250, "isomers_c7h8n2
 
 
 @dataclass(frozen=True)
-class Task:
+class BenchmarkTask:
     """An oracle of a benchmark.
 
     Attributes:
@@ -163,9 +163,9 @@ def _tops(name: str, suite: str) -> tuple[int, ...]:
     return (ISOMERS[name],) if name in ISOMERS else (1, 10, 100)
 
 
-def _suite(suite: str, texts: Mapping[str, str]) -> dict[str, Task]:
+def _suite(suite: str, texts: Mapping[str, str]) -> dict[str, BenchmarkTask]:
     return {
-        name: Task(
+        name: BenchmarkTask(
             name,
             suite,
             text,
@@ -176,7 +176,7 @@ def _suite(suite: str, texts: Mapping[str, str]) -> dict[str, Task]:
     }
 
 
-SUITES: dict[str, dict[str, Task]] = {
+SUITES: dict[str, dict[str, BenchmarkTask]] = {
     "pmo": _suite("pmo", BOTH | OWN["pmo"]),
     "guacamol": _suite("guacamol", BOTH | OWN["guacamol"]),
     "guacamol_trivial": _suite("guacamol_trivial", TRIVIAL),
@@ -184,7 +184,7 @@ SUITES: dict[str, dict[str, Task]] = {
 """The tasks of every benchmark, by name."""
 
 
-def find_task(name: str) -> Task:
+def find_task(name: str) -> BenchmarkTask:
     """The task of a name such as "median1" or "guacamol/median1".
 
     Without a suite, it is the first of SUITES that has the name.

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from molflow.errors import InputError
+from molflow.plugins import Table
 
 ANY_SIGN = ("low", "high", "mean")
 """Parameters that lie on the property's own axis; the others are more than 0."""
@@ -107,21 +108,24 @@ def complement(x: float) -> float:
     return 1 - itself(x)
 
 
-TRANSFORMS: dict[str, Callable[..., float]] = {
-    function.__name__: function
-    for function in (
-        sigmoid,
-        reverse_sigmoid,
-        double_sigmoid,
-        step,
-        left_step,
-        right_step,
-        gaussian,
-        min_gaussian,
-        max_gaussian,
-        linear,
-    )
-}
+TRANSFORMS = Table[Callable[..., float]](
+    "transforms",
+    {
+        function.__name__: function
+        for function in (
+            sigmoid,
+            reverse_sigmoid,
+            double_sigmoid,
+            step,
+            left_step,
+            right_step,
+            gaussian,
+            min_gaussian,
+            max_gaussian,
+            linear,
+        )
+    },
+)
 
 
 @dataclass(frozen=True)

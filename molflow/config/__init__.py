@@ -14,8 +14,10 @@ from molflow.config.programs import (
     load_config,
     to_plain,
     wants_help,
+    with_file,
 )
 from molflow.config.sampling import NOISE, STEPS, GuidanceConfig, SampleConfig
+from molflow.config.saved import write_config
 from molflow.config.training import (
     DatasetConfig,
     FlowConfig,
@@ -48,4 +50,6 @@ __all__ = [
     "load_config",
     "to_plain",
     "wants_help",
+    "with_file",
+    "write_config",
 ]

@@ -31,6 +31,7 @@ class EvaluateConfig:
         "auto",
         "the model's step, as for molflow.sample",
         choices=STEPS,
+        table="steps",
     )
     seed: int = key(0, "of the model's sizes and noise", within=SEEDS)
     reference: str | None = key(

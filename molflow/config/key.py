@@ -16,6 +16,7 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from molflow.errors import InputError
+from molflow.plugins import installed
 
 T = TypeVar("T")
 
@@ -64,6 +65,7 @@ def key(
     within: Range = ANY,
     required: bool = False,
     path: str = "",
+    table: str = "",
 ) -> Any:
     """A value of the schema.
 
@@ -74,9 +76,10 @@ def key(
         within: the numbers that are allowed.
         required: whether a text must not be empty.
         path: READ or WRITE where a text is a place on disk, which may begin with ``~``.
+        table: to which installed packages add choices (``molflow.plugins``).
     """
-    extra = {"doc": doc, "choices": choices, "within": within, "required": required, "path": path}
-    return field(default=default, metadata=extra)
+    extra = {"doc": doc, "choices": choices, "within": within, "required": required}
+    return field(default=default, metadata={**extra, "path": path, "table": table})
 
 
 def section(schema: type, doc: str) -> Any:
@@ -97,6 +100,13 @@ class Key:
     within: Range
     required: bool
     path: str
+    table: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The choices, those of installed packages last."""
+        added = installed(self.table) if self.table else ()
+        return (*self.choices, *(name for name in added if name not in self.choices))
 
     @property
     def is_text(self) -> bool:
@@ -107,8 +117,8 @@ class Key:
         if value is None and self.optional:
             return None
         if self.choices:
-            if value not in self.choices:
-                raise InputError(f"{self.name}={value!r}: one of {', '.join(self.choices)}")
+            if value not in self.choices and value not in self.names:
+                raise InputError(f"{self.name}={value!r}: one of {', '.join(self.names)}")
             return value
         if self.kind is float and type(value) is int:
             value = float(value)
@@ -127,7 +137,7 @@ class Key:
     def allowed(self) -> str:
         """The choices, the range or the type, for the help text."""
         if self.choices:
-            return " | ".join(self.choices)
+            return " | ".join(self.names)
         parts = [{int: "integer", float: "number", bool: "true | false", str: "text"}[self.kind]]
         if self.within is not ANY:
             parts.append(str(self.within))

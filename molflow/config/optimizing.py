@@ -15,7 +15,10 @@ CALLS = 10_000
 class ScoreConfig:
     objective: str | None = key(None, "the score, such as qed:max,logp:2.5±0.5,sa:<3")
     aggregation: str = key(
-        "geometric", "mean of the objective's components", choices=("geometric", "arithmetic")
+        "geometric",
+        "mean of the objective's components",
+        choices=("geometric", "arithmetic"),
+        table="aggregations",
     )
     components: str | None = key(None, "or a YAML file of components", path=READ)
     score: str | None = key(None, "or path.py:function, your own code, which will run")
@@ -27,7 +30,7 @@ class OptimizeConfig:
     """Find the best molecules for a score within a budget of calls."""
 
     checkpoint: str | None = key(
-        None, "a run folder or a file of weights; null: moves without a model alone"
+        None, "a run folder or a file of weights; null: moves without a model alone", path=READ
     )
     task: str | None = key(None, "a task of PMO or GuacaMol, such as perindopril_mpo")
     calls: int = key(CALLS, "distinct molecules that may be scored", within=COUNT)

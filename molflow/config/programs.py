@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal, overload
 
-from molflow.config import recipes
+from molflow.config import recipes, saved
 from molflow.config.checking import CheckConfig
 from molflow.config.evaluating import EvaluateConfig
 from molflow.config.key import from_plain
@@ -48,11 +48,18 @@ def load_config(program: str, overrides: Sequence[str]) -> Config:
     """The configuration of a program of PROGRAMS after `key=value` and `group=name` overrides.
 
     A text value is taken as it stands after the first `=` (empty is null where null is allowed);
-    all others follow Hydra's grammar. Every mistake raises InputError.
+    all others follow Hydra's grammar. ``config=`` names a file of keys. Every mistake raises
+    InputError.
     """
     schema = PROGRAMS[program]
-    config = from_plain(schema, recipes.compose(program, schema, overrides))
+    given = with_file(program, overrides)
+    config = from_plain(schema, recipes.compose(program, schema, given))
     return resolved(config) if isinstance(config, TrainConfig) else config
+
+
+def with_file(program: str, overrides: Sequence[str]) -> list[str]:
+    """The overrides with the keys of the file of ``config=`` in its place, before all others."""
+    return saved.with_file(program, PROGRAMS[program], overrides)
 
 
 def to_plain(config: Config) -> dict[str, Any]:

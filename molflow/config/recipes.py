@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from molflow.config.key import keys, sections, unknown_key
+from molflow.config.key import ANY, READ, Key, keys, sections, unknown_key
 from molflow.errors import InputError
+
+LED = {"guidance": "guidance.method"}
+"""A group of files whose names are the choices of a key: a name of an installed package is too."""
+
+FILE = Key(
+    name="config",
+    kind=str,
+    optional=True,
+    default=None,
+    doc="a file of keys, such as config.yaml of earlier results; those beside it win",
+    choices=(),
+    within=ANY,
+    required=False,
+    path=READ,
+)
+"""A key of every program that stands for others."""
 
 
 def compose(program: str, schema: type, overrides: Sequence[str]) -> dict[str, Any]:
@@ -57,8 +73,10 @@ def _split(
         name, equals, value = override.partition("=")
         if not equals:
             raise InputError(f"{override!r}: an override is key=value; --help lists the keys")
-        if name in choices:
-            _check_group(name, value, *choices[name])
+        if name in choices and value in _added(name, known):
+            others[LED[name]] = value
+        elif name in choices:
+            _check_group(name, value, *choices[name], *_added(name, known))
             others[name] = value
         elif name not in known:
             raise unknown_key(name, [*choices, *known])
@@ -70,9 +88,15 @@ def _split(
     return texts, [f"{name}={value}" for name, value in others.items() if name not in no_file]
 
 
-def _check_group(name: str, value: str, default: str | None, files: list[str]) -> None:
+def _added(group: str, known: Mapping[str, Key]) -> tuple[str, ...]:
+    """The names that installed packages add to a group of files."""
+    led = known.get(LED.get(group, ""))
+    return () if led is None else led.names[len(led.choices) :]
+
+
+def _check_group(name: str, value: str, default: str | None, files: list[str], *added: str) -> None:
     if value not in files and not (value == "null" and default is None):
-        raise InputError(f"{name}={value!r}: one of {', '.join(files)}")
+        raise InputError(f"{name}={value!r}: one of {', '.join((*files, *added))}")
 
 
 def _compose(program: str, schema: type, overrides: list[str]) -> dict[str, Any]:
@@ -118,16 +142,17 @@ def _first_lines(error: Exception) -> str:
 
 def help_text(program: str, schema: type) -> str:
     """Usage, groups and keys with defaults, documentation and what is allowed."""
-    lines = [f"python -m molflow.{program} [key=value ...]", "", schema.__doc__ or ""]
-    about = sections(schema)
+    lines = [f"molflow {program} [key=value ...]", "", schema.__doc__ or ""]
+    about, known = sections(schema), keys(schema)
     choices = groups(program)
     if choices:
         lines += ["", "Recipes (group=name):"]
     for name, (default, files) in choices.items():
         doc = about.get(name, "values across the groups")
-        lines.append(_line(f"{name}={default or 'null'}", doc, " | ".join(files)))
+        names = (*files, *_added(name, known))
+        lines.append(_line(f"{name}={default or 'null'}", doc, " | ".join(names)))
     lines += ["", "Keys (key=value):"]
-    for name, entry in keys(schema).items():
+    for name, entry in {FILE.name: FILE, **known}.items():
         lines.append(_line(f"{name}={shown(entry.default)}", entry.doc, entry.allowed))
     return "\n".join(lines)
 

@@ -31,10 +31,14 @@ class GuidanceConfig:
         "none",
         "how to walk toward a score",
         choices=("none", "best_of", "draws", "gradient", "particles", "search", "surrogate"),
+        table="guides",
     )
     objective: str | None = key(None, "the score, such as qed:max,logp:2.5±0.5,sa:<3")
     aggregation: str = key(
-        "geometric", "mean of the objective's components", choices=("geometric", "arithmetic")
+        "geometric",
+        "mean of the objective's components",
+        choices=("geometric", "arithmetic"),
+        table="aggregations",
     )
     components: str | None = key(None, "or a YAML file of components", path=READ)
     score: str | None = key(None, "or path.py:function, your own code, which will run")
@@ -107,6 +111,7 @@ class SampleConfig:
         "auto",
         "the step; auto is renoised where a flow map was learned, flow_map in one step, else euler",
         choices=STEPS,
+        table="steps",
     )
     noise: float | None = key(
         None,

@@ -86,11 +86,16 @@ class ModelConfig:
 @dataclass(frozen=True)
 class FlowConfig:
     prior_scale: float = key(0.5, "standard deviation of the noise x_0", within=POSITIVE)
-    loss: str = key("cross_entropy", "of mu_tt against x_1", choices=("cross_entropy", "mse"))
+    loss: str = key(
+        "cross_entropy", "of mu_tt against x_1", choices=("cross_entropy", "mse"), table="losses"
+    )
     label_smoothing: float = key(0.0, "of the cross-entropy", within=FRACTION)
     pair_weight: float = key(5.0, "weight of pairs beside atoms in the loss", within=NOT_NEGATIVE)
     time_law: str = key(
-        "uniform", "law of the training times t", choices=("uniform", "logit_normal")
+        "uniform",
+        "law of the training times t",
+        choices=("uniform", "logit_normal"),
+        table="time_laws",
     )
     time_mean: float = key(0.0, "of logit t, for time_law=logit_normal")
     time_spread: float = key(1.0, "standard deviation of logit t, as well", within=POSITIVE)
@@ -104,6 +109,7 @@ class FlowConfig:
         "none",
         "what teaches the flow map off the diagonal",
         choices=("none", "csd", "csd_official", "ecld", "ecld_graph", "ecld_text", "psd"),
+        table="distillations",
     )
     distill_share: float = key(0.25, "share of a batch for it", within=FRACTION)
     distill_weight: float = key(1.0, "of its loss beside the diagonal's", within=POSITIVE)
@@ -111,6 +117,7 @@ class FlowConfig:
         "triangle",
         "law of its times (s, t): uniform, or by time_law with many s = 0 or t = 1",
         choices=("triangle", "ends"),
+        table="pair_laws",
     )
     corner: float | None = key(
         None,
@@ -141,6 +148,7 @@ class TrainerConfig:
         "cosine",
         "of the rate after it: to zero in one run; constant, then decay, for one of several parts",
         choices=("cosine", "constant", "decay"),
+        table="schedules",
     )
     gradient_clip: float = key(1.0, "largest gradient norm; 0 is no limit", within=NOT_NEGATIVE)
     ema_decay: float = key(0.999, "of the averaged weights; 0 is no average", within=FRACTION)

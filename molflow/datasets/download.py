@@ -16,9 +16,10 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, BinaryIO
 from urllib.request import urlopen
 
-from molflow.console import atomic_write, progress, require_writable
+from molflow.console import atomic_write, require_writable
 from molflow.datasets.store import cache_folder
 from molflow.errors import InputError
+from molflow.progress import progress
 
 BLOCK = 1 << 20
 TIMEOUT = 30.0

@@ -24,15 +24,15 @@ from molflow.chem.molecule import (
     read_smiles,
     to_graph,
 )
-from molflow.chem.smiles import MISSING, read_record
+from molflow.chem.smiles import MISSING, read_sdf_record
 from molflow.chem.vocabulary import ATOM_NAME
-from molflow.console import progress
 from molflow.datasets.growing import Growing
 from molflow.datasets.molecule_file import Row, shortened
 from molflow.datasets.store import CLASS_LIMIT, Packed
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
 from molflow.processes import in_chunks
+from molflow.progress import progress
 
 LARGEST = 256
 """The most atoms of a molecule that is kept where nobody asks for more.
@@ -174,7 +174,7 @@ def _molecule(row: Row, recipe: Recipe) -> Chem.Mol:
         raise Unusable("empty cell")
     if row.text.lower() in MISSING:
         raise Unusable("missing value")
-    mol = read_record(row.text) if recipe.records else read_smiles(row.text)
+    mol = read_sdf_record(row.text) if recipe.records else read_smiles(row.text)
     if recipe.max_atoms is not None and mol.GetNumAtoms() > recipe.max_atoms:
         raise Unusable(f"{LARGER}{recipe.max_atoms} atoms")
     return mol

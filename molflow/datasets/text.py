@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from molflow.console import progress
 from molflow.datasets.download import download_folder, fetch
 from molflow.datasets.loaders import SPLITS
 from molflow.datasets.molecule_file import NOT_TEXT, open_text
@@ -28,6 +27,7 @@ from molflow.datasets.names import require_name
 from molflow.datasets.store import starts
 from molflow.datasets.tokens import PackedTokens, TokenBatch, TokenDataset
 from molflow.errors import InputError
+from molflow.progress import progress
 from molflow.sequence.vocabulary import TokenVocabulary
 
 LENGTH = 128

@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.datasets.batches import Batches
 from molflow.datasets.loaders import Indices, MoleculeDataset, positions
 from molflow.datasets.names import require_name
 from molflow.datasets.store import starts
 from molflow.errors import InputError
+from molflow.progress import progress
 from molflow.sequence.vocabulary import TokenVocabulary, split
 
 

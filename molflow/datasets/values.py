@@ -15,10 +15,12 @@ from rdkit import rdBase
 
 from molflow.chem.molecule import read_smiles
 from molflow.chem.properties import PROPERTIES
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.datasets.packing import CHUNK
 from molflow.datasets.store import Packed
+from molflow.plugins import packages
 from molflow.processes import in_chunks
+from molflow.progress import progress
 
 FORMAT = 1
 
@@ -28,8 +30,9 @@ Values = NDArray[np.float32]
 def property_values(packed: Packed, folder: Path, names: Sequence[str]) -> Values:
     """(M, C): the properties of these names of every molecule; nan where one is not defined.
 
-    They are kept in a file for each property, named by the content of the molecules and RDKit's
-    version. A file that is missing or damaged is made anew.
+    They are kept in a file for each property. Its name holds the content of the molecules, RDKit's
+    version, and the packages of a property that is not molflow's. A missing or damaged file is made
+    anew.
 
     Args:
         packed: M molecules.
@@ -50,7 +53,9 @@ def property_values(packed: Packed, folder: Path, names: Sequence[str]) -> Value
 
 def _key(packed: Packed, name: str) -> str:
     molecules = hashlib.sha256(packed.text).hexdigest()
-    facts = [molecules, name, version("rdkit"), FORMAT]
+    facts: list[object] = [molecules, name, version("rdkit"), FORMAT]
+    if name not in PROPERTIES.own:
+        facts.append(packages())
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

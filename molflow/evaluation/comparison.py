@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from molflow.chem.molecule import Checked, largest_fragment
 from molflow.evaluation.samples_file import Attempts
 from molflow.metrics import chemnet
-from molflow.metrics.describing import Described, Floats, Population, describe, mean_nspdk
+from molflow.metrics.describing import Described, FeaturedMolecules, Floats, describe, mean_nspdk
 from molflow.metrics.distribution import Statistics, reference_statistics
 
 LONG = chemnet.LENGTH - 1
@@ -65,9 +65,9 @@ class Subject:
     def described(self) -> Described:
         return describe([*self.largest, *self.whole], self.wanted)
 
-    def population(self, smiles: Sequence[str]) -> Population:
+    def population(self, smiles: Sequence[str]) -> FeaturedMolecules:
         """Some of ``largest`` or ``whole`` with their features."""
-        return Population(smiles, self.described)
+        return FeaturedMolecules(smiles, self.described)
 
     def chemnet(self, smiles: Sequence[str]) -> Statistics:
         """Statistics of ChemNet's activations of some of ``largest`` or ``whole``, repetitions
@@ -151,9 +151,9 @@ class Reference:
         advice = f"; {ways[split]} names one" if self.files and split in ways else ""
         return f"{self.name} has no split {split}: no number against it{advice}"
 
-    def population(self, smiles: Sequence[str], wanted: Sequence[str]) -> Population:
+    def population(self, smiles: Sequence[str], wanted: Sequence[str]) -> FeaturedMolecules:
         """Molecules of a split with their features, from the cache where it has them."""
-        return Population(smiles, describe(smiles, wanted, self.cache))
+        return FeaturedMolecules(smiles, describe(smiles, wanted, self.cache))
 
     def chemnet(self, smiles: Sequence[str]) -> Statistics:
         """Statistics of ChemNet's activations of molecules of a split, from the cache where it has

@@ -62,7 +62,9 @@ class Evaluation:
         return {name: one.value for name, one in self.numbers.items()}
 
 
-def evaluate(suite: str, subject: Subject, reference: Reference, force: bool = False) -> Evaluation:
+def evaluate_suite(
+    suite: str, subject: Subject, reference: Reference, force: bool = False
+) -> Evaluation:
     """Compute all numbers of a suite.
 
     Args:

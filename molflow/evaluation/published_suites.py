@@ -22,7 +22,7 @@ from molflow.evaluation.standard_suite import (
     w1,
 )
 from molflow.metrics import guacamol, moses, nspdk
-from molflow.metrics.describing import Population
+from molflow.metrics.describing import FeaturedMolecules
 from molflow.metrics.distribution import extrapolated_fcd
 from molflow.metrics.intervals import Estimate, share
 from molflow.metrics.similarity import chosen
@@ -85,7 +85,9 @@ def of_guacamol(subject: Subject, reference: Reference, notes: Notes) -> Numbers
     }
 
 
-def _kl(made: Population, reference: Reference, training: Sequence[str], notes: Notes) -> float:
+def _kl(
+    made: FeaturedMolecules, reference: Reference, training: Sequence[str], notes: Notes
+) -> float:
     if not made.smiles:
         return nan
     known = reference.population(training, ["guacamol", "guacamol_print"]).distinct

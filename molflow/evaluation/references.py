@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from molflow.chem.molecule import without_place
+from molflow.chem.sanitisation import without_place
 from molflow.datasets.molecule_file import SDF, Columns, kind_of, split_of
 from molflow.datasets.store import cache_folder
 from molflow.errors import InputError

@@ -11,12 +11,11 @@ from molflow.datasets.molecule_file import Columns, Row
 from molflow.datasets.names import REFERENCES
 from molflow.errors import InputError
 from molflow.evaluation.comparison import Reference, Subject
-from molflow.evaluation.numbers import WANTED, Evaluation
-from molflow.evaluation.numbers import evaluate as measure
+from molflow.evaluation.numbers import WANTED, Evaluation, evaluate_suite
 from molflow.evaluation.references import from_dataset, from_files, from_smiles
 from molflow.evaluation.samples_file import Attempts, collect
 from molflow.evaluation.sources import attempts_of, from_file
-from molflow.metrics.attempts import Attempt, failed, judge_smiles
+from molflow.metrics.attempts import JudgedAttempt, failed, judge_smiles
 from molflow.samples import Samples
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def evaluate(
     against = _reference(reference)
     attempts = _attempts(samples, against.training)
     subject = Subject(attempts, WANTED[suite], against.device)
-    return measure(suite, subject, against, force)
+    return evaluate_suite(suite, subject, against, force)
 
 
 def _attempts(samples: Molecules | str, training: Collection[str]) -> Attempts:
@@ -68,7 +67,7 @@ def _attempts(samples: Molecules | str, training: Collection[str]) -> Attempts:
     return found
 
 
-def _judged(samples: Iterable[str | None]) -> Iterator[tuple[Row, Attempt]]:
+def _judged(samples: Iterable[str | None]) -> Iterator[tuple[Row, JudgedAttempt]]:
     for index, text in enumerate(samples):
         if text is not None and not isinstance(text, str):
             raise InputError(f"samples[{index}]={text!r}: a SMILES or None is needed")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from molflow.chem.molecule import Checked, without_place
-from molflow.console import progress
+from molflow.chem.molecule import Checked
+from molflow.chem.sanitisation import without_place
 from molflow.datasets.molecule_file import (
     ANY_COLUMNS,
     SDF,
@@ -24,9 +24,10 @@ from molflow.datasets.molecule_file import (
     shortened,
 )
 from molflow.datasets.parquet import PARQUET, read_parquet
-from molflow.metrics.attempts import Attempt, failed, judge_record, judge_smiles
+from molflow.metrics.attempts import JudgedAttempt, failed, judge_record, judge_smiles
 from molflow.metrics.tally import Tally
 from molflow.processes import in_chunks
+from molflow.progress import progress
 
 CHUNK = 500
 COUNTED = 10_000
@@ -34,7 +35,7 @@ COUNTED = 10_000
 MOST = 100_000
 """Attempts that are kept, the first ones."""
 
-Judge = Callable[[str], Attempt]
+Judge = Callable[[str], JudgedAttempt]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def judged(
     most: int | None = None,
     key: str = "samples",
     judge: Judge | None = None,
-) -> Iterator[tuple[Row, Attempt]]:
+) -> Iterator[tuple[Row, JudgedAttempt]]:
     """Judge every attempt of a file, in order, in two processes. The texts are shortened.
 
     Args:
@@ -108,7 +109,7 @@ class _Judging:
 
     judge: Judge
 
-    def __call__(self, rows: list[Row]) -> list[tuple[Row, Attempt]]:
+    def __call__(self, rows: list[Row]) -> list[tuple[Row, JudgedAttempt]]:
         return [
             (
                 row._replace(text=shortened(row.text)),
@@ -119,7 +120,7 @@ class _Judging:
 
 
 def collect(
-    stream: Iterable[tuple[Row, Attempt]],
+    stream: Iterable[tuple[Row, JudgedAttempt]],
     tell: Callable[[Failure], None],
     training: Collection[str] | None = None,
 ) -> Attempts:

@@ -14,7 +14,7 @@ from molflow.datasets.parquet import PARQUET, columns_of
 from molflow.errors import InputError
 from molflow.evaluation.samples_file import Attempts, Failure, collect, judged
 from molflow.files import AS_MADE, CSV, PARTS, PLAN, TABLES
-from molflow.metrics.attempts import Attempt, read_raw, without_molecule
+from molflow.metrics.attempts import JudgedAttempt, read_raw, without_molecule
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -178,10 +178,10 @@ def attempts_of(made: Samples, tell: Tell, training: Collection[str] | None) -> 
     return attempts
 
 
-def _rows(made: Samples) -> Iterator[tuple[Row, Attempt]]:
+def _rows(made: Samples) -> Iterator[tuple[Row, JudgedAttempt]]:
     for index, (thing, one) in enumerate(zip(made.things, made.checked, strict=True)):
         written = shortened(made.spec.modality.written(thing))
-        yield Row(index, written), Attempt(without_molecule(one))
+        yield Row(index, written), JudgedAttempt(without_molecule(one))
 
 
 def _count(share: float, n: int) -> int | None:

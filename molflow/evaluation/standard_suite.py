@@ -11,7 +11,7 @@ import numpy as np
 
 from molflow.evaluation.comparison import Reference, Subject
 from molflow.metrics import moses
-from molflow.metrics.describing import Floats, Population
+from molflow.metrics.describing import FeaturedMolecules, Floats
 from molflow.metrics.distribution import FEWEST, frechet_distance
 from molflow.metrics.intervals import Estimate, mean, share
 from molflow.metrics.similarity import chosen, index_references, nearest_similarity
@@ -168,7 +168,7 @@ def likeness(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
 
 def pair(
     subject: Subject, smiles: Sequence[str], reference: Reference, others: Sequence[str]
-) -> tuple[Population, Population]:
+) -> tuple[FeaturedMolecules, FeaturedMolecules]:
     """Molecules made, and those of a split, over the features that MOSES compares.
 
     Args:
@@ -180,7 +180,9 @@ def pair(
     return subject.population(smiles), reference.population(others, COMPARED)
 
 
-def against(made: Population, others: Population, keys: tuple[str, str, str]) -> Numbers:
+def against(
+    made: FeaturedMolecules, others: FeaturedMolecules, keys: tuple[str, str, str]
+) -> Numbers:
     """SNN, Frag and Scaf of molecules against those of a split.
 
     Args:
@@ -200,7 +202,7 @@ def against(made: Population, others: Population, keys: tuple[str, str, str]) ->
     return dict(zip(keys, (snn, *cosines), strict=True))
 
 
-def diversity(made: Population, notes: Notes, keys: tuple[str, str]) -> Numbers:
+def diversity(made: FeaturedMolecules, notes: Notes, keys: tuple[str, str]) -> Numbers:
     if len(made.smiles) > PAIRS:
         notes.say(f"internal diversity: of the first {PAIRS:,} of {len(made.smiles):,} molecules")
     prints = made.first(PAIRS).prints("moses_print")
@@ -210,15 +212,15 @@ def diversity(made: Population, notes: Notes, keys: tuple[str, str]) -> Numbers:
     }
 
 
-def passing(made: Population) -> Estimate:
+def passing(made: FeaturedMolecules) -> Estimate:
     return share(int((made.array("passes") == 1).sum()), len(made.smiles))
 
 
-def w1(made: Population, others: Population, feature: str, notes: Notes) -> float:
+def w1(made: FeaturedMolecules, others: FeaturedMolecules, feature: str, notes: Notes) -> float:
     return moses.wasserstein(*(defined(one, feature, notes) for one in (made, others)))
 
 
-def defined(molecules: Population, feature: str, notes: Notes) -> Floats:
+def defined(molecules: FeaturedMolecules, feature: str, notes: Notes) -> Floats:
     """The values of a feature for those molecules that have it.
 
     Args:

@@ -58,7 +58,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Population:
+class WeightedParticles:
     """A population holds the particles at their end.
 
     Attributes:
@@ -83,7 +83,7 @@ def particles(
     x_0: State,
     times: Sequence[float],
     selection: Selection,
-) -> Population:
+) -> WeightedParticles:
     """Draw weighted samples of (law of ``samplers.sample``, same arguments) * exp(lambda r).
 
     Step k from t_{k-1} to t_k weights by exp(lambda [t_k r_k - t_{k-1} r_{k-1}]), t_K = 1. r_k is
@@ -129,7 +129,7 @@ def particles(
             x = move(_Known(counted, x, here, ahead), x, here, there)
         rows.append((ess, poor, _distinct(roots.view(shape))))
     trace = Trace(*(torch.stack(column) for column in zip(*rows, strict=True)))
-    return Population(x, rewards, log_weights, trace, counted.asked)
+    return WeightedParticles(x, rewards, log_weights, trace, counted.asked)
 
 
 def best_of(rewards: Tensor, group: int) -> Tensor:

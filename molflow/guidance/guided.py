@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from molflow.console import meter
 from molflow.flow.particles import best_of
 from molflow.guidance.guides import Glance, Guide, Outcome, Task
 from molflow.guidance.oracle import Oracle
+from molflow.progress import meter
 from molflow.sampling import sampler
 from molflow.sampling.noise import LOOKS, Crowd
 

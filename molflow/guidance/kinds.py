@@ -27,6 +27,7 @@ from molflow.flow.samplers import Step, decoded, sample
 from molflow.flow.search import Course, search
 from molflow.flow.state import State
 from molflow.guidance.guides import Glance, Guidance, Outcome, Task
+from molflow.plugins import Table
 from molflow.sampling.walk import require_positive
 
 PARTICLES, DRAWS = 16, 16
@@ -136,7 +137,7 @@ class ParticleFilter(Guidance):
 
 
 @dataclass(frozen=True)
-class Search(Guidance):
+class EvolutionarySearch(Guidance):
     """Unguided walks first; then again and again walks from the best so far, noised.
 
     Attributes:
@@ -219,10 +220,26 @@ class SurrogateGradient(Guidance):
         return replace(found, predicted=value(decoded(found.x)))
 
 
-GUIDES: dict[str, type[Guidance]] = {
-    kind.name: kind
-    for kind in (BestOf, BestDraw, ScoreGradient, ParticleFilter, Search, SurrogateGradient)
-}
+def _fits(name: str, value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Guidance) and value.name == name
+
+
+GUIDES = Table[type[Guidance]](
+    "guides",
+    {
+        kind.name: kind
+        for kind in (
+            BestOf,
+            BestDraw,
+            ScoreGradient,
+            ParticleFilter,
+            EvolutionarySearch,
+            SurrogateGradient,
+        )
+    },
+    _fits,
+    "a class of guides.Guidance of that name",
+)
 
 
 def _require_amount(**values: float) -> None:

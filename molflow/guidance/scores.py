@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from molflow.chem.functions import Own, Streak
 from molflow.chem.molecule import Checked, canonical_smiles, read_smiles
 from molflow.chem.objective import Objective
-from molflow.console import progress
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from rdkit import Chem

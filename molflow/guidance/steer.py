@@ -51,7 +51,7 @@ def guide(
     """A guide for ``Generator.sample``.
 
     Args:
-        method: a name of ``kinds.GUIDES``, or a ``guides.Guidance`` such as ``Search(particles=4)``
+        method: a name of ``kinds.GUIDES``, or a ``guides.Guidance`` such as ``EvolutionarySearch``
             or one of your own.
         objective: text such as "qed:max,sa:<3", or the same as {"qed": "max", "sa": "<3"}, or an
             ``chem.objective.Objective``. A score of your own is a function of a molecule, or a

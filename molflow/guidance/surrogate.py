@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molflow.chem.objective import Objective
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.datasets.loaders import MoleculeDataset
 from molflow.datasets.store import cache_folder
 from molflow.datasets.streams import GraphStream
@@ -39,6 +39,8 @@ from molflow.guidance.kinds import SurrogateGradient
 from molflow.guidance.oracle import Oracle
 from molflow.guidance.scores import Remembered
 from molflow.modality import Graphs
+from molflow.plugins import packages
+from molflow.progress import progress
 
 if TYPE_CHECKING:
     from molflow.datasets.tokens import TokenDataset
@@ -251,7 +253,7 @@ def _place(model: Model, guide: Guide) -> Path | None:
         "fit": [MOLECULES, HELD_OUT, STEPS, BATCH, RATE, SEED],
         "model": [model.fingerprint, model.spec.to_dict()],
         "score": [objective.describe(), guide.invalid, _floor(guide)],
-        "versions": [version("molflow"), version("rdkit")],
+        "versions": [version("molflow"), version("rdkit"), *packages().items()],
     }
     name = sha256(json.dumps(about).encode()).hexdigest()[:16]
     return cache_folder() / "surrogates" / f"{name}.safetensors"

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from molflow.build import Dataset, build_stream, dataset_of
 from molflow.config import CheckConfig
-from molflow.console import progress
 from molflow.errors import InputError
 from molflow.flow.health import (
     Key,
@@ -35,7 +34,8 @@ from molflow.flow.times import time_steps
 from molflow.generator import Generator
 from molflow.graph.graph import pair_endpoints
 from molflow.modality import Graphs
-from molflow.model.checkpoint import ModelSpec
+from molflow.model.spec import ModelSpec
+from molflow.progress import progress
 from molflow.sampling.noise import Crowd
 from molflow.sampling.sampler import start
 
@@ -56,7 +56,9 @@ def find_data(spec: ModelSpec) -> tuple[Dataset | None, str]:
     return data, f"validation {things} of {data.name}"
 
 
-def measure(config: CheckConfig, generator: Generator, data: Dataset | None) -> dict[Key, float]:
+def measure_flow_map(
+    config: CheckConfig, generator: Generator, data: Dataset | None
+) -> dict[Key, float]:
     """Measure everything of ``flow.health.survey``, a mean over ``config.n`` molecules.
 
     Args:

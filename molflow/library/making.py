@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from molflow.console import meter
 from molflow.enough import PART, Course, Sieve
 from molflow.library.parts import Parts
+from molflow.progress import meter
 from molflow.report.summary import Run, Totals
 from molflow.report.sums import Sums, traces
 from molflow.samples import Samples

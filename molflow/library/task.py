@@ -95,7 +95,7 @@ def outside(aim: Aim, standards: Sequence[Standard]) -> list[str]:
 def prepare(config: SampleConfig, guide: Guide | None) -> SampleTask:
     """Loads the model and looks for every mistake that can be found before the sampling."""
     from molflow.chem.constraints import parse_constraint
-    from molflow.generator import load
+    from molflow.loading import load
     from molflow.model.conditions import parse_condition
     from molflow.sampling.walk import Route, read_noise_scale, read_times
 

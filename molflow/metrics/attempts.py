@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 
 from rdkit import Chem, rdBase
 
-from molflow.chem.molecule import Checked, checked, other_reason, sanitise
+from molflow.chem.molecule import Checked, checked
+from molflow.chem.sanitisation import other_reason, sanitise
 from molflow.chem.smiles import LONGEST, MISSING, RECORD, identified, parse, parse_record
 from molflow.metrics.validity import from_counts, sanitises_relaxed
 
@@ -28,7 +29,7 @@ MOST_ATOMS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class JudgedAttempt:
     """An attempt was judged.
 
     Attributes:
@@ -42,27 +43,27 @@ class Attempt:
     valence: bool = False
 
 
-def failed(reason: str) -> Attempt:
+def failed(reason: str) -> JudgedAttempt:
     """Give the verdict on an attempt that is no molecule in any sense."""
-    return Attempt(Checked(None, None, None, 0, reason))
+    return JudgedAttempt(Checked(None, None, None, 0, reason))
 
 
-def judge_smiles(text: str) -> Attempt:
+def judge_smiles(text: str) -> JudgedAttempt:
     """Judge a SMILES: empty, missing (nan, None, ...), too long and unreadable ones have failed."""
     return judge(_of_smiles(text))
 
 
-def judge_record(text: str) -> Attempt:
+def judge_record(text: str) -> JudgedAttempt:
     """Judge one record of an SDF, from its title on; text behind its table is ignored."""
     return judge(_of_record(text))
 
 
-def identify_smiles(text: str) -> Attempt:
+def identify_smiles(text: str) -> JudgedAttempt:
     """Read the molecule of `judge_smiles` from a text that is compared with and not judged."""
     return identify(_of_smiles(text))
 
 
-def identify_record(text: str) -> Attempt:
+def identify_record(text: str) -> JudgedAttempt:
     """Read the molecule of `judge_record` from a record that is compared with."""
     return identify(_of_record(text))
 
@@ -97,7 +98,7 @@ def read_raw_record(text: str) -> Chem.Mol | None:
     return parse_record(text, sanitize=False)
 
 
-def judge(raw: Chem.Mol | str) -> Attempt:
+def judge(raw: Chem.Mol | str) -> JudgedAttempt:
     """Judge a molecule that was read without sanitisation, or the reason why there is none."""
     attempt = identify(raw)
     if isinstance(raw, str) or _refusal(raw) is not None:
@@ -107,7 +108,7 @@ def judge(raw: Chem.Mol | str) -> Attempt:
         return replace(attempt, relaxed=relaxed, valence=_is_valence_valid(raw))
 
 
-def identify(raw: Chem.Mol | str) -> Attempt:
+def identify(raw: Chem.Mol | str) -> JudgedAttempt:
     """Judge in the sense of plain and strict alone."""
     if isinstance(raw, str):
         return failed(raw)
@@ -115,7 +116,7 @@ def identify(raw: Chem.Mol | str) -> Attempt:
     if reason is not None:
         return failed(reason)
     with rdBase.BlockLogs():
-        return Attempt(_checked(raw))
+        return JudgedAttempt(_checked(raw))
 
 
 def _refusal(raw: Chem.Mol) -> str | None:
@@ -166,7 +167,7 @@ def without_molecule(checked: Checked) -> Checked:
 def measure_smiles(
     texts: Sequence[str], checked: Sequence[Checked], training: Collection[str] | None
 ) -> dict[str, float]:
-    """Measure SMILES under the names of `metrics.validity.measure`, by the definitions above.
+    """Measure SMILES under the names of `validity.measure_graphs`, by the definitions above.
 
     Args:
         texts: the attempts.

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad, selu
 
-from molflow.console import progress
 from molflow.errors import InputError
+from molflow.progress import progress
 
 Activations = NDArray[np.float32]
 

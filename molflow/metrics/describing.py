@@ -23,11 +23,12 @@ from rdkit import Chem, rdBase
 from rdkit.DataStructs import BitVectToBinaryText, CreateFromBinaryText, ExplicitBitVect
 
 from molflow.chem.properties import PROPERTIES
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.metrics import filters, guacamol, moses, nspdk, similarity
 from molflow.metrics.similarity import fingerprints
 from molflow.processes import in_chunks
+from molflow.progress import progress
 
 Floats = NDArray[np.float64]
 Column = NDArray[Any] | list[str]
@@ -203,7 +204,7 @@ def _load(path: Path) -> Column | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class FeaturedMolecules:
     """A population has molecules, each as often as it occurs, with their features."""
 
     smiles: Sequence[str]
@@ -215,13 +216,13 @@ class Population:
         return np.array([self.described.rows[one] for one in self.smiles], np.int64)
 
     @property
-    def distinct(self) -> Population:
+    def distinct(self) -> FeaturedMolecules:
         """Keep each once, in the order in which they first occur."""
-        return Population(list(dict.fromkeys(self.smiles)), self.described)
+        return FeaturedMolecules(list(dict.fromkeys(self.smiles)), self.described)
 
-    def first(self, n: int) -> Population:
+    def first(self, n: int) -> FeaturedMolecules:
         """Keep the first ``n``, or all where there are fewer."""
-        return Population(self.smiles[:n], self.described)
+        return FeaturedMolecules(self.smiles[:n], self.described)
 
     def array(self, feature: str) -> Floats:
         """Give the feature of each molecule: (n, ...)."""

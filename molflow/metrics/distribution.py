@@ -27,9 +27,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from molflow.console import atomic_write, progress
+from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.metrics import chemnet
+from molflow.progress import progress
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rdkit import rdBase
 
 from molflow.chem.smiles import Unusable, canonical_smiles, read_smiles
-from molflow.chem.tasks import Task
+from molflow.chem.tasks import BenchmarkTask
 
 Call = tuple[str, float]
 """A molecule as SMILES, and its score."""
@@ -87,7 +87,7 @@ def without_stereo(calls: Iterable[Call]) -> list[float]:
     return list(first.values())
 
 
-def final_score(task: Task, calls: Sequence[Call], budget: int) -> float:
+def final_score(task: BenchmarkTask, calls: Sequence[Call], budget: int) -> float:
     """Compute the number that the task's suite reports of a run.
 
     Args:

@@ -22,7 +22,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from molflow.console import progress
+from molflow.progress import progress
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]

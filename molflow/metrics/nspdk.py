@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from molflow.chem.smiles import canonical_order
-from molflow.console import progress
+from molflow.progress import progress
 
 Floats = NDArray[np.float64]
 Hashes = list[list[int]]

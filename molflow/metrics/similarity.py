@@ -17,7 +17,7 @@ from rdkit import Chem
 from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
 from rdkit.DataStructs import BulkTanimotoSimilarity, ExplicitBitVect
 
-from molflow.console import progress
+from molflow.progress import progress
 
 Floats = NDArray[np.float64]
 

@@ -17,8 +17,8 @@ from math import log2, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from molflow.console import progress
 from molflow.metrics.ngram import NGram
+from molflow.progress import progress
 from molflow.sequence.vocabulary import TokenVocabulary
 
 ORDER = 6
@@ -34,7 +34,7 @@ WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Reference:
+class TextReference:
     """Texts are measured against this: the words and the n-gram model of a training text."""
 
     words: frozenset[str]
@@ -44,7 +44,7 @@ class Reference:
     @classmethod
     def of(
         cls, text: str, ids: NDArray[np.integer], vocabulary: TokenVocabulary, order: int = ORDER
-    ) -> Reference:
+    ) -> TextReference:
         """Read all words of a training text, and the n-grams of its first FITTED characters.
 
         Args:
@@ -105,7 +105,7 @@ def distinct_ngrams(texts: Iterable[str], n: int) -> float:
     return len(set(runs)) / len(runs) if runs else nan
 
 
-def measure_text(texts: Sequence[str], reference: Reference) -> dict[str, float]:
+def measure_text(texts: Sequence[str], reference: TextReference) -> dict[str, float]:
     """Measure texts, which consist of the reference's symbols, by all numbers.
 
     - texts, words: how many there are, and how many words are judged.

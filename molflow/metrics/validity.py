@@ -13,7 +13,8 @@ from collections.abc import Collection, Sequence
 
 from rdkit import Chem, rdBase
 
-from molflow.chem.molecule import Checked, Vocabulary, build, sanitise
+from molflow.chem.molecule import Checked, Vocabulary, build
+from molflow.chem.sanitisation import sanitise
 from molflow.graph.graph import Graph
 from molflow.metrics.tally import Tally
 
@@ -83,7 +84,7 @@ def from_checked(checked: Sequence[Checked], training: Collection[str] | None) -
     return numbers
 
 
-def measure(
+def measure_graphs(
     graphs: Sequence[Graph],
     checked: Sequence[Checked],
     vocabulary: Vocabulary,

@@ -7,7 +7,7 @@ from typing import Any
 from molflow.chem.constraints import Plan
 from molflow.chem.vocabulary import Vocabulary
 from molflow.graph.graph import Graph
-from molflow.metrics.text import Reference
+from molflow.metrics.text import TextReference
 from molflow.modality import kind
 from molflow.modality.graphs import Graphs
 from molflow.modality.strings import Strings
@@ -22,7 +22,7 @@ Thing = Graph | str
 """A finished state turns into a graph, or into the text of a string of tokens."""
 Held = Plan | Prompt
 """A user holds parts of graphs, or of strings."""
-Known = frozenset[str] | Reference
+Known = frozenset[str] | TextReference
 """Training knows canonical SMILES without stereo, or the words and n-grams of texts."""
 
 

@@ -81,9 +81,9 @@ class Graphs:
     def measure(
         self, things: Sequence[Graph], checked: Sequence[Checked], known: Collection[str] | None
     ) -> dict[str, float]:
-        from molflow.metrics.validity import measure
+        from molflow.metrics.validity import measure_graphs
 
-        return measure(things, checked, self.vocabulary, known)
+        return measure_graphs(things, checked, self.vocabulary, known)
 
     def describe(self, max_size: int) -> str:
         return f"up to {max_size} atoms of {' '.join(self.vocabulary.atoms)}"

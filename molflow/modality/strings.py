@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from molflow.chem.constraints import Constraint
     from molflow.chem.molecule import Checked
-    from molflow.metrics.text import Reference
+    from molflow.metrics.text import TextReference
 
 
 @dataclass(frozen=True)
@@ -93,17 +93,17 @@ class Strings:
         self,
         things: Sequence[str],
         checked: Sequence[Checked],
-        known: Collection[str] | Reference | None,
+        known: Collection[str] | TextReference | None,
     ) -> dict[str, float]:
         from molflow.metrics.attempts import measure_smiles
-        from molflow.metrics.text import Reference, measure_text, variety
+        from molflow.metrics.text import TextReference, measure_text, variety
 
         if self.molecular:
-            assert not isinstance(known, Reference)
+            assert not isinstance(known, TextReference)
             return measure_smiles(things, checked, known)
         if known is None:
             return variety(things)
-        assert isinstance(known, Reference)
+        assert isinstance(known, TextReference)
         return measure_text(things, known)
 
     def describe(self, max_size: int) -> str:

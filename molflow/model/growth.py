@@ -28,7 +28,7 @@ from molflow.chem.vocabulary import Vocabulary
 from molflow.graph.graph import pair_endpoints, pair_index
 
 if TYPE_CHECKING:
-    from molflow.model.checkpoint import ModelSpec
+    from molflow.model.spec import ModelSpec
 
 SHARE = 0.01
 """Of the probability of its nearest type, what a new one begins with. Training raises it at once

@@ -11,9 +11,10 @@ from torch import nn
 from molflow.errors import InputError
 from molflow.files import CONFIG
 from molflow.flow.flow_map import Posterior
-from molflow.model.checkpoint import ModelSpec, load_weights, read_spec, require_fit
+from molflow.model.checkpoint import load_weights, read_spec, require_fit
 from molflow.model.network import LOSSES, build_network, build_posterior
 from molflow.model.place import find_model
+from molflow.model.spec import ModelSpec
 
 
 @dataclass(frozen=True, repr=False)

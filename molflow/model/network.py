@@ -10,13 +10,13 @@ from torch import nn
 from molflow.flow.flow_map import Network, Posterior, posterior
 from molflow.flow.losses import mse_loss, vfm_loss
 from molflow.graph.transformer import GraphTransformer
-from molflow.model.checkpoint import ModelSpec
+from molflow.model.spec import ModelSpec
+from molflow.plugins import Table
 from molflow.sequence.transformer import SequenceTransformer
 
-LOSSES: dict[str, Callable[..., dict[str, torch.Tensor]]] = {
-    "cross_entropy": vfm_loss,
-    "mse": mse_loss,
-}
+LOSSES = Table[Callable[..., dict[str, torch.Tensor]]](
+    "losses", {"cross_entropy": vfm_loss, "mse": mse_loss}
+)
 
 
 def build_network(spec: ModelSpec) -> nn.Module:

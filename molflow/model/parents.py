@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
 from molflow.modality import Graphs
-from molflow.model.checkpoint import ModelSpec, load_weights, read_spec
+from molflow.model.checkpoint import load_weights, read_spec
 from molflow.model.growth import grown_vocabulary, grown_weights
 from molflow.model.network import build_network
 from molflow.model.place import find_model
+from molflow.model.spec import ModelSpec
 from molflow.sequence.vocabulary import TokenVocabulary
 
 PARENTAL = (

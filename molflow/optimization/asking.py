@@ -1,7 +1,7 @@
 """Asking for scores: here one by one, by processes of this machine, or by a Dask cluster.
 
-A score is described by a `Recipe`, plain text that every process opens for itself. Molecules travel
-as canonical SMILES, and answers come in the order in which they are ready.
+A score is described by a `ScoreRecipe`, plain text that every process opens for itself. Molecules
+travel as canonical SMILES, and answers come in the order in which they are ready.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CONNECT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ScoreRecipe:
     """A score as text: an objective, or a function in a file.
 
     Attributes:
@@ -53,7 +53,7 @@ class Recipe:
         return parse_objective(self.objective, self.aggregation)
 
     @classmethod
-    def of(cls, objective: Objective) -> Recipe:
+    def of(cls, objective: Objective) -> ScoreRecipe:
         """The text of an objective."""
         return cls(str(objective), objective.aggregation)
 
@@ -85,7 +85,7 @@ class Here:
 class Workers:
     """Processes on this machine, each with a scorer of its own."""
 
-    def __init__(self, recipe: Recipe, workers: int) -> None:
+    def __init__(self, recipe: ScoreRecipe, workers: int) -> None:
         self.recipe, self.workers = recipe, workers
         self.pool = self._pool()
 
@@ -135,7 +135,7 @@ class Cluster:
     They need molflow of the same version, and a user's file under the same path.
     """
 
-    def __init__(self, recipe: Recipe, scheduler: str) -> None:
+    def __init__(self, recipe: ScoreRecipe, scheduler: str) -> None:
         """Connect to a scheduler.
 
         Args:
@@ -174,7 +174,7 @@ class Cluster:
         self.client.close()
 
 
-def open_asker(recipe: Recipe, workers: int, scheduler: str | None) -> Asker:
+def open_asker(recipe: ScoreRecipe, workers: int, scheduler: str | None) -> Asker:
     """Open the source of scores: this process, processes of this machine, or a cluster.
 
     Args:
@@ -194,11 +194,11 @@ def open_asker(recipe: Recipe, workers: int, scheduler: str | None) -> Asker:
 
 
 @lru_cache(maxsize=1)
-def _opened(recipe: Recipe) -> Scorer:
+def _opened(recipe: ScoreRecipe) -> Scorer:
     return recipe.open()
 
 
-def remote(recipe: Recipe, smiles: str) -> Scored:
+def remote(recipe: ScoreRecipe, smiles: str) -> Scored:
     """The score of a molecule in a process that keeps its scorer."""
     return score_of(_opened(recipe), smiles)
 

@@ -19,7 +19,7 @@ from molflow.chem.vocabulary import strip_charges
 from molflow.graph.graph import Graph
 from molflow.graph.moves import Draft, blank_draft, grown, part_of, whole
 from molflow.graph.parts import Bools, Ints
-from molflow.model.checkpoint import ModelSpec
+from molflow.model.spec import ModelSpec
 from molflow.optimization.calls import Call
 from molflow.optimization.moves import Child, Random
 from molflow.optimization.population import Population

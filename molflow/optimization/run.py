@@ -19,7 +19,7 @@ from molflow.console import require_writable
 from molflow.errors import InputError
 from molflow.guidance.steer import as_scorer
 from molflow.metrics.goal_directed import top_mean
-from molflow.optimization.asking import Asker, Here, Recipe, Workers
+from molflow.optimization.asking import Asker, Here, ScoreRecipe, Workers
 from molflow.optimization.breeding import Arm, Breeder
 from molflow.optimization.calls import Call, CallsFile
 from molflow.optimization.finishing import Finisher
@@ -245,15 +245,7 @@ def optimize(
         InputError: an argument is out of its range, or does not fit the model.
     """
     scorer = None if objective is None else as_scorer(objective)
-    log, past = None, []
-    if out is not None:
-        folder = Path(out)
-        require_writable(folder)
-        log = CallsFile(folder, scorer.names if isinstance(scorer, Objective) else ())
-        if log.path.exists():
-            past = log.read()
-        else:
-            log.begin()
+    log, past = (None, []) if out is None else opened(Path(out), scorer)
     known = Settings(calls=calls, **settings)  # type: ignore[arg-type]
     search = build_search(model, known, start, constraint, past, log)
     if scorer is None:
@@ -263,6 +255,16 @@ def optimize(
         return search
     if not isinstance(scorer, Objective):
         raise InputError(f"workers={workers}: of an objective; the program takes a score's file")
-    with closing(Workers(Recipe.of(scorer), workers)) as asker:
+    with closing(Workers(ScoreRecipe.of(scorer), workers)) as asker:
         carry_out(search, asker, tell=False)
     return search
+
+
+def opened(folder: Path, scorer: Scorer | None) -> tuple[CallsFile, list[Call]]:
+    """The record of calls in ``folder``, begun where there is none, and the calls that it holds."""
+    require_writable(folder)
+    log = CallsFile(folder, scorer.names if isinstance(scorer, Objective) else ())
+    if log.path.exists():
+        return log, log.read()
+    log.begin()
+    return log, []

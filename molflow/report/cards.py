@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from molflow.chem.molecule import without_place
-from molflow.console import progress
+from molflow.chem.sanitisation import without_place
+from molflow.progress import progress
 from molflow.report.charts import number
-from molflow.report.drawing import draw
+from molflow.report.drawing import draw_svg
 from molflow.report.values import Attempt, Quantity, Report
 
 SHOWN = 2000
@@ -120,7 +120,7 @@ def _card(report: Report, index: int) -> str:
         kind, word = (
             ("invalid", "Invalid") if attempt.smiles is None else ("apart", "Not strictly valid")
         )
-    picture = draw(attempt) or "<div class=mol>nothing to draw</div>"
+    picture = draw_svg(attempt) or "<div class=mol>nothing to draw</div>"
     smiles = (
         f"<button type=button class=smiles>{escape(attempt.smiles)}</button>"
         if attempt.smiles is not None

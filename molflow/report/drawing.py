@@ -14,7 +14,8 @@ from html import escape
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from molflow.chem.molecule import Checked, place_of
+from molflow.chem.molecule import Checked
+from molflow.chem.sanitisation import place_of
 from molflow.modality import Modality, Thing
 from molflow.report.values import Attempt
 
@@ -52,7 +53,7 @@ def attempts(
     return made
 
 
-def draw(attempt: Attempt) -> str:
+def draw_svg(attempt: Attempt) -> str:
     """Write an SVG element of class mol with the atom at fault marked; "" without a mol."""
     if attempt.mol is None or not attempt.mol.GetNumAtoms():
         return ""

@@ -16,7 +16,7 @@ from molflow.chem.properties import PROPERTIES
 from molflow.config import to_plain
 from molflow.evaluation.standard_suite import SHOWN
 from molflow.evaluation.verdict import Verdict, compared
-from molflow.metrics.describing import Population
+from molflow.metrics.describing import FeaturedMolecules
 from molflow.metrics.intervals import Estimate
 from molflow.metrics.suites import SUITES, Metric
 from molflow.report.cards import select
@@ -66,7 +66,7 @@ def _mol(attempt: Attempt, picture: Chem.Mol | None) -> Chem.Mol | None:
     return picture if attempt.smiles is None else Chem.MolFromSmiles(attempt.smiles)
 
 
-def _quantity(feature: str, known: Population) -> Quantity:
+def _quantity(feature: str, known: FeaturedMolecules) -> Quantity:
     prop = PROPERTIES[NAMES.get(feature, feature)]
     unit = f", {prop.unit}" if prop.unit else ""
     return Quantity(feature, f"{prop.doc}{unit}", training=known.array(feature).tolist())

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from molflow.chem.describing import described
 from molflow.config import OptimizeConfig, to_plain
 from molflow.metrics.goal_directed import auc_top, top_mean
-from molflow.optimization.asking import Recipe
+from molflow.optimization.asking import ScoreRecipe
 from molflow.optimization.bandit import BEST
 from molflow.optimization.calls import Call
 from molflow.optimization.population import scaffold_of
 from molflow.report.charts import BOTTOM, TALL, Plane, figure, number, percent
-from molflow.report.drawing import draw
+from molflow.report.drawing import draw_svg
 from molflow.report.quantities import score_values, wanted
 from molflow.report.values import Attempt, Measure, Report, Section
 
@@ -34,7 +34,7 @@ LOOKS = 200
 KINDS = ("attempts", "calls", "repeated", "invalid", "outside")
 
 
-def search_report(config: OptimizeConfig, search: Search, recipe: Recipe) -> Report:
+def search_report(config: OptimizeConfig, search: Search, recipe: ScoreRecipe) -> Report:
     """Gather the page's values. A user's function is not asked again.
 
     Args:
@@ -154,7 +154,9 @@ def _moves(search: Search) -> str:
         "chances are the bandit's at the end (discounted Thompson sampling).</p>"
     )
     heads = ("move", *KINDS, f"of the {BEST} best")
-    return table(heads, rows) + table(("move and setting", "chance to pay off"), arms) + note
+    return (
+        html_table(heads, rows) + html_table(("move and setting", "chance to pay off"), arms) + note
+    )
 
 
 def _scaffolds(search: Search) -> str:
@@ -165,7 +167,7 @@ def _scaffolds(search: Search) -> str:
     ordered = sorted(best.items(), key=lambda item: -len(item[1]))[:SCAFFOLDS]
     rows = [(name or "no ring", f"{len(c):,}", number(c[0].value)) for name, c in ordered]
     note = f"<p class=note>{len(best):,} scaffolds among the {BEST} best.</p>"
-    return note + table(("scaffold", "molecules", "best score"), rows)
+    return note + html_table(("scaffold", "molecules", "best score"), rows)
 
 
 def _lineage(search: Search, call: Call) -> str:
@@ -181,7 +183,7 @@ def _lineage(search: Search, call: Call) -> str:
         mol = Chem.MolFromSmiles(one.asked.smiles)
         others = one.asked.parents[1:]
         how = one.asked.move + (f", with call {others[0]}" if others else "")
-        picture = draw(Attempt(one.asked.smiles, None, mol))
+        picture = draw_svg(Attempt(one.asked.smiles, None, mol))
         figures.append(
             f"<figure><figcaption><h3>call {one.asked.number}, score {number(one.value)}</h3>"
             f"<small>{escape(how)}</small></figcaption>{picture}"
@@ -190,7 +192,7 @@ def _lineage(search: Search, call: Call) -> str:
     return f"<div class=charts>{''.join(figures)}</div>"
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Write a table of texts, all escaped; the first cell of a row is its head."""
     head = "".join(f"<th scope=col>{escape(name)}</th>" for name in heads)
     body = "".join(

@@ -11,9 +11,9 @@ from rdkit import Chem
 from molflow.chem.describing import DESCRIBED, described
 from molflow.chem.objective import Component
 from molflow.chem.properties import PROPERTIES, Property
-from molflow.console import progress
 from molflow.guidance.scores import SCORE, Remembered, desirability_of, has_score
 from molflow.metrics.similarity import chosen
+from molflow.progress import progress
 from molflow.report.summary import Run
 from molflow.report.values import Better, Quantity
 

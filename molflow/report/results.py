@@ -10,11 +10,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.config import SampleConfig, to_plain
+from molflow.config import SampleConfig, to_plain, write_config
 from molflow.console import atomic_write, for_json, require_writable
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, CSV, GRID, RECORD, SDF, SMI, TABLES, TEXTS, WEIGHTS
+from molflow.files import (
+    CHECKPOINT,
+    CSV,
+    GRID,
+    RECORD,
+    SDF,
+    SETTINGS,
+    SMI,
+    TABLES,
+    TEXTS,
+    WEIGHTS,
+)
 from molflow.guidance.scores import SCORE, has_score
+from molflow.plugins import packages
 from molflow.report.summary import Result, Run, Totals, steering_by_time, steering_numbers
 from molflow.saving import write_csv
 
@@ -26,7 +38,7 @@ if TYPE_CHECKING:
     from molflow.samples import Samples
 
 TRAJECTORY, PAGE, SCORED = "trajectory.png", "report.html", "scored.csv"
-RESULTS = (CSV, f"{CSV}.gz", SMI, SDF, GRID, TRAJECTORY, PAGE, SCORED, TEXTS, RECORD)
+RESULTS = (CSV, f"{CSV}.gz", SMI, SDF, GRID, TRAJECTORY, PAGE, SCORED, TEXTS, SETTINGS, RECORD)
 OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 FOLLOWED = 64
 PACKAGES = ("molflow", "torch", "numpy", "rdkit")
@@ -67,11 +79,12 @@ def write_results(
     # Gone first, written last: a folder with the record is a finished one.
     (folder / RECORD).unlink(missing_ok=True)
     (folder / SCORED).unlink(missing_ok=True)
+    write_config(folder, config)
     if generator.spec.modality.molecular:
         (folder / TEXTS).unlink(missing_ok=True)
         with atomic_write(folder / GRID) as path:
             draw_molecules(result.run.samples, path)
-        draw(folder, config, generator, result.run.samples)
+        write_trajectory(folder, config, generator, result.run.samples)
         write_page(folder, config, result)
     else:
         for name in (SMI, SDF, GRID, TRAJECTORY, PAGE):
@@ -107,7 +120,9 @@ def write_scored(path: Path, scorer: Remembered) -> None:
     write_csv(path, ("asked", SCORE, "error"), rows)
 
 
-def draw(folder: Path, config: SampleConfig, generator: Generator, samples: Samples) -> None:
+def write_trajectory(
+    folder: Path, config: SampleConfig, generator: Generator, samples: Samples
+) -> None:
     """Draw trajectory.png, where asked.
 
     Args:
@@ -156,7 +171,7 @@ def write_record(
     content: dict[str, Any] = {
         "arguments": arguments,
         "config": to_plain(config),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in PACKAGES} | packages(),
         "checkpoint": {
             "path": str(find_model(config.checkpoint).resolve()),
             "sha256": generator.fingerprint,

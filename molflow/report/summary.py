@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from molflow.chem.molecule import without_place
+from molflow.chem.sanitisation import without_place
 from molflow.guidance.scores import Remembered, has_score
-from molflow.metrics.text import Reference
+from molflow.metrics.text import TextReference
 from molflow.report.sums import Sums, mean, scored_numbers
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Result:
     enough: Enough | None = None
 
 
-def measure(
+def measure_samples(
     run: Run,
     training: Known | None,
     references: References | None = None,
@@ -147,7 +147,7 @@ def measure(
     """
     samples = run.samples
     if samples.spec.modality.molecular:
-        assert not isinstance(training, Reference)
+        assert not isinstance(training, TextReference)
         sums = Sums(training, references)
         sums.add(samples, run.scores)
         return sums.numbers()

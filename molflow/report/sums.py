@@ -36,7 +36,7 @@ DIVERSE = 10_000
 
 
 class Sums:
-    """Sums up molecules in parts: see ``summary.measure`` for the numbers.
+    """Sums up molecules in parts: see ``summary.measure_samples`` for the numbers.
 
     Memory grows by the hashes of distinct molecules alone, and by their scores where there are any.
     """

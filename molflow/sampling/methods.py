@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from molflow.flow.flow_map import euler_step, flow_map
 from molflow.flow.samplers import Step, heun_step, renoised
 from molflow.flow.state import State
+from molflow.plugins import Table
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,19 @@ class Method:
         return self.without_noise is not None
 
 
-METHODS = {
-    "euler": Method(lambda noise, amount: euler_step, lambda steps: steps),
-    "heun": Method(lambda noise, amount: heun_step, lambda steps: 2 * steps - 1),
-    "flow_map": Method(lambda noise, amount: flow_map, lambda steps: steps, jumps=True),
-    "renoised": Method(renoised, lambda steps: steps, without_noise="flow_map", jumps=True),
-    "euler_ancestral": Method(
-        lambda noise, amount: renoised(noise, amount, euler_step),
-        lambda steps: steps,
-        without_noise="euler",
-    ),
-}
+METHODS = Table[Method](
+    "steps",
+    {
+        "euler": Method(lambda noise, amount: euler_step, lambda steps: steps),
+        "heun": Method(lambda noise, amount: heun_step, lambda steps: 2 * steps - 1),
+        "flow_map": Method(lambda noise, amount: flow_map, lambda steps: steps, jumps=True),
+        "renoised": Method(renoised, lambda steps: steps, without_noise="flow_map", jumps=True),
+        "euler_ancestral": Method(
+            lambda noise, amount: renoised(noise, amount, euler_step),
+            lambda steps: steps,
+            without_noise="euler",
+        ),
+    },
+    lambda name, value: isinstance(value, Method),
+    "a methods.Method",
+)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from molflow.console import progress
 from molflow.cores import even, interleaved
 from molflow.flow import samplers
 from molflow.flow.conditioning import mixed
@@ -21,6 +20,7 @@ from molflow.flow.state import Fields, State
 from molflow.modality import Thing
 from molflow.model.model import Model
 from molflow.model.network import build_posterior
+from molflow.progress import progress
 from molflow.sampling.noise import Crowd
 from molflow.sampling.walk import NoiseScale, Walk, scales_of
 

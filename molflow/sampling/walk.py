@@ -254,8 +254,8 @@ def require_stochastic(method: str, noise: float, wanting: str) -> str:
     Raises:
         InputError: no noise is renewed.
     """
-    known = [name for name, way in METHODS.items() if way.stochastic]
-    if method in METHODS and method not in known:
+    known = [name for name, way in METHODS.own.items() if way.stochastic]
+    if method in METHODS and not METHODS[method].stochastic:
         raise InputError(f"method={method!r}: {wanting} renews noise, with {', '.join(known)}")
     if noise == 0:
         raise InputError(f"noise={noise}: {wanting} renews noise, more than 0 is needed")

@@ -13,14 +13,16 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from molflow.console import terminal, written
+from molflow.console import written
 from molflow.cores import on_cores
 from molflow.files import CHECKPOINT, MOLECULES, SNAPSHOTS
 from molflow.flow.state import State
 from molflow.generator import Generator, Samples
 from molflow.modality import Known
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.checkpoint import save_model
+from molflow.model.spec import ModelSpec
 from molflow.pictures import show
+from molflow.progress import terminal
 from molflow.training.module import FlowModule, draws
 from molflow.training.trials import SHOWN, TimedSamples
 

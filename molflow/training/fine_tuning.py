@@ -18,7 +18,7 @@ from molflow.datasets.packing import LARGER
 
 if TYPE_CHECKING:
     from molflow.build import Dataset
-    from molflow.model.checkpoint import ModelSpec
+    from molflow.model.spec import ModelSpec
     from molflow.training.replay import Replay
 
 FEW_MOLECULES = {

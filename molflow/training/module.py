@@ -26,6 +26,7 @@ from molflow.flow.joint_loss import Draws, JointLoss
 from molflow.flow.state import State
 from molflow.flow.times import stratified
 from molflow.nn.compilation import compile_blocks, compiled_twin
+from molflow.plugins import Table
 from molflow.training.optimizers import optimizer_of
 
 LOG_EVERY = 20
@@ -45,11 +46,14 @@ class Stream(Protocol):
         """x_1 of the batch at ``step`` for one of ``world`` processes."""
 
 
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
-    "constant": lambda progress: 1.0,
-    "decay": lambda progress: 1 - math.sqrt(progress),
-}
+SCHEDULES = Table[Callable[[float], float]](
+    "schedules",
+    {
+        "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
+        "constant": lambda progress: 1.0,
+        "decay": lambda progress: 1 - math.sqrt(progress),
+    },
+)
 """Progress in [0, 1] -> a share of the learning rate.
 
 A training of several parts keeps a constant rate in all but the last, which brings it down as

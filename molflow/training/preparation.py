@@ -16,9 +16,9 @@ from molflow.config import TrainConfig
 from molflow.datasets.names import OF_TOKENS
 from molflow.datasets.streams import GraphStream, TokenStream, padding
 from molflow.modality import modality_of
-from molflow.model.checkpoint import ModelSpec
 from molflow.model.conditions import parse_names
 from molflow.model.parents import require_kind
+from molflow.model.spec import ModelSpec
 from molflow.training.fine_tuning import adopted, descended, describe, origin_of
 from molflow.training.module import Stream
 from molflow.training.replay import Mixed, build_replay, count_of

@@ -1,4 +1,4 @@
-"""The record of a training run: run.json, and whether the data are still those of its beginning."""
+"""The record of a training run, and whether the data are still those of its beginning."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.config import TrainConfig, to_plain
+from molflow.config import TrainConfig, to_plain, write_config
 from molflow.console import atomic_write
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT, RECORD
+from molflow.plugins import packages
 
 if TYPE_CHECKING:
     from molflow.build import Dataset
+
+PACKAGES = ("molflow", "torch", "rdkit", "pytorch-lightning")
 
 
 def read_record(folder: str) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def require_same_data(folder: str, dataset: Dataset) -> None:
 
 
 def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) -> None:
-    """Write run.json: arguments, configuration, molecules left out of the data, versions.
+    """Write config.yaml, and run.json: arguments, configuration, molecules left out, versions.
 
     Args:
         config: of the run.
@@ -56,13 +59,13 @@ def write_record(config: TrainConfig, arguments: list[str], dataset: Dataset) ->
     """
     from molflow.datasets.content import content_of
 
-    packages = ("molflow", "torch", "rdkit", "pytorch-lightning")
     content = {
         "arguments": arguments,
         "config": to_plain(config),
         "data": {"name": dataset.name, "sha256": content_of(dataset)},
         "dropped": dict(dataset.dropped),
-        "versions": {name: version(name) for name in packages},
+        "versions": {name: version(name) for name in PACKAGES} | packages(),
     }
+    write_config(Path(config.out), config)
     with atomic_write(Path(config.out) / RECORD) as path:
         path.write_text(json.dumps(content, indent=1) + "\n")

@@ -23,9 +23,10 @@ from molflow.datasets.store import cache_folder
 from molflow.datasets.streams import GraphStream, TokenStream
 from molflow.errors import InputError
 from molflow.flow.state import Fields, State
-from molflow.generator import load
-from molflow.model.checkpoint import ModelSpec, read_spec
+from molflow.loading import load
+from molflow.model.checkpoint import read_spec
 from molflow.model.place import find_model
+from molflow.model.spec import ModelSpec
 from molflow.sequence.vocabulary import TokenVocabulary
 
 MOST = 20_000

@@ -30,28 +30,38 @@ from molflow.flow.times import (
     with_corner,
     with_ends,
 )
-from molflow.model.checkpoint import ModelSpec
 from molflow.model.network import LOSSES
+from molflow.model.spec import ModelSpec
+from molflow.plugins import Table
 from molflow.training.module import FlowModule, Optimisation, Stream
 
-TIME_LAWS: dict[str, Callable[[FlowConfig], TimeLaw]] = {
-    "uniform": lambda c: uniform,
-    "logit_normal": lambda c: logit_normal(c.time_mean, c.time_spread),
-}
-PAIR_LAWS: dict[str, Callable[[TimeLaw], tuple[PairLaw, TimeLaw]]] = {
-    "triangle": lambda law: (triangle, uniform),
-    "ends": lambda law: (with_ends(law), law),
-}
+TIME_LAWS = Table[Callable[[FlowConfig], TimeLaw]](
+    "time_laws",
+    {
+        "uniform": lambda c: uniform,
+        "logit_normal": lambda c: logit_normal(c.time_mean, c.time_spread),
+    },
+)
+PAIR_LAWS = Table[Callable[[TimeLaw], tuple[PairLaw, TimeLaw]]](
+    "pair_laws",
+    {
+        "triangle": lambda law: (triangle, uniform),
+        "ends": lambda law: (with_ends(law), law),
+    },
+)
 """The law of (s, t), and that of the times between them, by the law of the times t = s."""
 
-DISTILLATIONS: dict[str, SelfDistillation] = {
-    "csd": lambda net, teacher, x, s, t, r: csd_loss(net, teacher, x, s, t),
-    "csd_official": lambda net, teacher, x, s, t, r: csd_official_loss(net, teacher, x, s, t),
-    "ecld": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_DERIVED),
-    "ecld_graph": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_GRAPH),
-    "ecld_text": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_TEXT),
-    "psd": psd_loss,
-}
+DISTILLATIONS = Table[SelfDistillation](
+    "distillations",
+    {
+        "csd": lambda net, teacher, x, s, t, r: csd_loss(net, teacher, x, s, t),
+        "csd_official": lambda net, teacher, x, s, t, r: csd_official_loss(net, teacher, x, s, t),
+        "ecld": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_DERIVED),
+        "ecld_graph": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_GRAPH),
+        "ecld_text": lambda net, teacher, x, s, t, r: ecld_loss(net, teacher, x, s, t, ECLD_TEXT),
+        "psd": psd_loss,
+    },
+)
 CORNER = 0.15
 """The usual share of the pairs (s, t) that are (0, 1), where the loss says something there."""
 WITHOUT_DERIVATIVE = ("none", "psd")
@@ -81,7 +91,7 @@ def corner_of(flow: FlowConfig) -> float:
 
 
 @dataclass(frozen=True)
-class Parts:
+class OwnParts:
     """Parts of a training that are the caller's own.
 
     Attributes:

@@ -22,8 +22,9 @@ from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from molflow.config import TrainConfig, TrainerConfig, to_plain
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT
-from molflow.model.checkpoint import ModelSpec, read_spec
+from molflow.model.checkpoint import read_spec
 from molflow.model.parents import PARENTAL, require_same
+from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Snapshots, Trial
 from molflow.training.early_stopping import EarlyStopping
 from molflow.training.module import FlowModule
@@ -101,13 +102,15 @@ def trains_on_cpu(settings: TrainerConfig) -> bool:
 
 
 def is_program() -> bool:
-    """Whether ``python -m molflow.train`` was called, so that other processes can be started like
-    it.
+    """Whether the command line trains: other processes can be started like this one.
 
+    It is ``python -m molflow.train``, ``python -m molflow train`` or the script ``molflow train``.
     This cannot be said of a notebook or of somebody's own script.
     """
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec is not None and spec.name == "molflow.train"
+    name = Path(sys.argv[0]).stem if spec is None else spec.name
+    one_of_all = name == ("molflow" if spec is None else "molflow.__main__")
+    return name == "molflow.train" or (one_of_all and sys.argv[1:2] == ["train"])
 
 
 def is_long(settings: TrainerConfig) -> bool:

@@ -13,7 +13,8 @@ from PIL import Image
 from molflow.build import build_dataset
 from molflow.config import DatasetConfig
 from molflow.errors import InputError
-from molflow.generator import Generator, load
+from molflow.generator import Generator
+from molflow.loading import load
 from molflow.model.checkpoint import save_model
 from molflow.sampling.methods import METHODS
 

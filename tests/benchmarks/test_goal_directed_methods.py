@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from molflow.chem.tasks import Task, find_task
+from molflow.chem.tasks import BenchmarkTask, find_task
 from molflow.errors import InputError
 
 pytest.importorskip("benchmarks.goal_directed", reason="the folder benchmarks is not here")
@@ -20,11 +20,11 @@ DISTINCT = ["CCO", "Oc1ccccc1", "NC(=O)c1ccccc1", "CC(N)C(=O)O", "CCOC(C)=O", "C
 
 
 @pytest.fixture
-def task() -> Task:
+def task() -> BenchmarkTask:
     return find_task("isomers_c7h8n2o2")
 
 
-def test_repeats_and_invalid_strings_cost_nothing(task: Task) -> None:
+def test_repeats_and_invalid_strings_cost_nothing(task: BenchmarkTask) -> None:
     oracle = Budget(task, 10)
     scores = oracle.score_all(["CCO", "OCC", "C1CC", "", "C" * 10_001, "C(C)O"])
     assert scores == [scores[0], scores[0], 0, 0, 0, scores[0]]
@@ -32,14 +32,16 @@ def test_repeats_and_invalid_strings_cost_nothing(task: Task) -> None:
     assert oracle.left == 9
 
 
-def test_stereoisomers_are_two_calls(task: Task) -> None:
+def test_stereoisomers_are_two_calls(task: BenchmarkTask) -> None:
     oracle = Budget(task, 10)
     first, second = oracle.score_all(["C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"])
     assert first == second
     assert len(oracle.calls) == 2
 
 
-def test_the_call_beyond_the_budget_is_refused_and_known_molecules_are_not(task: Task) -> None:
+def test_the_call_beyond_the_budget_is_refused_and_known_molecules_are_not(
+    task: BenchmarkTask,
+) -> None:
     oracle = Budget(task, 1)
     known = oracle.score("CCO")
     with pytest.raises(Spent):
@@ -60,23 +62,23 @@ def test_a_molecule_on_which_the_oracle_fails_costs_a_call() -> None:
     assert oracle.calls == [("[H][H]", -1)]
 
 
-def test_a_budget_is_at_least_one_call(task: Task) -> None:
+def test_a_budget_is_at_least_one_call(task: BenchmarkTask) -> None:
     with pytest.raises(InputError, match="budget=0: at least 1 call"):
         Budget(task, 0)
 
 
-def test_random_molecules_are_all_scored_once_where_the_budget_allows(task: Task) -> None:
+def test_random_molecules_are_all_scored_once_where_the_budget_allows(task: BenchmarkTask) -> None:
     calls = random_molecules.run(task, 100, 0, START)
     assert sorted(smiles for smiles, _ in calls) == sorted(DISTINCT)
 
 
-def test_random_molecules_are_drawn_by_the_seed(task: Task) -> None:
+def test_random_molecules_are_drawn_by_the_seed(task: BenchmarkTask) -> None:
     runs = [random_molecules.run(task, 3, seed, START) for seed in (0, 0, 1)]
     assert [len(calls) for calls in runs] == [3, 3, 3]
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_the_genetic_algorithm_spends_its_budget_to_the_call(task: Task) -> None:
+def test_the_genetic_algorithm_spends_its_budget_to_the_call(task: BenchmarkTask) -> None:
     pytest.importorskip("mol_ga")
     calls = genetic.run(task, 150, 0, START)
     assert len(calls) == len({smiles for smiles, _ in calls}) == 150
@@ -85,26 +87,26 @@ def test_the_genetic_algorithm_spends_its_budget_to_the_call(task: Task) -> None
     assert max(score for _, score in calls[6:]) > max(score for _, score in calls[:6])
 
 
-def test_the_genetic_algorithm_repeats_a_run_by_its_seed(task: Task) -> None:
+def test_the_genetic_algorithm_repeats_a_run_by_its_seed(task: BenchmarkTask) -> None:
     pytest.importorskip("mol_ga")
     runs = [genetic.run(task, 60, seed, START) for seed in (0, 0, 1)]
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_the_genetic_algorithm_stops_within_its_start(task: Task) -> None:
+def test_the_genetic_algorithm_stops_within_its_start(task: BenchmarkTask) -> None:
     pytest.importorskip("mol_ga")
     calls = genetic.run(task, 4, 0, START)
     assert [smiles for smiles, _ in calls] == DISTINCT[:4]
 
 
-def test_the_genetic_algorithm_needs_a_molecule(task: Task) -> None:
+def test_the_genetic_algorithm_needs_a_molecule(task: BenchmarkTask) -> None:
     pytest.importorskip("mol_ga")
     with pytest.raises(InputError, match="start: no molecule"):
         genetic.run(task, 10, 0, ["C1CC"])
 
 
 def test_children_that_cannot_be_read_are_never_parents(
-    task: Task, monkeypatch: pytest.MonkeyPatch
+    task: BenchmarkTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     candidates = pytest.importorskip("mol_ga.graph_ga.gen_candidates")
     parents: list[str] = []
@@ -119,7 +121,7 @@ def test_children_that_cannot_be_read_are_never_parents(
     assert "C1CC" not in parents
 
 
-def test_the_order_of_calls_is_not_that_of_a_set(task: Task) -> None:
+def test_the_order_of_calls_is_not_that_of_a_set(task: BenchmarkTask) -> None:
     calls = []
     for smiles in (DISTINCT, DISTINCT[::-1]):
         oracle = Budget(task, 10)
@@ -129,7 +131,7 @@ def test_the_order_of_calls_is_not_that_of_a_set(task: Task) -> None:
     assert calls[0] == calls[1]
 
 
-def test_generations_without_a_new_molecule_end_a_run(task: Task) -> None:
+def test_generations_without_a_new_molecule_end_a_run(task: BenchmarkTask) -> None:
     oracle = Budget(task, 10)
     generations = genetic._Generations(oracle, 0)
     generations(["CCO"])

@@ -17,9 +17,10 @@ import pytest
 from PIL import Image
 
 from molflow.errors import InputError
-from molflow.generator import Generator, load
+from molflow.generator import Generator
 from molflow.guidance import surrogate
 from molflow.guidance.kinds import GUIDES
+from molflow.loading import load
 from molflow.model.checkpoint import save_model
 
 pytest.importorskip("benchmarks.guidance", reason="the folder benchmarks is not here")

@@ -18,7 +18,8 @@ from benchmarks.series.making import RULES, Rule, make
 from benchmarks.series.measuring import PROTOCOL, Reference, measure
 from molflow.chem.molecule import Checked
 from molflow.errors import InputError
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.checkpoint import save_model
+from molflow.model.spec import ModelSpec
 
 BROMIDES = [f"{'C' * k}c1ccc(Br)cc1" for k in range(1, 13)] + [
     f"{'C' * k}Oc1ccc(Br)cc1" for k in range(1, 13)

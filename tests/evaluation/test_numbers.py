@@ -13,7 +13,7 @@ from rdkit import Chem
 from molflow.errors import InputError
 from molflow.evaluation import standard_suite
 from molflow.evaluation.comparison import Reference, Subject
-from molflow.evaluation.numbers import WANTED, Evaluation, evaluate
+from molflow.evaluation.numbers import WANTED, Evaluation, evaluate_suite
 from molflow.evaluation.samples_file import Row, collect
 from molflow.evaluation.standard_suite import redrawn
 from molflow.metrics import chemnet
@@ -39,7 +39,7 @@ def measured(letters_for_chemnet, monkeypatch) -> Measure:
         stream = ((Row(i, text), judge_smiles(text)) for i, text in enumerate(texts))
         reference = Reference(**{"name": "made", "splits": SPLITS, **changes})
         attempts = collect(stream, lambda failure: None, reference.training)
-        return evaluate(suite, Subject(attempts, WANTED[suite]), reference, force)
+        return evaluate_suite(suite, Subject(attempts, WANTED[suite]), reference, force)
 
     return measured
 

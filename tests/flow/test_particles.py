@@ -10,8 +10,8 @@ from torch import Tensor
 from molflow.flow.flow_map import euler_step, flow_map, posterior
 from molflow.flow.interpolant import prior
 from molflow.flow.particles import (
-    Population,
     Selection,
+    WeightedParticles,
     best_of,
     effective_size,
     particles,
@@ -53,7 +53,7 @@ def same(x: State, y: State, atol: float = 0.0) -> bool:
 
 
 @pytest.fixture(scope="module")
-def walk(normal_like) -> Callable[..., Population]:
+def walk(normal_like) -> Callable[..., WeightedParticles]:
     """Particles of ``smooth`` rewarded by ``score``."""
 
     def run(strength: float, groups: int = 30, group: int = 8, steps: int = 4, amount: float = 1.0):
@@ -241,7 +241,7 @@ def test_at_strength_0_nothing_is_resampled_and_samples_are_the_unguided_ones(
 
 
 def test_a_group_is_the_same_alone_as_among_others(normal_like):
-    def run(first: int, last: int) -> Population:
+    def run(first: int, last: int) -> WeightedParticles:
         rows = slice(8 * first, 8 * last)
         moves = [renoised(noise[rows], 1.0) for noise in noises]
         selection = Selection(score, 8.0, 8, uniforms(4, 2)[:, first:last])

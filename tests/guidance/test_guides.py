@@ -26,9 +26,9 @@ from molflow.guidance.guides import Guidance, Guide, Outcome, Task
 from molflow.guidance.kinds import GUIDES, BestDraw
 from molflow.guidance.steer import guide
 from molflow.guidance.surrogate import Surrogate
-from molflow.model.checkpoint import ModelSpec
 from molflow.model.model import Model
 from molflow.model.network import build_network
+from molflow.model.spec import ModelSpec
 from molflow.sampling import sampler
 from molflow.sampling.noise import Crowd
 from molflow.sampling.walk import Route

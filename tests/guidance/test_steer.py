@@ -14,7 +14,7 @@ from molflow.chem.objective import parse_objective
 from molflow.chem.scoring import ScoreFile
 from molflow.config import GuidanceConfig
 from molflow.errors import InputError
-from molflow.guidance.kinds import GUIDES, BestOf, ScoreGradient, Search
+from molflow.guidance.kinds import GUIDES, BestOf, EvolutionarySearch, ScoreGradient
 from molflow.guidance.steer import configured_guide, guide
 from molflow.loading import load
 
@@ -45,12 +45,18 @@ def test_what_is_given_is_taken():
     )
     assert made.guidance == ScoreGradient(3, 5, 0.0, 0.1)
     assert made.invalid == -1
-    assert guide("search", "qed:max", generations=7, restart=0.0).guidance == Search(16, 7, 0.0)
+    assert guide("search", "qed:max", generations=7, restart=0.0).guidance == EvolutionarySearch(
+        16, 7, 0.0
+    )
 
 
 def test_a_guidance_is_taken_as_it_is_with_what_is_given_beside_it():
-    assert guide(Search(particles=4), "qed:max") == guide("search", "qed:max", particles=4)
-    assert guide(Search(particles=4), "qed:max", restart=0.2).guidance == Search(4, 4, 0.2)
+    assert guide(EvolutionarySearch(particles=4), "qed:max") == guide(
+        "search", "qed:max", particles=4
+    )
+    assert guide(
+        EvolutionarySearch(particles=4), "qed:max", restart=0.2
+    ).guidance == EvolutionarySearch(4, 4, 0.2)
 
 
 def test_what_is_given_as_none_is_usual():
@@ -62,8 +68,8 @@ def test_what_is_given_as_none_is_usual():
     [
         (BestOf(), "best_of, the best of 16 walks"),
         (ScoreGradient(), "gradient, 1 walk"),
-        (Search(), "search, the best of 16 walks in 4 generations"),
-        (Search(1, 1), "search, 1 walk"),
+        (EvolutionarySearch(), "search, the best of 16 walks in 4 generations"),
+        (EvolutionarySearch(1, 1), "search, 1 walk"),
     ],
 )
 def test_a_guidance_says_what_it_does_for_a_molecule(guidance, told):

@@ -9,7 +9,7 @@ from rdkit.Chem import Descriptors
 
 from molflow.errors import InputError
 from molflow.metrics import describing
-from molflow.metrics.describing import FEATURES, Population, describe, mean_nspdk
+from molflow.metrics.describing import FEATURES, FeaturedMolecules, describe, mean_nspdk
 from molflow.metrics.moses import moses_fingerprints
 from molflow.metrics.nspdk import mean_features
 
@@ -29,13 +29,13 @@ def test_each_distinct_molecule_is_asked_once(monkeypatch):
 
 
 def test_numbers_stand_by_their_molecule_as_often_as_it_occurs():
-    population = Population(SMILES, describe(SMILES, ["weight"]))
+    population = FeaturedMolecules(SMILES, describe(SMILES, ["weight"]))
     expected = [Descriptors.MolWt(Chem.MolFromSmiles(one)) for one in SMILES]
     assert population.array("weight").tolist() == expected
 
 
 def test_fingerprints_come_back_bit_by_bit():
-    population = Population(SMILES, describe(SMILES, ["moses_print"]))
+    population = FeaturedMolecules(SMILES, describe(SMILES, ["moses_print"]))
     expected = moses_fingerprints(map(Chem.MolFromSmiles, SMILES))
     found = [list(one.GetOnBits()) for one in population.prints("moses_print")]
     assert found == [list(one.GetOnBits()) for one in expected]
@@ -43,14 +43,14 @@ def test_fingerprints_come_back_bit_by_bit():
 
 def test_words_are_counted_as_often_as_their_molecules_occur():
     smiles = ["c1ccc2ccccc2c1"] * 2 + ["C1CC2CCC1C2", "CCO"]
-    population = Population(smiles, describe(smiles, ["scaffold"]))
+    population = FeaturedMolecules(smiles, describe(smiles, ["scaffold"]))
     # Two naphthalenes, one norbornane; ethanol has no scaffold of two rings.
     assert population.counts("scaffold") == {"c1ccc2ccccc2c1": 2, "C1CC2CCC1C2": 1}
 
 
 def test_a_fragment_that_occurs_twice_in_a_molecule_counts_twice():
     # CCOCC: BRICS cuts both bonds of the ether, which leaves two ethyl groups and an oxygen.
-    population = Population(["CCOCC"], describe(["CCOCC"], ["fragments"]))
+    population = FeaturedMolecules(["CCOCC"], describe(["CCOCC"], ["fragments"]))
     assert sorted(population.counts("fragments").values()) == [1, 2]
 
 
@@ -61,7 +61,7 @@ def test_what_rdkit_fails_on_is_nan_and_ends_nothing(monkeypatch):
         return 1.0
 
     monkeypatch.setitem(FEATURES, "weight", describing.Feature(compute))
-    values = Population(SMILES, describe(SMILES, ["weight"])).array("weight")
+    values = FeaturedMolecules(SMILES, describe(SMILES, ["weight"])).array("weight")
     assert [isnan(x) for x in values] == [True, False, True, False, False]
 
 
@@ -76,7 +76,7 @@ def test_a_model_that_is_not_installed_is_said_and_nothing_is_kept(tmp_path, mon
 
 
 def test_a_text_that_is_not_read_back_is_nan_and_ends_nothing():
-    values = Population(["C1CC", "C"], describe(["C1CC", "C"], ["weight"])).array("weight")
+    values = FeaturedMolecules(["C1CC", "C"], describe(["C1CC", "C"], ["weight"])).array("weight")
     assert [isnan(x) for x in values] == [True, False]
 
 
@@ -103,7 +103,7 @@ def test_other_molecules_and_damaged_files_are_asked_for_anew(tmp_path):
 def test_more_molecules_than_some_chunks_keep_their_order(monkeypatch):
     monkeypatch.setattr(describing, "CHUNK", 3)
     many = ["C" * (1 + i) for i in range(20)]
-    weights = Population(many, describe(many, ["weight"])).array("weight")
+    weights = FeaturedMolecules(many, describe(many, ["weight"])).array("weight")
     assert (np.diff(weights) > 0).all()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from molflow.metrics.ngram import NGram
 from molflow.metrics.text import (
-    Reference,
+    TextReference,
     distinct_ngrams,
     known_words,
     measure_text,
@@ -20,8 +20,8 @@ WORDS = frozenset({"the", "cat", "sat"})
 LETTERS = TokenVocabulary((" ", "a", "c", "e", "h", "s", "t"), "characters")
 
 
-def reference(text: str) -> Reference:
-    return Reference.of(text, LETTERS.encode(text), LETTERS, order=2)
+def reference(text: str) -> TextReference:
+    return TextReference.of(text, LETTERS.encode(text), LETTERS, order=2)
 
 
 def test_the_first_and_the_last_word_are_not_judged():

@@ -15,7 +15,7 @@ from molflow.metrics.validity import (
     from_checked,
     is_relaxed_valid,
     is_valence_valid,
-    measure,
+    measure_graphs,
 )
 
 RELEASED = Path(__file__).parents[3] / "shared" / "data" / "digress_qm9_graphs.txt.gz"
@@ -43,7 +43,7 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 
 def measured(graphs: list[Graph], training: set[str] | None) -> dict[str, float]:
-    return measure(graphs, check_many(graphs, CNOF), CNOF, training)
+    return measure_graphs(graphs, check_many(graphs, CNOF), CNOF, training)
 
 
 ETHANOL = graph([0, 0, 2], {(0, 1): 1, (1, 2): 1})

@@ -14,17 +14,12 @@ import molflow
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS
-from molflow.generator import load
-from molflow.model.checkpoint import (
-    FORMAT,
-    ModelSpec,
-    load_weights,
-    read_spec,
-    save_model,
-)
+from molflow.loading import load
+from molflow.model.checkpoint import load_weights, read_spec, save_model
 from molflow.model.conditions import Standard
 from molflow.model.network import build_network
 from molflow.model.place import PRETRAINED, find_model
+from molflow.model.spec import FORMAT, ModelSpec
 from molflow.sequence.vocabulary import TokenVocabulary
 
 

@@ -16,9 +16,10 @@ from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.graph.graph import pair_index
 from molflow.graph.state import blank_state
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.checkpoint import save_model
 from molflow.model.growth import SHARE, grown_vocabulary, grown_weights, origins
 from molflow.model.parents import load_parent
+from molflow.model.spec import ModelSpec
 
 KNOWN = Vocabulary(("C", "N", "O"))
 GROWN = Vocabulary(("C", "N", "O", "B", "Si"))

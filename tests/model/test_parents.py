@@ -13,9 +13,10 @@ from torch import nn
 from molflow.errors import InputError
 from molflow.flow.state import State
 from molflow.generator import Generator
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.checkpoint import save_model
 from molflow.model.network import build_network
 from molflow.model.parents import load_parent
+from molflow.model.spec import ModelSpec
 from molflow.sampling.sampler import start
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from molflow.chem.objective import parse_objective
 from molflow.errors import InputError
-from molflow.optimization.asking import Cluster, Here, Recipe, Workers, open_asker
+from molflow.optimization.asking import Cluster, Here, ScoreRecipe, Workers, open_asker
 
 SMILES = ["CCO", "c1ccccc1", "CC(N)C(=O)O", "CCCCC"]
 TEXT = "qed:max,logp:2.5±0.5"
@@ -32,10 +32,10 @@ def score(mol):
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Recipe:
+def own(tmp_path: Path) -> ScoreRecipe:
     path = tmp_path / "mine.py"
     path.write_text(CODE)
-    return Recipe(score=f"{path}:score", seconds=2.0)
+    return ScoreRecipe(score=f"{path}:score", seconds=2.0)
 
 
 def expected():
@@ -49,7 +49,7 @@ def _mol(smiles):
 
 
 def test_an_objective_is_asked_here_with_its_parts():
-    asker = open_asker(Recipe(TEXT), 1, None)
+    asker = open_asker(ScoreRecipe(TEXT), 1, None)
     assert isinstance(asker, Here)
     with closing(asker):
         assert list(asker.ask(SMILES)) == list(enumerate(expected()))
@@ -66,12 +66,12 @@ def test_what_raises_hangs_or_gives_no_number_is_told_and_the_others_go_on(own):
 
 def test_no_score_is_told():
     with pytest.raises(InputError, match=r"an objective or guidance\.score is needed"):
-        open_asker(Recipe(), 1, None)
+        open_asker(ScoreRecipe(), 1, None)
 
 
 @pytest.mark.slow
 def test_processes_give_the_scores_of_this_one():
-    with closing(open_asker(Recipe(TEXT), 2, None)) as asker:
+    with closing(open_asker(ScoreRecipe(TEXT), 2, None)) as asker:
         assert isinstance(asker, Workers)
         found = dict(asker.ask(SMILES))
     assert [found[i] for i in range(len(SMILES))] == expected()
@@ -124,7 +124,7 @@ def scheduler(tmp_path):
 
 @pytest.mark.slow
 def test_a_dask_cluster_gives_the_scores_of_this_process(scheduler):
-    with closing(open_asker(Recipe(TEXT), 1, scheduler)) as asker:
+    with closing(open_asker(ScoreRecipe(TEXT), 1, scheduler)) as asker:
         assert isinstance(asker, Cluster)
         asker.client.wait_for_workers(2, timeout=60)
         found = dict(asker.ask(SMILES))
@@ -146,4 +146,4 @@ def test_a_scheduler_that_does_not_answer_is_told(monkeypatch):
     pytest.importorskip("distributed", reason="Dask is not installed")
     monkeypatch.setattr("molflow.optimization.asking.CONNECT_SECONDS", 2.0)
     with pytest.raises(InputError, match="no scheduler answers"):
-        open_asker(Recipe(TEXT), 1, "tcp://127.0.0.1:9")
+        open_asker(ScoreRecipe(TEXT), 1, "tcp://127.0.0.1:9")

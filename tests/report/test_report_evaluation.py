@@ -8,7 +8,7 @@ import pytest
 from molflow.config import load_config
 from molflow.datasets.molecule_file import Columns
 from molflow.evaluation.comparison import Reference, Subject
-from molflow.evaluation.numbers import WANTED, evaluate
+from molflow.evaluation.numbers import WANTED, evaluate_suite
 from molflow.evaluation.sources import from_file
 from molflow.evaluation.verdict import Verdict
 from molflow.metrics.suites import SUITES
@@ -28,7 +28,7 @@ def verdict(letters_for_chemnet, tmp_path: Path) -> Verdict:
     source = from_file(path, Columns("smiles"), None, lambda failure: None, reference.training)
     subject = Subject(source.attempts, WANTED["standard"])
     config = load_config("evaluate", [f"samples={path}", "reference=qm9"])
-    evaluation = evaluate("standard", subject, reference, force=True)
+    evaluation = evaluate_suite("standard", subject, reference, force=True)
     return Verdict(config, source, subject, reference, evaluation)
 
 

@@ -21,7 +21,7 @@ from molflow.guidance.scores import Remembered
 from molflow.report.page import render
 from molflow.report.quantities import direction, training_rows, wanted
 from molflow.report.sampling import sampling_report
-from molflow.report.summary import Result, Run, measure
+from molflow.report.summary import Result, Run, measure_samples
 from molflow.samples import Samples
 from molflow.sampling.walk import Walk
 
@@ -70,7 +70,9 @@ def reported(sampled):
         smiles = ["CCO", "C.C", "CCO", "CN"]
         if scorer is None:
             run = sampled(smiles, None)
-            return sampling_report(options, Result(run, measure(run, None), training=training))
+            return sampling_report(
+                options, Result(run, measure_samples(run, None), training=training)
+            )
         steering = Steering(
             Guide(ParticleFilter(4, strength=20.0), scorer),
             evaluations=8.0,
@@ -82,7 +84,7 @@ def reported(sampled):
             ancestors=np.ones((2, 2), int),
         )
         run, control = sampled(smiles, scorer, steering), sampled(["O", "C.O"], scorer)
-        numbers = measure(run, None), measure(control, None)
+        numbers = measure_samples(run, None), measure_samples(control, None)
         result = Result(run, numbers[0], control, numbers[1], scorer, training)
         return sampling_report(options, result)
 

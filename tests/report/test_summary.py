@@ -17,7 +17,7 @@ from molflow.guidance.guided import Steering
 from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import ParticleFilter
 from molflow.metrics.similarity import fingerprints, index_references
-from molflow.report.summary import Run, measure, steering_by_time, steering_numbers
+from molflow.report.summary import Run, measure_samples, steering_by_time, steering_numbers
 from molflow.samples import Samples
 from molflow.sampling.walk import Walk
 
@@ -49,7 +49,7 @@ def scored(*totals: float | None) -> list[Scored | None]:
 
 def test_scores_are_averaged_over_distinct_strictly_valid_molecules(sampled):
     run = Run(sampled(["CCO", "CCO", None, "C"]), scored(0.5, 0.5, None, 0.2))
-    numbers = measure(run, None)
+    numbers = measure_samples(run, None)
     assert numbers["scored"] == 2
     assert numbers["mean_score"] == pytest.approx(0.35)
     assert numbers["strict_valid"] == 0.75
@@ -59,25 +59,25 @@ def test_scores_are_averaged_over_distinct_strictly_valid_molecules(sampled):
 def test_the_best_tenth_is_rounded_up(sampled):
     smiles = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCN", "CCO", "CNC", "COC"]
     run = Run(sampled(smiles), scored(*range(11)))
-    numbers = measure(run, None)
+    numbers = measure_samples(run, None)
     assert (numbers["scored"], numbers["mean_score"], numbers["top_score"]) == (11, 5, 9.5)
 
 
 def test_a_molecule_whose_score_failed_is_not_averaged(sampled):
     failed = [Scored(math.nan, (math.nan,), (math.nan,), "f: no"), Scored(0.0, (), (), "qed: no")]
-    numbers = measure(Run(sampled(["CCO", "C", "N"]), [*failed, *scored(0.4)]), None)
+    numbers = measure_samples(Run(sampled(["CCO", "C", "N"]), [*failed, *scored(0.4)]), None)
     assert (numbers["scored"], numbers["mean_score"], numbers["top_score"]) == (1, 0.4, 0.4)
 
 
 def test_the_scores_of_no_molecule_are_not_defined(sampled):
-    numbers = measure(Run(sampled([None]), scored(None)), None)
+    numbers = measure_samples(Run(sampled([None]), scored(None)), None)
     assert numbers["scored"] == 0
     assert math.isnan(numbers["mean_score"])
     assert math.isnan(numbers["internal_diversity"])
 
 
 def test_a_sampling_without_a_score_or_references_has_no_such_numbers(sampled):
-    numbers = measure(Run(sampled(["CCO"])), None)
+    numbers = measure_samples(Run(sampled(["CCO"])), None)
     assert not {"scored", "mean_score", "top_score", "nearest_training", "kept"} & set(numbers)
     assert numbers["evaluations"] == 2
 
@@ -87,7 +87,7 @@ def test_diversity_counts_molecules_that_come_twice_and_nearness_does_not(sample
     ethanol, methane, propanol = fingerprints(map(Chem.MolFromSmiles, ("CCO", "C", "CCCO")))
     apart, near = (TanimotoSimilarity(one, ethanol) for one in (methane, propanol))
     far = TanimotoSimilarity(methane, propanol)
-    numbers = measure(run, {"C"}, index_references([propanol]))
+    numbers = measure_samples(run, {"C"}, index_references([propanol]))
     assert numbers["internal_diversity"] == pytest.approx(1 - (5 + 4 * apart) / 9)
     assert numbers["nearest_training"] == pytest.approx((near + far) / 2)
     assert 0 < near < 1
@@ -100,7 +100,7 @@ def test_what_is_kept_is_counted_over_all_and_over_the_strictly_valid(sampled):
     kept = [False, True, False, False]
     run = Run(replace(first, plan=samples.plan))
     run.samples.__dict__["kept"] = kept
-    numbers = measure(run, None)
+    numbers = measure_samples(run, None)
     assert (numbers["kept"], numbers["kept_valid"]) == (1 / 4, 1 / 3)
     assert numbers["substructure"] == 2 / 3
     assert run.samples.substructure == [True, False, None, True]
@@ -112,8 +112,8 @@ def test_without_a_scaffold_there_is_no_substructure_to_find(sampled):
     asked = plan(parse_constraint(forbidden="N"), spec.vocabulary, spec.max_size)
     run = Run(replace(samples, plan=asked))
     assert run.samples.substructure == [None, None]
-    assert measure(run, None)["kept"] == 1
-    assert "substructure" not in measure(run, None)
+    assert measure_samples(run, None)["kept"] == 1
+    assert "substructure" not in measure_samples(run, None)
 
 
 def test_steering_is_averaged_over_molecules_and_times():

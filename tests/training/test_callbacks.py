@@ -27,8 +27,9 @@ from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.generator import Generator
 from molflow.graph.state import clean_state
-from molflow.model.checkpoint import ModelSpec, load_weights, read_spec
+from molflow.model.checkpoint import load_weights, read_spec
 from molflow.model.network import build_network
+from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints, Progress, Snapshots, Trial
 from molflow.training.module import FlowModule, Optimisation
 from molflow.training.trainer import fit

@@ -15,7 +15,7 @@ from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.graph.state import clean_state
-from molflow.model.checkpoint import ModelSpec
+from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints
 from molflow.training.early_stopping import EarlyStopping
 from molflow.training.module import FlowModule, Optimisation

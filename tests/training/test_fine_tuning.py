@@ -18,8 +18,9 @@ import molflow
 from molflow.build import build_dataset, dataset_of
 from molflow.config import DatasetConfig
 from molflow.errors import InputError
-from molflow.model.checkpoint import ModelSpec, read_spec, save_model
+from molflow.model.checkpoint import read_spec, save_model
 from molflow.model.conditions import Standard
+from molflow.model.spec import ModelSpec
 from molflow.train import main
 from molflow.training.fine_tuning import inherited
 from molflow.training.module import FlowModule

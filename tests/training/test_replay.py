@@ -15,7 +15,8 @@ from molflow.build import build_context, build_dataset, build_stream
 from molflow.config import DatasetConfig, TrainConfig, TrainerConfig
 from molflow.errors import InputError
 from molflow.flow.state import State
-from molflow.model.checkpoint import ModelSpec, save_model
+from molflow.model.checkpoint import save_model
+from molflow.model.spec import ModelSpec
 from molflow.training import replay
 from molflow.training.replay import Mixed, build_replay, count_of, joined
 

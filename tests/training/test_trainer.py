@@ -23,9 +23,9 @@ from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import uniform
 from molflow.graph.state import clean_state
-from molflow.model.checkpoint import ModelSpec
-from molflow.pictures import read_logs
+from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Trial
+from molflow.training.curves import read_logs
 from molflow.training.module import FlowModule, Optimisation
 from molflow.training.trainer import (
     fit,
@@ -324,6 +324,26 @@ def test_auto_shares_a_batch_only_where_there_is_no_gpu(
     monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
     assert processes(TrainerConfig()) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "argv", "wanted"),
+    [
+        ("molflow.__main__", ["molflow/__main__.py", "train"], 2),
+        ("molflow.__main__", ["molflow/__main__.py", "optimize"], 1),
+        (None, ["bin/molflow", "train"], 2),
+        (None, ["bin/molflow", "optimize"], 1),
+        (None, ["mine.py", "train"], 1),
+    ],
+)
+def test_the_one_command_shares_a_batch_where_it_trains(
+    monkeypatch: pytest.MonkeyPatch, name: str | None, argv: list[str], wanted: int
+) -> None:
+    cores(monkeypatch, 2)
+    spec = None if name is None else SimpleNamespace(name=name)
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__spec__=spec))
+    monkeypatch.setattr(sys, "argv", argv)
+    assert processes(TrainerConfig(accelerator="cpu")) == wanted
 
 
 def test_a_run_inside_another_program_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

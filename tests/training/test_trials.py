@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from molflow.generator import Generator
-from molflow.model.checkpoint import ModelSpec
+from molflow.model.spec import ModelSpec
 from molflow.training.trials import TimedSamples, last_trial
 
 
