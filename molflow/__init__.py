@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from molflow.chem.constraints import Constraint as Constraint
     from molflow.enough import Enough as Enough
+    from molflow.estimator import MolflowGenerator as MolflowGenerator
     from molflow.evaluation.run import evaluate as evaluate
     from molflow.guidance.steer import guide as guide
     from molflow.loading import load as load
@@ -23,11 +24,12 @@ PUBLIC = {
     "Enough": "molflow.enough",
     "Route": "molflow.sampling.walk",
     "Samples": "molflow.samples",
+    "MolflowGenerator": "molflow.estimator",
 }
 PROGRAMS = ("train", "optimize", "evaluate")
 """Modules that are functions too."""
 __all__ = [
-    *("Constraint", "Enough", "Route", "Samples"),
+    *("Constraint", "Enough", "MolflowGenerator", "Route", "Samples"),
     *("evaluate", "guide", "load", "optimize", "train"),
 ]
 

@@ -25,7 +25,6 @@ from molflow.guidance.kinds import SurrogateGradient
 from molflow.guidance.scores import Remembered
 from molflow.modality import Held, Strings
 from molflow.model.conditions import Aim, make_aim
-from molflow.model.model import Model
 from molflow.samples import Samples, gathered
 from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.sampler import free_walk
@@ -38,6 +37,7 @@ from molflow.sampling.walk import (
     require_stochastic,
     require_whole,
 )
+from molflow.shareable import Shareable
 
 if TYPE_CHECKING:
     from molflow.chem.scoring import Scorer
@@ -49,7 +49,7 @@ SEEDS = 2**64
 
 
 @dataclass(frozen=True, repr=False)
-class Generator(Model):
+class Generator(Shareable):
     """A model to sample from.
 
     batch_size: particles of a batch, at most, of which a CPU makes one on each core. No molecule

@@ -16,7 +16,8 @@ def load(checkpoint: str | Path, device: str = "auto", batch_size: int = 512) ->
     """The model in a folder, or a released one by its name, to sample from.
 
     Args:
-        checkpoint: a run folder or any folder with model.safetensors and config.json; or "qm9".
+        checkpoint: a run folder or any folder with model.safetensors and config.json; or "qm9"; or
+            "hf:owner/name" of a hub, with "@revision" behind it a branch, a tag or a commit.
         device: a name that torch knows; "auto" is the GPU where there is one.
         batch_size: particles of a batch, at most; no molecule depends on it.
 

@@ -166,6 +166,7 @@ def settings_of(config: OptimizeConfig) -> Any:
         steps=config.steps,
         per_scaffold=config.per_scaffold or None,
         learn=config.learn,
+        screen=config.screen,
     )
 
 
@@ -218,7 +219,7 @@ def show(config: OptimizeConfig, search: Search) -> None:
     """The ten best, what became of every move, and the calls without a score."""
     rows = [(call.asked.number, call.value, call.asked.smiles) for call in search.best(10)]
     table("the best", ("call", "score", "molecule"), rows)
-    kinds = ("attempts", "calls", "repeated", "invalid", "outside")
+    kinds = ("attempts", "calls", "passed over", "repeated", "invalid", "outside")
     moves = [(move, *(counts[kind] for kind in kinds)) for move, counts in search.counts.items()]
     table("moves", ("move", *kinds), moves)
     failed = [call for call in search.calls if call.scored.error is not None]

@@ -28,6 +28,7 @@ FLOORS: list[set[str]] = [
     {"guidance", "early", "saving", "pictures"},
     {"tabulated", "build"},
     {"samples"},
+    {"shareable"},
     {"generator"},
     {"loading"},
     {"evaluation", "health", "training", "optimization"},
@@ -35,7 +36,7 @@ FLOORS: list[set[str]] = [
     {"library"},
     {"commands"},
     {"train", "sample", "check", "evaluate", "optimize", "models", "completion"},
-    {"__main__"},
+    {"estimator", "__main__"},
     {"__init__"},
 ]
 """From the ground up: rooms of one floor do not import each other, and none imports one above."""

@@ -20,7 +20,10 @@ from molflow.generator import Generator
 from molflow.guidance.steer import WORST
 from molflow.samples import Samples
 
-OFFERED = ["Constraint", "Samples", "evaluate", "guide", "load", "optimize", "train"]
+OFFERED = [
+    *("Constraint", "MolflowGenerator", "Samples"),
+    *("evaluate", "guide", "load", "optimize", "train"),
+]
 MOLECULES = ["C", "CC", "CO", "CN", "CCO", "CCN", "COC", "CNC", "C=O", "CCC"]
 BESIDE = ["qed", "logp", "sa", "tpsa", "mw"]
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rdkit import Chem, DataStructs
 from rdkit.Chem.rdFingerprintGenerator import (
     FingerprintGenerator64,
@@ -75,6 +77,27 @@ SIMILARITIES: dict[str, Callable[[Chem.Mol], Fingerprint]] = {
     "similarity_phco": phco,
 }
 """The names of objectives' similarities, and the fingerprint of each."""
+
+
+def unary(counts: Fingerprint, size: int) -> NDArray[np.int64]:
+    """The counts as bits: a count c is c bits, so that T of the bits is T of the counts.
+
+    Args:
+        counts: a sparse vector of counts.
+        size: the number of bits. Each is hashed into it, and two may fall on one.
+
+    Returns:
+        The bits that are set, rising, each once.
+    """
+    found = counts.GetNonzeroElements()
+    keys = np.fromiter(found, np.uint64, len(found))
+    times = np.fromiter(found.values(), np.int64, len(found))
+    first = np.repeat(np.cumsum(times) - times, times)
+    level = (np.arange(times.sum()) - first).astype(np.uint64)
+    with np.errstate(over="ignore"):
+        mixed = np.repeat(keys, times) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (level * np.uint64(0xC2B2AE3D27D4EB4F))) * np.uint64(0xD6E8FEB86659FD93)
+    return np.unique((mixed >> np.uint64(32)) % np.uint64(size)).astype(np.int64)
 
 
 def tanimoto(one: Fingerprint, other: Fingerprint) -> float:

@@ -52,6 +52,11 @@ class OptimizeConfig:
         "rounds from lesson to lesson of a copy of the model; 0: it learns nothing",
         within=NOT_NEGATIVE,
     )
+    screen: int = key(
+        1,
+        "children for every call, of which a surrogate chooses half; 1: all are scored",
+        within=COUNT,
+    )
     atoms: int | None = key(None, "atoms of every molecule; null is any number", within=COUNT)
     scaffold: str | None = key(None, "SMILES to keep; [*:1] marks where it grows, else anywhere")
     elements: str | None = key(None, "exact counts, such as N:2,O:1")

@@ -7,17 +7,24 @@ from pathlib import Path
 from molflow.config.key import expanded
 from molflow.errors import InputError
 from molflow.files import CONFIG, WEIGHTS, is_place
+from molflow.model.hub import HUB, fetch
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 
 def find_model(checkpoint: str | Path) -> Path:
-    """The folder of a model, given as that folder, as the file of weights in it, or by the name of
-    a released model such as "qm9" where no model in a folder of that name is here.
+    """The folder of a model.
 
-    InputError says what is missing.
+    Args:
+        checkpoint: that folder, or the file of weights in it; or a released model by its name,
+            such as "qm9", where no model in a folder of that name is here; or "hf:owner/name",
+            which is fetched from a hub.
+
+    Raises:
+        InputError: says what is missing.
     """
-    place = expanded(str(checkpoint), "checkpoint")
+    given = str(checkpoint)
+    place = str(fetch(given)) if given.startswith(HUB) else expanded(given, "checkpoint")
     folder = Path(place)
     released = PRETRAINED / folder.name
     if not is_place(place) and released.is_dir():

@@ -17,17 +17,19 @@ from molflow.optimization.bandit import Bandit
 from molflow.optimization.finishing import Finisher
 from molflow.optimization.moves import Child, Move
 from molflow.optimization.population import Population
+from molflow.optimization.screening import Screen
 
 WAVES = 6
 """A batch is filled up so often."""
 MODEL_WAVES = 2
 """After so many waves, places that a model left empty go to moves without a network."""
-PLACES, CHILDREN = 0, 1
+PLACES, CHILDREN, SCREENING = 0, 1, 3
 """Purposes of the random numbers of a round."""
-ATTEMPTS, INVALID, REPEATED, OUTSIDE, NEW = "attempts", "invalid", "repeated", "outside", "calls"
+ATTEMPTS, INVALID, REPEATED, OUTSIDE = "attempts", "invalid", "repeated", "outside"
+PASSED, NEW = "passed over", "calls"
 """Counts of children: all of them, and their fates.
 
-A child is no molecule, is known already, breaks a constraint, or is scored.
+A child is no molecule, is known already, breaks a constraint, is left by the screen, or is scored.
 """
 
 
@@ -62,6 +64,16 @@ class Litter:
     def count(self, move: str, *what: str) -> None:
         self.counts.setdefault(move, Counter()).update(what)
 
+    def keep(self, places: Collection[int], arms: Sequence[Arm]) -> None:
+        """Leave those at these places of ``born``; the others are counted as passed over."""
+        kept = set(places)
+        for place, one in enumerate(self.born):
+            if place not in kept:
+                counts = self.counts[arms[one.arm].move.name]
+                counts.subtract((NEW,))
+                counts.update((PASSED,))
+        self.born = [one for place, one in enumerate(self.born) if place in kept]
+
 
 @dataclass(frozen=True)
 class Breeder:
@@ -71,6 +83,7 @@ class Breeder:
     seed: int
     finisher: Finisher | None = None
     plan: Plan | None = None
+    screen: Screen | None = None
 
     def litter(
         self,
@@ -90,7 +103,15 @@ class Breeder:
             known: canonical SMILES that are not new.
         """
         wanted = bandit.places(count, np.random.default_rng([self.seed, round_, PLACES]))
-        return self.fill(round_, wanted, population, known)
+        if self.screen is None:
+            return self.fill(round_, wanted, population, known)
+        # A child of a model costs a walk: one of each is made, of other moves many.
+        many = np.array([1 if arm.move.model else self.screen.factor for arm in self.arms])
+        litter = self.fill(round_, many * wanted, population, known)
+        random = np.random.default_rng([self.seed, round_, SCREENING])
+        smiles = [one.smiles for one in litter.born]
+        litter.keep(self.screen.chosen(smiles, count, population.scored(), random), self.arms)
+        return litter
 
     def fill(
         self,

@@ -67,6 +67,10 @@ class Population:
                 break
         self.ranked = kept
 
+    def scored(self) -> list[Call]:
+        """All calls that have a score, best first."""
+        return [call for _, _, call in self.all]
+
     def draw(self, random: np.random.Generator) -> Call:
         """Draw a parent. IndexError where there is none."""
         fraction = 10 ** (-DECADES * random.random())

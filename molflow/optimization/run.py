@@ -27,6 +27,7 @@ from molflow.optimization.learning import Learner, copied
 from molflow.optimization.model_moves import Fresh, Ground, Link, Noise, Regrow, Request
 from molflow.optimization.moves import Crossover, Move, Mutate, Own, OwnMove
 from molflow.optimization.population import scaffold_of
+from molflow.optimization.screening import Screen
 from molflow.optimization.search import Search
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Settings:
     steps: int | None = None
     per_scaffold: int | None = 25
     learn: int = 0
+    screen: int = 1
 
 
 def build_search(
@@ -94,6 +96,7 @@ def build_search(
         for move in _moves(settings.moves, ground, _largest(ground, start))
         for setting in move.settings
     ]
+    screen = Screen(settings.screen) if settings.screen > 1 else None
     learning = None
     if settings.learn and model is not None and ground is not None:
         folder = None if log is None else log.path.parent
@@ -102,7 +105,7 @@ def build_search(
         if past:
             learning.read()
     return Search(
-        Breeder(arms, settings.seed, finisher, plan),
+        Breeder(arms, settings.seed, finisher, plan, screen),
         settings.calls,
         batch=settings.batch,
         start=start,
@@ -235,8 +238,8 @@ def optimize(
         constraint: that all molecules must satisfy.
         out: folder of calls.csv; a run that is there goes on. None writes nothing.
         workers: processes that score.
-        settings: seed, batch, first, moves, steps, per_scaffold, learn: see `Settings`. Moves are
-            names, or functions of (SMILES of a parent, of another, random numbers).
+        settings: seed, batch, first, moves, steps, per_scaffold, learn, screen: see `Settings`.
+            Moves are names, or functions of (SMILES of a parent, of another, random numbers).
 
     Returns:
         The search: its ``calls`` in their order, ``best(k)``, and the fates of all (``counts``).

@@ -187,6 +187,7 @@ class Search:
 
     def _questions(self, n: int) -> list[Question]:
         """The questions of the round, a function of (seed, round) and the earlier calls."""
+        n = min(n, self.left)
         if self.round == 0 and self.start:
             made: list[Made] = [(smiles, START, None, ()) for smiles in self._given()]
         elif not len(self.population):

@@ -31,7 +31,7 @@ TOPS = {1: "training", 10: "guided", 100: "unguided"}
 """A curve is the mean of so many best ones; its colour has this class."""
 LOOKS = 200
 """A curve has so many points."""
-KINDS = ("attempts", "calls", "repeated", "invalid", "outside")
+KINDS = ("attempts", "calls", "passed over", "repeated", "invalid", "outside")
 
 
 def search_report(config: OptimizeConfig, search: Search, recipe: ScoreRecipe) -> Report:

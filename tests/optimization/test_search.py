@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,11 @@ def test_the_budget_is_spent_to_the_call_on_distinct_molecules(start):
     assert [call.asked.number for call in search.calls] == list(range(1, 61))
 
 
+def test_the_counts_of_moves_are_those_of_the_calls(start):
+    search = run(build_search(None, SETTINGS, start), by_length)
+    assert sum(counts["calls"] for counts in search.counts.values()) == 60
+
+
 def test_a_users_molecules_come_first_and_what_cannot_be_used_is_told(start):
     search = build_search(None, SETTINGS, start)
     assert search.ask() == ["CCO", "Oc1ccccc1", "NC(=O)c1ccccc1", "CC(N)C(=O)O", "CCOC(C)=O", "CCN"]
@@ -68,19 +74,21 @@ def test_the_same_seed_gives_the_same_calls_and_another_does_not(start):
     assert one == same != other
 
 
+@pytest.mark.parametrize("screen", [1, 3])
 @pytest.mark.parametrize("stop", [3, 6, 7, 26, 35, 59])
-def test_a_run_that_was_killed_goes_on_as_the_whole_one_would_have(tmp_path, start, stop):
-    whole = rows(run(build_search(None, SETTINGS, start), by_length))
+def test_a_run_that_was_killed_goes_on_as_the_whole_one_would_have(tmp_path, start, stop, screen):
+    settings = replace(SETTINGS, screen=screen)
+    whole = rows(run(build_search(None, settings, start), by_length))
     log = CallsFile(tmp_path, ())
     log.begin()
-    run(build_search(None, SETTINGS, start, log=log), by_length, stop)
+    run(build_search(None, settings, start, log=log), by_length, stop)
     asked = []
 
     def score(smiles):
         asked.append(smiles)
         return by_length(smiles)
 
-    again = run(build_search(None, SETTINGS, start, past=log.read(), log=log), score)
+    again = run(build_search(None, settings, start, past=log.read(), log=log), score)
     assert rows(again) == whole
     assert len(asked) == 60 - stop
     assert [call.asked.smiles for call in log.read()] == [row[1] for row in whole]
