@@ -128,6 +128,7 @@ class Sieve:
 
     def _refusal(self, one: Checked, smiles: str, is_first: bool) -> str | None:
         conditions, limits = self.enough.conditions, self.enough.limits
+        assert one.mol is not None, "a valid molecule is there"
         if UNIQUE in conditions and not is_first:
             return "came before"
         if NOVEL in conditions and smiles in self.known:

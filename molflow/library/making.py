@@ -81,8 +81,9 @@ def restored(parts: Parts, course: Course, sieve: Sieve | None, sums: Sums) -> T
     course.attempts, course.refused = totals.attempts, Counter(totals.refused)
     if records:
         sums.restore(records[-1]["state"], arrays)
-    for one in arrays if sieve is not None else ():
-        sieve.seen.add(one["strict_kinds"])
+    if sieve is not None:
+        for one in arrays:
+            sieve.seen.add(one["strict_kinds"])
     return totals
 
 
@@ -95,5 +96,6 @@ def _plain(totals: Totals) -> dict[str, Any]:
 
 
 def _totals(record: Mapping[str, Any]) -> Totals:
+    network, chemistry = record["seconds"]
     reasons, refused = Counter(record["reasons"]), Counter(record["refused"])
-    return Totals(record["attempts"], *record["seconds"], reasons, refused)
+    return Totals(record["attempts"], network, chemistry, reasons, refused)

@@ -135,7 +135,7 @@ class Parts:
         first = samples.index[0]
         sizes = [path.stat().st_size for path in self.write(samples, before)]
         with atomic_write(self._trace(first)) as path, path.open("wb") as file:
-            np.savez(file, **traces)
+            np.savez(file, allow_pickle=False, **traces)
         whole = {"first": first, "attempts": len(samples), "bytes": sizes, **record}
         with atomic_write(self.place / f"{first:0{DIGITS}}.json") as path:
             path.write_text(json.dumps(whole, ensure_ascii=False) + "\n", "utf-8")
