@@ -25,6 +25,9 @@ from molflow.modality import Known
 from molflow.model.conditions import Standard, standardise, standardised
 from molflow.model.spec import ModelSpec
 
+PROPERTIES = "properties"
+"""Folder of the cache, common to all data sets, with the properties of their molecules."""
+
 
 def _cache(config: DatasetConfig) -> Path | None:
     return None if config.cache is None else Path(config.cache)
@@ -145,7 +148,7 @@ def build_context(
         return Context()
     if not isinstance(dataset, MoleculeDataset):
         raise InputError(f"model.condition={','.join(names)}: only for models of graphs")
-    values = property_values(dataset.packed, dataset.report.parent, names)
+    values = property_values(dataset.packed, dataset.report.parents[1] / PROPERTIES, names)
     if tuple(names) == tuple(one.name for one in standards):
         return Context(standards, standardised(standards, values))
     return Context(*standardise(names, values, dataset.splits["train"]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ from secrets import token_hex
 from molflow.console import unwritable
 from molflow.errors import InputError
 from molflow.files import CLAIM
+
+UNFINISHED = re.compile(r"\.[0-9a-f]{8}(-.+)?")
+"""Names of files that are being written (``console.atomic_write``, ``require_writable``)."""
 
 
 @dataclass(frozen=True)
@@ -99,24 +103,47 @@ def claimed(folder: Path, program: str, take_over: bool = False) -> Iterator[Non
 
 
 def _take(path: Path, mine: Claim, take_over: bool) -> None:
+    other = None
     while not _created(path, mine):
         other = _read(path)
         if other is not None:
             _require_ended(path.parent, other, take_over)
             _set_aside(path, other)
+    if other is not None:
+        sweep(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a program that was killed had not yet given its name."""
+    for path in folder.iterdir():
+        if UNFINISHED.fullmatch(path.name) and not path.name.endswith(CLAIM):
+            path.unlink(missing_ok=True)
 
 
 def _created(path: Path, mine: Claim) -> bool:
     """False where there is a claim already: of all that try, one creates the file."""
+    written = _aside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "w") as file:
-            json.dump(asdict(mine), file)
+        written.write_text(json.dumps(asdict(mine)))
+        try:
+            os.link(written, path)  # Whole from its first moment, and never over another.
+        except FileExistsError:
+            return False
+        except OSError:  # A file system without links.
+            with path.open("x") as file:
+                file.write(written.read_text())
     except FileExistsError:
         return False
     except OSError as error:
         raise unwritable(path.parent, error) from error
+    finally:
+        written.unlink(missing_ok=True)
     return True
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{token_hex(4)}-{path.name}")
 
 
 def _read(path: Path) -> Claim | None:
@@ -144,7 +171,7 @@ def _require_ended(folder: Path, other: Claim, take_over: bool) -> None:
 
 def _set_aside(path: Path, other: Claim) -> None:
     """Removes a claim, unless somebody else was faster and it is another one by now."""
-    aside = path.with_name(f".{token_hex(4)}-{path.name}")
+    aside = _aside(path)
     with suppress(FileNotFoundError):
         path.rename(aside)
         if _read(aside) != other:

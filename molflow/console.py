@@ -14,6 +14,11 @@ from typing import NoReturn
 
 from molflow.errors import InputError
 
+ESCAPED = "backslashreplace"
+"""Files and streams escape what they cannot write: names of files may be any bytes."""
+SHOWN = 1_000
+"""Characters of an error that are shown."""
+
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table to stdout; numbers to the right, floats to four digits, text as it is."""
@@ -73,6 +78,8 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
     Each of these is one line on stderr:
 
     - A user's mistake (InputError): code 2.
+    - More than fits into memory: code 2.
+    - A file or a disk that cannot be used: code 2.
     - Ctrl-C: code 130.
     - A reader that left (`| head`): code 141.
     """
@@ -83,8 +90,10 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
         main(sys.argv[1:])
         sys.stdout.flush()
     except InputError as error:
-        line = str(error).replace("\r", "\\r").replace("\n", "\\n")
-        print(f"error: {line}", file=sys.stderr)
+        print(error_line(str(error)), file=sys.stderr)
+        sys.exit(2)
+    except MemoryError as error:
+        print(error_line(f"not enough memory: {str(error) or 'ask for less'}"), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -94,14 +103,27 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print("output closed", file=sys.stderr)
         sys.exit(141)
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        place = "" if error.filename is None else f"{error.filename!r}: "
+        print(error_line(f"{place}{error.strerror}"), file=sys.stderr)
+        sys.exit(2)
     sys.exit(0)
+
+
+def error_line(message: str) -> str:
+    """Write a mistake on one line of at most SHOWN characters, unprintable ones as escapes."""
+    kept = message if len(message) <= SHOWN else f"{message[:SHOWN]}…"
+    escaped = (c if c.isprintable() else ascii(c)[1:-1] for c in kept)
+    return f"error: {''.join(escaped)}"
 
 
 def degrade(*streams: object) -> None:
     """Let streams write escapes for letters that they cannot show, so that none stops a program."""
     for stream in streams:
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=ESCAPED)
 
 
 def require_writable(folder: Path) -> None:

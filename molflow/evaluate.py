@@ -142,7 +142,7 @@ def load_reference(config: EvaluateConfig, generator: Generator | None) -> Refer
     import torch
 
     from molflow.build import build_dataset, dataset_of
-    from molflow.datasets.molecule_file import Columns
+    from molflow.datasets.columns import Columns
     from molflow.evaluation.references import from_dataset, from_files
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -186,7 +186,7 @@ def source_of(
     training: Collection[str],
 ) -> Source:
     """The attempts of the file, or of the model; novelty is against ``training``."""
-    from molflow.datasets.molecule_file import Columns
+    from molflow.datasets.columns import Columns
     from molflow.evaluation.sources import from_file, from_model
 
     if generator is None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from molflow.claims import claimed
 from molflow.config import (
     OptimizeConfig,
     help_text,
@@ -20,7 +21,7 @@ from molflow.config import (
     write_config,
 )
 from molflow.config.key import from_plain, listed
-from molflow.console import require_writable, run_program, table
+from molflow.console import run_program, table
 from molflow.errors import InputError
 from molflow.functional import make_callable
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from molflow.optimization.search import Search
 
 OF_A_MODEL = ("model.safetensors", "last.ckpt")
-HOW = ("workers", "scheduler", "report")
+HOW = ("workers", "scheduler", "report", "take_over")
 """What a run that goes on may have otherwise than before: how it is asked, not what."""
 
 
@@ -76,19 +77,23 @@ def continued(config: OptimizeConfig, arguments: list[str]) -> OptimizeConfig:
 
 def hunt(config: OptimizeConfig, arguments: list[str]) -> None:
     """Loads the model, searches, writes ``config.out`` and prints what was found."""
+    recipe = recipe_of(config)
+    with claimed(Path(config.out), "optimize", config.take_over):
+        _hunt(config, arguments, recipe)
+
+
+def _hunt(config: OptimizeConfig, arguments: list[str], recipe: ScoreRecipe) -> None:
     from molflow.optimization.asking import open_asker
     from molflow.optimization.calls import CallsFile
     from molflow.optimization.files import reached, write_record
     from molflow.optimization.run import build_search, carry_out
 
-    recipe = recipe_of(config)
     folder = Path(config.out)
     for name in OF_A_MODEL:
         if (folder / name).exists():
             raise InputError(f"out={folder}: holds a model ({name}); choose another folder")
+    log = CallsFile(folder, names_of(recipe))
     with closing(open_asker(recipe, config.workers, config.scheduler)) as asker:
-        require_writable(folder)
-        log = CallsFile(folder, names_of(recipe))
         model = model_of(config)
         start = read_start(config)
         past = log.read() if config.resume is not None else ()
@@ -96,10 +101,18 @@ def hunt(config: OptimizeConfig, arguments: list[str]) -> None:
         search = build_search(model, settings, start, constraint_of(config), past, log)
         record = about(config, arguments, model, recipe)
         if config.resume is None:
-            log.begin()
-            write_config(folder, config)
+            # The record first: calls without one could not go on.
+            log.require_new()
             write_record(folder, record)
-        seconds = carry_out(search, asker)
+            write_config(folder, config)
+            log.begin()
+        try:
+            seconds = carry_out(search, asker, recipe.streak())
+        except (InputError, KeyboardInterrupt):
+            if search.calls:
+                write_results(config, search, log, recipe)
+                show(config, search)
+            raise
     write_record(folder, {**record, "seconds": seconds, "reached": reached(search)})
     write_results(config, search, log, recipe)
     show(config, search)
@@ -125,7 +138,13 @@ def recipe_of(config: OptimizeConfig) -> ScoreRecipe:
         return ScoreRecipe(task.text, task.aggregation)
     if score.components is not None:
         return ScoreRecipe.of(read_objective(Path(score.components)))
-    return ScoreRecipe(score.objective, score.aggregation, score.score, score.score_seconds)
+    return ScoreRecipe(
+        score.objective,
+        score.aggregation,
+        score.score,
+        score.score_seconds,
+        score.max_failures,
+    )
 
 
 def names_of(recipe: ScoreRecipe) -> tuple[str, ...]:
@@ -150,7 +169,9 @@ def constraint_of(config: OptimizeConfig) -> Any:
     """What all molecules must have."""
     from molflow.chem.constraints import parse_constraint
 
-    return parse_constraint(config.scaffold, config.elements, config.forbidden, config.atoms)
+    return parse_constraint(
+        config.scaffold, config.elements, config.forbidden, config.atoms, config.marks
+    )
 
 
 def settings_of(config: OptimizeConfig) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from molflow.chem.molecule import Checked
-from molflow.console import atomic_write
+from molflow.console import ESCAPED, atomic_write
 from molflow.errors import InputError
 from molflow.progress import progress
 
@@ -45,13 +45,13 @@ def _text(path: Path) -> Iterator[TextIO]:
     """A file for text; compressed, it holds neither a name nor a time, so that it is the same
     whenever it is made."""
     if not path.name.endswith(GZIP_ENDING):
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8", errors=ESCAPED) as file:
             yield file
         return
     with (
         path.open("wb") as raw,
         gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
-        io.TextIOWrapper(packed, "utf-8", newline="") as file,
+        io.TextIOWrapper(packed, "utf-8", newline="", errors=ESCAPED) as file,
     ):
         yield file
 

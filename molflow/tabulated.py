@@ -153,7 +153,8 @@ class Tabulated:
         try:
             import pandas
         except ImportError:
-            raise InputError("to_dataframe: needs pandas; pip install pandas") from None
+            needed = "pip install 'molflow[dataframe]'"
+            raise InputError(f"to_dataframe: needs pandas: {needed}") from None
         return pandas.DataFrame(self.table())
 
     def save(self, folder: str | Path) -> None:

@@ -222,7 +222,7 @@ def conclude(config: TrainConfig, module: FlowModule, trial: Trial) -> None:
     """
     from molflow.generator import Generator
     from molflow.training.curves import draw_run, read_logs
-    from molflow.training.trainer import close_loggers
+    from molflow.training.loggers import close_loggers
     from molflow.training.trials import TimedSamples, last_trial
 
     folder = Path(config.out)

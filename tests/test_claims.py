@@ -48,6 +48,29 @@ def test_a_folder_that_stayed_empty_goes_too(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["used"]
 
 
+def test_what_a_killed_program_did_not_finish_goes_when_its_folder_is_taken(tmp_path, dead):
+    leave(tmp_path, dead)
+    for name in (".0a1b2c3d-samples.csv", ".0a1b2c3d", ".hidden", "samples.csv"):
+        (tmp_path / name).touch()
+    with claimed(tmp_path, "sample"):
+        left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".hidden", CLAIM, "samples.csv"]
+
+
+def test_a_claim_is_made_where_files_cannot_be_linked(tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    with (
+        claimed(tmp_path, "train"),
+        pytest.raises(InputError, match="works there"),
+        claimed(tmp_path, "train"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("take_over", [False, True])
 def test_a_program_that_runs_keeps_its_folder(tmp_path, take_over):
     with (

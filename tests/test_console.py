@@ -39,6 +39,43 @@ def test_a_users_mistake_is_one_line_and_code_2(capsys):
     assert capsys.readouterr().err == "error: n=0: must be\\nat least 1\n"
 
 
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("out='\x1b[2J'", "error: out='\\x1b[2J'"),
+        ("scaffold='\u2028\u202e'", "error: scaffold='\\u2028\\u202e'"),
+        ("goal: 2±1 é", "error: goal: 2±1 é"),
+        ("n=" + "1" * 2_000, "error: n=" + "1" * 998 + "…"),
+    ],
+)
+def test_an_error_is_one_short_line_that_can_be_printed(message, line):
+    assert console.error_line(message) == line
+
+
+def test_too_little_memory_is_one_line_and_code_2(capsys):
+    with pytest.raises(SystemExit) as exit:
+        console.run_program(failing_main(MemoryError("Unable to allocate 8.00 TiB")))
+    assert exit.value.code == 2
+    assert capsys.readouterr().err == "error: not enough memory: Unable to allocate 8.00 TiB\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device"), "error: No space left on device\n"),
+        (
+            PermissionError(13, "Permission denied", "/root/x"),
+            "error: '/root/x': Permission denied\n",
+        ),
+    ],
+)
+def test_a_disk_that_cannot_be_used_is_one_line_and_code_2(error, line, capsys):
+    with pytest.raises(SystemExit) as exit:
+        console.run_program(failing_main(error))
+    assert exit.value.code == 2
+    assert capsys.readouterr().err == line
+
+
 def test_ctrl_c_is_one_line_and_code_130(capsys):
     with pytest.raises(SystemExit) as exit:
         console.run_program(failing_main(KeyboardInterrupt()))

@@ -194,6 +194,13 @@ def test_rows_of_a_reference_that_hold_no_molecule_are_counted_by_reason(files, 
     assert "left out of reference.csv: 2 does not parse, 1 no element: *" in shown
 
 
+def test_stereochemistry_of_a_reference_is_counted_and_said_to_be_left_out(files, capsys):
+    (files / "reference.csv").write_text("smiles\nC[C@H](N)O\nF/C=C/F\nC[C@\nCCO\n")
+    run(files)
+    shown = capsys.readouterr().out
+    assert "stereochemistry of 2 molecules of reference.csv is not compared" in shown
+
+
 def test_a_second_file_is_the_test_set(files):
     (files / "test.smi").write_text("CCO\nCCCl\n")
     record = run(files, f"reference_test={files / 'test.smi'}")

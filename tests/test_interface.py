@@ -183,6 +183,8 @@ def test_a_frame_has_the_columns_of_the_table(guided):
     frame = guided.to_dataframe()
     assert isinstance(frame, pandas.DataFrame)
     assert list(frame.columns) == list(guided.table())
+    assert frame["index"].tolist() == list(range(len(guided)))
+    assert frame["valid"].tolist() == [one.mol is not None for one in guided]
 
 
 def test_a_frame_without_pandas_is_one_line(samples, monkeypatch):

@@ -9,8 +9,10 @@ import sys
 import pytest
 
 import molflow
+from molflow.claims import claimed
 from molflow.console import run_program
 from molflow.errors import InputError
+from molflow.model.checkpoint import save_model
 from molflow.optimize import main
 
 START = ["CCO", "OCC", "c1ccccc1O", "NC(=O)c1ccccc1", "C1CC", "CC(N)C(=O)O", "CCOC(C)=O", "CCN"]
@@ -22,6 +24,15 @@ def start(tmp_path):
     path = tmp_path / "mine.smi"
     path.write_text("\n".join(START) + "\n")
     return f"start={path}"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, tiny_spec, fresh):
+    """A model that was never trained, of up to five atoms of C, N and O."""
+    folder, law = tmp_path_factory.mktemp("model"), (0.0, 0.0, 0.25, 0.25, 0.25, 0.25)
+    spec = tiny_spec(max_size=5, size_law=law)
+    save_model(folder, fresh(spec), spec)
+    return folder
 
 
 def table(path):
@@ -155,3 +166,43 @@ def test_a_model_that_learns_goes_on_as_the_whole_run_would_have(tmp_path):
     (cut / "calls.csv").write_text("".join(lines[:-5]))
     main([f"resume={cut}"])
     assert (cut / "calls.csv").read_text() == (whole / "calls.csv").read_text()
+
+
+def test_a_folder_is_one_search_at_a_time(tmp_path, start):
+    with (
+        claimed(tmp_path, "optimize"),
+        pytest.raises(InputError, match=r"molflow.optimize \(process .* works there"),
+    ):
+        main(["task=qed", "calls=3", start, MOVES, f"out={tmp_path}"])
+    main(["task=qed", "calls=3", start, MOVES, f"out={tmp_path}", "report=false"])
+    assert not (tmp_path / "claim.json").exists()
+
+
+def test_calls_in_a_row_without_a_score_end_a_search_and_are_kept(tmp_path, start):
+    own = tmp_path / "own.py"
+    own.write_text("def score(mol):\n    raise ValueError('no such assay')\n")
+    out = tmp_path / "hunt"
+    with pytest.raises(InputError, match=r"guidance.max_failures=3: .* no such assay"):
+        main([f"guidance.score={own}:score", "guidance.max_failures=3", start, MOVES, f"out={out}"])
+    assert [row["number"] for row in table(out / "calls.csv")] == ["1", "2", "3"]
+    assert table(out / "best.csv") == []
+
+
+def test_a_search_that_could_not_begin_leaves_its_folder_to_the_next(tmp_path, start):
+    (tmp_path / "none.smi").write_text("xyz\n")
+    out = f"out={tmp_path}/hunt"
+    with pytest.raises(InputError, match="none of 1 can be used"):
+        main(["task=qed", "calls=3", f"start={tmp_path}/none.smi", MOVES, out])
+    main(["task=celecoxib_rediscovery", "calls=3", start, MOVES, out, "report=false"])
+    assert len(table(tmp_path / "hunt" / "calls.csv")) == 3
+
+
+@pytest.mark.parametrize(("marks", "kept"), [("once", 1), ("at_least_once", 3), ("optional", 4)])
+def test_marks_of_a_scaffold_are_those_of_sampling(tmp_path, model, marks, kept):
+    given = ["CNC", "CN(C)C", "CN(C)CC", "C=NC", "CCC"]
+    (tmp_path / "mine.smi").write_text("\n".join(given))
+    out = tmp_path / "hunt"
+    asked = [f"checkpoint={model}", f"start={tmp_path}/mine.smi", f"calls={kept}", MOVES]
+    main([*asked, "task=qed", "scaffold=[*:1]NC", f"marks={marks}", f"out={out}", "report=false"])
+    expected = ["CNC", "CN(C)C", "CCN(C)C", "C=NC"][:kept]
+    assert [row["smiles"] for row in table(out / "calls.csv")] == expected

@@ -35,7 +35,7 @@ from benchmarks.ablation.training import state, train
 from benchmarks.common.arguments import help_text, read, several
 from benchmarks.common.outputs import README, RESULTS
 from molflow.config import wants_help
-from molflow.config.key import COUNT, POSITIVE, key
+from molflow.config.key import COUNT, POSITIVE, WRITE, expanded, key
 from molflow.console import require_writable, run_program, table
 from molflow.errors import InputError
 
@@ -60,9 +60,9 @@ class AblationConfig:
         "", "steps a minute such as vfm=310,psd=230, to count instead of minutes beside other work"
     )
     train: str = key("dataset=qm9", "arguments of molflow.train that all runs share")
-    folder: str = key("runs/ablation", "of the run folders", required=True)
-    out: str = key("", "folder of the results; empty is benchmarks/results")
-    readme: str = key("", "file with the table; empty is benchmarks/README.md")
+    folder: str = key("runs/ablation", "of the run folders", required=True, path=WRITE)
+    out: str = key("", "folder of the results; empty is benchmarks/results", path=WRITE)
+    readme: str = key("", "file with the table; empty is benchmarks/README.md", path=WRITE)
     other: str = key("", "for merge: results of other machines, separated by commas")
     force: bool = key(False, "measure FCD on fewer than 1,000 molecules too")
 
@@ -179,7 +179,7 @@ def merge(config: AblationConfig) -> None:
     """Take in the runs of other results. InputError where one is there with other numbers."""
     results = None if not config.results.exists() else read_results(config.results)
     for name in several("other", config.other):
-        other = read_results(Path(name))
+        other = read_results(Path(expanded(name, "other")))
         results = other if results is None else results.merged(other, name)
     assert results is not None
     results.write(config.results)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.common.arguments import count, help_text, read, several
 from benchmarks.common.outputs import named, place, write
 from molflow.config import NOISE, wants_help
-from molflow.config.key import COUNT, Range, key
+from molflow.config.key import COUNT, READ, WRITE, Range, key
 from molflow.console import run_program
 from molflow.errors import InputError
 from molflow.progress import progress
@@ -44,7 +44,7 @@ PROTOCOL = {
 class GenerationConfig:
     """Quality of samples against the number of network evaluations."""
 
-    checkpoint: str = key("", "a run folder or a file of weights", required=True)
+    checkpoint: str = key("", "a run folder or a file of weights", required=True, path=READ)
     steps: str = key("1,2,4,8,16,50", "steps, separated by commas", required=True)
     methods: str = key("", "names of methods, separated by commas; empty is all")
     n: int = key(10_000, "molecules a cell", within=COUNT)
@@ -53,7 +53,7 @@ class GenerationConfig:
     noise_scale: str = key("1", "of the noise, as of molflow.sample", required=True)
     times: str = key("", "to stop at, as of molflow.sample; empty: where decisions fall")
     name: str = key("", "of the results; empty is the name of the model's folder")
-    out: str = key("", "folder of the results; empty is benchmarks/results")
+    out: str = key("", "folder of the results; empty is benchmarks/results", path=WRITE)
     force: bool = key(False, "measure FCD on fewer than 1,000 molecules too")
 
 

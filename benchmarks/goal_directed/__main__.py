@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.common.arguments import help_text, read, several
 from molflow.config import wants_help
-from molflow.config.key import COUNT, key
+from molflow.config.key import COUNT, READ, WRITE, key
 from molflow.console import require_writable, run_program, table
 from molflow.errors import InputError
 from molflow.progress import progress
@@ -36,14 +36,20 @@ OUT = Path(__file__).parents[1] / "results" / "goal_directed"
 class GoalConfig:
     """The best molecules within a budget of calls, beside baselines on the same code."""
 
-    checkpoint: str = key("", "a run folder or a file of weights; empty: methods without a model")
+    checkpoint: str = key(
+        "", "a run folder or a file of weights; empty: methods without a model", path=READ
+    )
     tasks: str = key(ALL, "such as perindopril_mpo,guacamol/median1; all are the 20 of PMO")
     methods: str = key("random,fresh,guide,mol_ga,genetic,molflow", "separated by commas")
     seeds: int = key(3, "runs of a task and method", within=COUNT)
     calls: int = key(USUAL_CALLS, "distinct molecules that may be scored", within=COUNT)
     start: int = key(100, "molecules of the data set to begin with; they count", within=COUNT)
-    dataset: str = key("", "a file of SMILES to begin with; empty is the model's training set")
-    out: str = key("", "folder of the results; empty is benchmarks/results/goal_directed")
+    dataset: str = key(
+        "", "a file of SMILES to begin with; empty is the model's training set", path=READ
+    )
+    out: str = key(
+        "", "folder of the results; empty is benchmarks/results/goal_directed", path=WRITE
+    )
 
 
 def main(words: list[str]) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.common.arguments import count, help_text, read, several
 from benchmarks.common.outputs import README, named, place, write
 from molflow.config import wants_help
-from molflow.config.key import COUNT, key
+from molflow.config.key import COUNT, READ, WRITE, key
 from molflow.console import run_program, table
 from molflow.errors import InputError
 from molflow.progress import progress
@@ -44,7 +44,7 @@ class GuidanceConfig:
         render   write the table of the results that are there
     """
 
-    checkpoint: str = key("", "a run folder or a file of weights", required=True)
+    checkpoint: str = key("", "a run folder or a file of weights", required=True, path=READ)
     tasks: str = key("", "qed, logp0, logp2, ..., separated by commas; empty is all")
     methods: str = key("", "guides, such as particles or gradient:0.5 (strength); empty is all")
     budgets: str = key("1,4,16,64", "looks a molecule, separated by commas", required=True)
@@ -54,8 +54,10 @@ class GuidanceConfig:
     seeds: int = key(1, "seeds a cell", within=COUNT)
     batch: int = key(512, "particles at once", within=COUNT)
     name: str = key("", "of the results; empty is the name of the model's folder")
-    out: str = key("", "folder of the results; empty is benchmarks/results")
-    readme: str = key("", "for render: file with the table; empty is benchmarks/README.md")
+    out: str = key("", "folder of the results; empty is benchmarks/results", path=WRITE)
+    readme: str = key(
+        "", "for render: file with the table; empty is benchmarks/README.md", path=WRITE
+    )
 
 
 def main(words: list[str]) -> None:

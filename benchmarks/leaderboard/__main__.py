@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.common.arguments import help_text, read
 from benchmarks.common.outputs import README, RESULTS
 from molflow.config import wants_help
-from molflow.config.key import key
+from molflow.config.key import WRITE, key
 from molflow.console import atomic_write, run_program
 from molflow.errors import InputError
 
@@ -28,8 +28,10 @@ class LeaderboardConfig:
     The word ``render``, as other benchmarks have it, may stand first; there is no other command.
     """
 
-    results: str = key("", "folder of the JSON files and the PNG; empty is benchmarks/results")
-    readme: str = key("", "file with the tables; empty is benchmarks/README.md")
+    results: str = key(
+        "", "folder of the JSON files and the PNG; empty is benchmarks/results", path=WRITE
+    )
+    readme: str = key("", "file with the tables; empty is benchmarks/README.md", path=WRITE)
 
 
 def main(words: list[str]) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.common.arguments import help_text, read, several
 from benchmarks.common.outputs import named, place, plain
 from molflow.config import SEEDS, wants_help
-from molflow.config.key import COUNT, FRACTION, POSITIVE, key
+from molflow.config.key import COUNT, FRACTION, POSITIVE, READ, WRITE, key
 from molflow.console import atomic_write, run_program, table
 from molflow.errors import InputError
 from molflow.files import METRICS, RECORD
@@ -38,8 +38,8 @@ SCRATCH_RATE = "trainer.learning_rate=0.003"
 class SeriesConfig:
     """Fine-tunes a model on three series and measures its samples."""
 
-    checkpoint: str = key("", "the model that is fine-tuned", required=True)
-    path: str = key("", "the file that the series are cut from: ZINC250k", required=True)
+    checkpoint: str = key("", "the model that is fine-tuned", required=True, path=READ)
+    path: str = key("", "the file that the series are cut from: ZINC250k", required=True, path=READ)
     column: str = key("smiles", "of that file with the SMILES", required=True)
     series: str = key("arylpiperazines,boronic_acids,coumarins", "their names", required=True)
     minutes: float = key(10.0, "of every training", within=POSITIVE)
@@ -48,9 +48,9 @@ class SeriesConfig:
     n: int = key(1000, "molecules of every sample", within=COUNT)
     steps: str = key("1,4,16", "of sampling, separated by commas", required=True)
     seed: int = key(0, "of training and sampling", within=SEEDS)
-    runs: str = key("runs/series", "folder of the series and the runs", required=True)
+    runs: str = key("runs/series", "folder of the series and the runs", required=True, path=WRITE)
     name: str = key("", "of the results; empty is the name of the model's folder")
-    out: str = key("", "folder of the results; empty is benchmarks/results")
+    out: str = key("", "folder of the results; empty is benchmarks/results", path=WRITE)
 
 
 @dataclass(frozen=True)

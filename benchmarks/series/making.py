@@ -11,7 +11,8 @@ from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import Unusable, canonical_smiles, read_smiles
 from molflow.console import atomic_write
-from molflow.datasets.molecule_file import Columns, read
+from molflow.datasets.columns import Columns
+from molflow.datasets.molecule_file import read
 from molflow.errors import InputError
 from molflow.progress import progress
 

@@ -36,7 +36,7 @@ from benchmarks.speed.parts import (
 from benchmarks.speed.sampling import sampling_sizes, sampling_steps, throughput
 from molflow.chem.molecule import check_many
 from molflow.config import TrainConfig, load_config, wants_help
-from molflow.config.key import COUNT, key
+from molflow.config.key import COUNT, READ, WRITE, key
 from molflow.console import atomic_write, run_program, table
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
@@ -64,9 +64,11 @@ class SpeedConfig:
     sizes: str = key("9,20,38", "atoms of throughput's molecules, separated by commas")
     steps: str = key("1,2,4,8,16", "of throughput's samplings, separated by commas")
     n: int = key(10_000, "molecules of the released model and of decoding", within=COUNT)
-    checkpoint: str = key("qm9", "the released model", required=True)
+    checkpoint: str = key("qm9", "the released model", required=True, path=READ)
     repeat: int = key(5, "times of every measurement, whose median counts", within=COUNT)
-    out: str = key("", "the file of the results; empty is benchmarks/results/speed.json")
+    out: str = key(
+        "", "the file of the results; empty is benchmarks/results/speed.json", path=WRITE
+    )
 
 
 def main(arguments: list[str]) -> None:

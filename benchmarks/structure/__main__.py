@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.common.arguments import help_text, read
 from benchmarks.common.outputs import RESULTS
 from molflow.config import SEEDS, wants_help
-from molflow.config.key import COUNT, key
+from molflow.config.key import COUNT, READ, WRITE, key
 from molflow.console import atomic_write, for_json, require_writable, run_program, table
 from molflow.errors import InputError
 from molflow.progress import progress
@@ -32,14 +32,16 @@ if TYPE_CHECKING:
 class StructureConfig:
     """Compares the unlabelled graphs of samples with those of a reference."""
 
-    samples: str = key("", "a .csv, .tsv, .smi or .sdf file, or a model", required=True)
-    reference: str = key("qm9", "a data set by name, or such a file", required=True)
+    samples: str = key("", "a .csv, .tsv, .smi or .sdf file, or a model", required=True, path=READ)
+    reference: str = key("qm9", "a data set by name, or such a file", required=True, path=READ)
     split: str = key("test", "of a data set", required=True)
     column: str = key("smiles", "of a file with a header", required=True)
     n: int = key(10_000, "molecules that a model makes", within=COUNT)
     steps: int = key(50, "of a model", within=COUNT)
     seed: int = key(0, "of a model", within=SEEDS)
-    out: str = key("", "the file of the results; empty is benchmarks/results/structure-<name>.json")
+    out: str = key(
+        "", "the file of the results; empty is benchmarks/results/structure-<name>.json", path=WRITE
+    )
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def is_file(name: str) -> bool:
 
 def from_file(key: str, path: str, column: str) -> Iterable[nx.Graph | None]:
     """A graph for each row, None where it holds no molecule that passes sanitisation."""
-    from molflow.datasets.molecule_file import Columns
+    from molflow.datasets.columns import Columns
     from molflow.evaluation.samples_file import judged
 
     for _, attempt in judged(Path(path), Columns(column), key=key):

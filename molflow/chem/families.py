@@ -48,7 +48,10 @@ def similarity(smiles: str, name: str = "similarity") -> Property:
 def smarts(pattern: str) -> Property:
     """1 where the molecule holds the SMARTS, else 0. InputError where it does not parse."""
     with rdBase.BlockLogs():
-        query = Chem.MolFromSmarts(pattern) if len(pattern) <= LONGEST else None
+        try:
+            query = Chem.MolFromSmarts(pattern) if len(pattern) <= LONGEST else None
+        except UnicodeEncodeError:
+            query = None
     if query is None or query.GetNumAtoms() == 0:
         raise InputError(f"smarts({pattern}): the SMARTS does not parse")
 

@@ -22,7 +22,7 @@ from molflow.chem.aggregation import AGGREGATIONS, Scored, pareto_front
 from molflow.chem.families import find_property
 from molflow.chem.goals import goal
 from molflow.chem.properties import Made, Property
-from molflow.chem.transforms import NUMBER, Transform, named, short
+from molflow.chem.transforms import NUMBER, Transform, as_float, named, short
 from molflow.errors import InputError
 
 __all__ = [
@@ -188,7 +188,8 @@ def read_objective(path: Path) -> Objective:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"objective {str(path)!r}: {error}") from None
-    except yaml.YAMLError as error:
+    # Dates that are none, numbers of too many digits and endless brackets are no errors of YAML's.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = " ".join(str(error).split())
         raise InputError(f"objective {str(path)!r}: {line} (quote goals, as in '>3')") from None
     try:
@@ -224,12 +225,12 @@ def _component_of(entry: Any, place: int) -> Component:
         raise InputError(f"{what} ({name}): weight={weight!r}: a number is needed")
     prop = find_property(name)
     if "transform" in entry:
-        return Component(prop, _transform_of(entry["transform"], what), float(weight))
+        return Component(prop, _transform_of(entry["transform"], what), as_float(weight))
     if isinstance(wanted, int | float) and not isinstance(wanted, bool):
         wanted = short(wanted)  # YAML reads the exact goal of a count as a number.
     if not isinstance(wanted, str):
         raise InputError(f"{what} ({name}): goal={wanted!r}: a text such as max or '<3' is needed")
-    return Component(prop, goal(prop, wanted), float(weight))
+    return Component(prop, goal(prop, wanted), as_float(weight))
 
 
 def _transform_of(entry: Any, what: str) -> Transform:

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from rdkit import Chem
 
-from molflow.chem.constraints import Plan, is_forbidden
+from molflow.chem.constraints import ONCE, Plan, is_forbidden
 from molflow.chem.smiles import atom_names
 from molflow.chem.vocabulary import strip_charges
 
@@ -22,7 +23,8 @@ def place_of_scaffold(mol: Chem.Mol, plan: Plan) -> tuple[int, ...] | None:
     scaffold.
 
     A molecule satisfies the plan where sizes, counts and bans hold and the scaffold is there. Its
-    bonds to the rest start only where it may grow.
+    bonds to the rest start only where it may grow, and its marks have theirs by
+    ``constraints.MARKS``.
 
     Args:
         mol: a sanitised molecule.
@@ -49,16 +51,34 @@ def place_of_scaffold(mol: Chem.Mol, plan: Plan) -> tuple[int, ...] | None:
 def _grows_as_allowed(mol: Chem.Mol, match: tuple[int, ...], plan: Plan) -> bool:
     scaffold, whole = plan.scaffold, plan.scaffold.mol
     assert whole is not None
-    place = {atom: k for k, atom in enumerate(match)}
+    place, exact = {atom: k for k, atom in enumerate(match)}, _exact(plan)
     for k, atom in enumerate(match):
-        for neighbour in mol.GetAtomWithIdx(atom).GetNeighbors():
-            other = place.get(neighbour.GetIdx())
+        new: list[Chem.BondType] = []
+        for bond in mol.GetAtomWithIdx(atom).GetBonds():
+            other = place.get(bond.GetOtherAtomIdx(atom))
             if other is None:
-                if not scaffold.grows[k]:
-                    return False
+                new.append(bond.GetBondType())
                 continue
-            bond = whole.GetBondBetweenAtoms(k, other)
-            linked = scaffold.fragments[k] != scaffold.fragments[other]
-            if bond is None and not (linked and scaffold.grows[k] and scaffold.grows[other]):
+            linked = scaffold.fragments[k] != scaffold.fragments[other] and not exact
+            free = linked and scaffold.grows[k] and scaffold.grows[other]
+            if whole.GetBondBetweenAtoms(k, other) is None and not free:
                 return False
+        if not _bonds_as_marked(new, k, plan):
+            return False
     return True
+
+
+def _exact(plan: Plan) -> bool:
+    """Whether the marks name all bonds of the scaffold to new atoms."""
+    return plan.constraint.marks == ONCE and bool(len(plan.marks))
+
+
+def _bonds_as_marked(new: Sequence[Chem.BondType], k: int, plan: Plan) -> bool:
+    """Whether atom ``k`` of the scaffold may have these bonds to new atoms."""
+    if not plan.scaffold.grows[k]:
+        return not new
+    if not len(plan.marks):
+        return True
+    marks = int(plan.scaffold.marks[k])
+    single = new.count(Chem.BondType.SINGLE)
+    return single >= marks and (not _exact(plan) or len(new) == marks)

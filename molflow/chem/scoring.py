@@ -270,13 +270,20 @@ def read_score(text: str) -> tuple[Path, str]:
     path, colon, function = text.strip().rpartition(":")
     if not colon or not path or not function.isidentifier():
         raise InputError(f"score={text!r}: expected path.py:function")
-    file = Path(path).expanduser()
+    try:
+        file = Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"score={text!r}: {error}") from None
     _require_file(file)
     return file, function
 
 
 def _require_file(path: Path) -> None:
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except (OSError, ValueError):  # No file has such a name, or nobody may look there.
+        found = False
+    if not found:
         raise InputError(f"score: {str(path)!r} is no file")
     if path.suffix != ".py":
         raise InputError(f"score: {str(path)!r}: a .py file is needed")

@@ -16,6 +16,7 @@ MISSING = frozenset({"nan", "na", "n/a", "null", "none"})
 """Texts in lower case that say that there is no molecule."""
 MARKS = frozenset("[/\\*|")
 """Without these a text writes no wildcard and nothing that `identified` leaves out."""
+STEREO = frozenset("@/\\")
 
 
 class Unusable(Exception):
@@ -76,7 +77,10 @@ def parse(smiles: str, sanitize: bool = True) -> Chem.Mol | None:
     for name, value in (("sanitize", sanitize), ("removeHs", False)):
         setattr(parameters, name, value)
     with rdBase.BlockLogs():
-        return Chem.MolFromSmiles(smiles, parameters)
+        try:
+            return Chem.MolFromSmiles(smiles, parameters)
+        except UnicodeEncodeError:  # Bytes of a file that are no UTF-8.
+            return None
 
 
 def identified(mol: Chem.Mol) -> Chem.Mol:
@@ -97,6 +101,11 @@ def identified(mol: Chem.Mol) -> Chem.Mol:
         return plain
     with rdBase.BlockLogs():
         return Chem.RemoveHs(plain)
+
+
+def writes_stereo(smiles: str) -> bool:
+    """Whether a SMILES writes stereochemistry."""
+    return not STEREO.isdisjoint(smiles)
 
 
 def has_stereo(mol: Chem.Mol | None) -> bool:

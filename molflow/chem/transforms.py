@@ -150,7 +150,15 @@ class Transform:
 
 def short(number: float) -> str:
     """The number as exactly and as briefly as it can be written: 3.0 -> "3"."""
-    return repr(float(number)).removesuffix(".0")
+    return repr(as_float(number)).removesuffix(".0")
+
+
+def as_float(number: float) -> float:
+    """The number as a float, infinite where it is too large for one."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def parse_transform(text: str) -> Transform:
@@ -185,7 +193,7 @@ def named(name: str, parameters: Mapping[str, object]) -> Transform:
             raise InputError(f"{name}: no parameter {key!r}, only {', '.join(known)}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError(f"{name}: {key}={value!r}: a number is needed")
-        values[key] = float(value)
+        values[key] = as_float(value)
     for key, default in known.items():
         if key not in values and default is inspect.Parameter.empty:
             raise InputError(f"{name}: {key} is missing")

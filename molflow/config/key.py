@@ -46,6 +46,8 @@ class Range:
         return " and ".join(bounds)
 
 
+LARGEST = 10**9
+"""Integers that have no other bound end here: more is nothing that a machine can count to."""
 READ, WRITE = "read", "write"
 """What a program does at a place on disk that a key names."""
 ANY = Range()
@@ -129,6 +131,8 @@ class Key:
             raise InputError(f"{self.name}={value!r}: a finite number is needed")
         if self.kind in (int, float) and value not in self.within:
             raise InputError(f"{self.name}={value!r}: must be {self.within}")
+        if type(value) is int and math.isinf(self.within.high) and value > LARGEST:
+            raise InputError(f"{self.name}={value!r}: must be at most {LARGEST:,}")
         if self.required and value == "":
             raise InputError(f"{self.name}: needs a value, {self.doc}")
         return expanded(str(value), self.name) if self.path else value
@@ -147,7 +151,13 @@ class Key:
 
 
 def expanded(path: str, name: str) -> str:
-    """The path with the home folder in place of ``~``; InputError where there is no such home."""
+    """The path with the home folder in place of ``~``.
+
+    InputError where there is no such home, and for what no file system takes as a name.
+    """
+    parts = [len(part.encode("utf-8", "surrogatepass")) for part in path.split("/")]
+    if "\0" in path or max(parts) > 255 or sum(parts) + len(parts) > 4096:
+        raise InputError(f"{name}={path[:60]!r}: too long for the name of a file, or with a NUL")
     if not path.startswith("~"):
         return path
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from molflow.config.key import COUNT, NOT_NEGATIVE, POSITIVE, READ, SEEDS, WRITE, key, section
+from molflow.config.sampling import MARKS
 
 MOVES = ("fresh", "noise", "regrow", "link", "request", "mutate", "crossover")
 """Moves by name; the first five ask a model."""
@@ -23,6 +24,9 @@ class ScoreConfig:
     components: str | None = key(None, "or a YAML file of components", path=READ)
     score: str | None = key(None, "or path.py:function, your own code, which will run")
     score_seconds: float = key(10.0, "for one molecule by your own code", within=POSITIVE)
+    max_failures: int | None = key(
+        50, "calls in a row without a score of your own code that end it", within=COUNT
+    )
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,9 @@ class OptimizeConfig:
     task: str | None = key(None, "a task of PMO or GuacaMol, such as perindopril_mpo")
     calls: int = key(CALLS, "distinct molecules that may be scored", within=COUNT)
     out: str = key("hunt", "folder of the results", required=True, path=WRITE)
+    take_over: bool = key(
+        False, "take the folder of a run that ended on another machine without leaving it"
+    )
     resume: str | None = key(None, "folder of a run to go on with; its arguments hold", path=WRITE)
     start: str | None = key(None, "a file of molecules to begin with; they count", path=READ)
     seed: int = key(0, "of all random numbers", within=SEEDS)
@@ -59,6 +66,9 @@ class OptimizeConfig:
     )
     atoms: int | None = key(None, "atoms of every molecule; null is any number", within=COUNT)
     scaffold: str | None = key(None, "SMILES to keep; [*:1] marks where it grows, else anywhere")
+    marks: str = key(
+        "once", "single bonds to new atoms at each mark of the scaffold", choices=MARKS
+    )
     elements: str | None = key(None, "exact counts, such as N:2,O:1")
     forbidden: str | None = key(None, "elements that must not occur, such as F,N+")
     workers: int = key(1, "processes on this machine that score", within=COUNT)

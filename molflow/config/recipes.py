@@ -23,6 +23,7 @@ FILE = Key(
     within=ANY,
     required=False,
     path=READ,
+    table="",
 )
 """A key of every program that stands for others."""
 
@@ -128,7 +129,8 @@ def _check_grammar(overrides: list[str]) -> None:
     for override in overrides:
         try:
             several = parser.parse_override(override).is_sweep_override()
-        except HydraException as error:
+        # Python's own bounds on digits and on brackets within brackets show as the other two.
+        except (HydraException, ValueError, RecursionError) as error:
             raise InputError(f"{override!r}: not understood, {_first_lines(error)}") from error
         if several:
             raise InputError(f"{override!r}: one value is needed")

@@ -48,6 +48,11 @@ class MoleculeDataset:
         return self.packed.dropped
 
     @property
+    def stereo(self) -> int:
+        """How many molecules of the source told stereochemistry, which is left out."""
+        return self.packed.stereo
+
+    @property
     def vocabulary(self) -> Vocabulary:
         return self.packed.vocabulary
 

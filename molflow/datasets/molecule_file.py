@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from molflow.chem.smiles import RECORD
+from molflow.datasets.columns import ANY_COLUMNS, USUAL, Columns, column_of
 from molflow.errors import InputError
 
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;", ".txt": "\t,;"}
@@ -31,9 +32,6 @@ DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;", ".txt": "\t,;"}
 SMI, TXT, SDF = ".smi", ".txt", ".sdf"
 KINDS = (".csv", ".tsv", TXT, SMI, SDF)
 CHOICES = f"one of {', '.join(KINDS)} (.gz may follow)"
-USUAL = ("smiles", "canonical_smiles")
-"""Names of the column of SMILES in lower case, where nobody names another."""
-NAMES_SHOWN = 20
 LONGEST_LINE = 100_000
 """The most characters of a line; csv itself takes cells of up to 131,072."""
 QUOTED_LINES = 100
@@ -45,17 +43,6 @@ NOT_UTF_8 = "not UTF-8 text"
 NOT_TEXT = re.compile("[\0\udc80-\udcff]")
 OPEN_QUOTE, MISPLACED = "unexpected end of data", "expected after"
 """Words of the csv module's errors."""
-
-
-SPLIT_CELLS = {
-    "train": "train",
-    "training": "train",
-    "val": "valid",
-    "valid": "valid",
-    "validation": "valid",
-    "test": "test",
-}
-"""The cells of a column of splits, in any case, and the split that each means."""
 
 
 class Row(NamedTuple):
@@ -72,16 +59,6 @@ class Row(NamedTuple):
     text: str
     reason: str | None = None
     split: str = ""
-
-
-class Columns(NamedTuple):
-    """Columns of a table by name; smiles=None is the one with a usual name."""
-
-    smiles: str | None = None
-    split: str | None = None
-
-
-ANY_COLUMNS = Columns()
 
 
 def kind_of(path: Path, key: str) -> str:
@@ -152,49 +129,22 @@ def shortened(text: str) -> str:
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
 
 
-def column_of(path: Path, header: list[str], name: str | None = None) -> int:
-    """The position of the one column of a name, in any case where none has it exactly.
+def layout(path: Path, columns: Columns = ANY_COLUMNS, key: str = "path") -> str:
+    """The way in which `read` finds the SMILES of a file, in words. InputError as of `read`.
 
-    Args:
-        path: the file, for errors.
-        header: the names of its columns.
-        name: the column; without it, any of USUAL.
-
-    Raises:
-        InputError: there is no such column, or several.
+    Files of one content and one layout have the same rows, whatever their names.
     """
-    names = [cell.strip() for cell in header]
-    found = [i for i, cell in enumerate(names) if cell == name]
-    if not found:
-        wanted = USUAL if name is None else (name.lower(),)
-        found = [i for i, cell in enumerate(names) if cell.lower() in wanted]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(repr(names[i]) for i in found)
-        raise InputError(f"{path}: {len(found)} columns could be meant, {several}: name one")
-    shown = ", ".join(repr(cell[:NAMES_SHOWN]) for cell in names[:NAMES_SHOWN])
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    wanted_names = f"{' or '.join(map(repr, USUAL))}" if name is None else repr(name)
-    raise InputError(f"{path}: no column {wanted_names}; row 1 names {shown or 'none'}{more}")
-
-
-def split_of(path: Path, row: Row, column: str) -> str:
-    """The split that the cell of a row names.
-
-    Args:
-        path: the file, for errors.
-        row: the row.
-        column: the name of the column of splits.
-
-    Raises:
-        InputError: the cell is none of the choices, which are named.
-    """
-    split = SPLIT_CELLS.get(row.split.lower())
-    if split is None:
-        choices = "train, val, test"
-        raise InputError(f"{path}: row {row.number}: {column}={row.split!r}: one of {choices}")
-    return split
+    kind = kind_of(path, key)
+    if kind == SDF:
+        return "records"
+    with open_text(path) as text:
+        lines = _lines(text)
+        first = next(lines, Row(1, ""))
+        delimiter = None if kind == SMI else _delimiter(path, kind, first.text, columns)
+        if delimiter is None:
+            return "lines after a header" if _is_header(first, columns) else "lines"
+        names = _header(path, _cells(chain([first], lines), delimiter))
+        return f"column {column_of(path, names, columns.smiles)} between {delimiter!r}"
 
 
 def has_column(path: Path, name: str) -> bool:
@@ -238,13 +188,15 @@ def _used(number: int, text: str, split: str = "") -> Row:
 def _smi(lines: Iterator[Row], columns: Columns) -> Iterator[Row]:
     if columns.split is not None:
         raise InputError(f"column {columns.split!r}: a file of SMILES lines has no columns")
-    header = {(columns.smiles or "").lower(), *USUAL}
     for line in lines:
-        first = _first_of(line.text)
         if line.reason is not None:
             yield line
-        elif line.number > 1 or first.lower() not in header:
-            yield _used(line.number, first)
+        elif line.number > 1 or not _is_header(line, columns):
+            yield _used(line.number, _first_of(line.text))
+
+
+def _is_header(line: Row, columns: Columns) -> bool:
+    return _first_of(line.text).lower() in {(columns.smiles or "").lower(), *USUAL}
 
 
 def _first_of(line: str) -> str:
@@ -260,9 +212,7 @@ def _table(path: Path, kind: str, lines: Iterator[Row], columns: Columns) -> Ite
         yield from _smi(lines, columns)
         return
     rows = _cells(lines, delimiter)
-    head, names = next(rows)
-    if head.reason is not None:
-        raise InputError(f"{path}: row 1, the header: {head.reason}")
+    names = _header(path, rows)
     column = column_of(path, names, columns.smiles)
     other = None if columns.split is None else column_of(path, names, columns.split)
     for row, cells in rows:
@@ -271,6 +221,13 @@ def _table(path: Path, kind: str, lines: Iterator[Row], columns: Columns) -> Ite
             continue
         split = cells[other].strip() if other is not None and other < len(cells) else ""
         yield _used(row.number, cells[column].strip() if column < len(cells) else "", split)
+
+
+def _header(path: Path, rows: Iterator[tuple[Row, list[str]]]) -> list[str]:
+    head, names = next(rows)
+    if head.reason is not None:
+        raise InputError(f"{path}: row 1, the header: {head.reason}")
+    return names
 
 
 def _delimiter(path: Path, kind: str, header: str, columns: Columns) -> str | None:

@@ -24,7 +24,7 @@ from molflow.chem.molecule import (
     read_smiles,
     to_graph,
 )
-from molflow.chem.smiles import MISSING, read_sdf_record
+from molflow.chem.smiles import MISSING, has_stereo, parse_record, read_sdf_record, writes_stereo
 from molflow.chem.vocabulary import ATOM_NAME
 from molflow.datasets.growing import Growing
 from molflow.datasets.molecule_file import Row, shortened
@@ -66,14 +66,14 @@ class Recipe:
     """The treatment of the rows of a source.
 
     Attributes:
-        column: where the SMILES stand; None is the usual place.
+        layout: where the SMILES stand in the source, in words.
         charged: whether formal charges belong to the atom classes.
         max_atoms: larger molecules are left out; None, where the source is known, for no limit.
         distinct: whether a molecule that came before, by its canonical SMILES, is left out.
         records: whether rows are records of an SDF, not SMILES.
     """
 
-    column: str | None
+    layout: str
     charged: bool
     max_atoms: int | None
     distinct: bool
@@ -100,8 +100,9 @@ def pack(
     results = in_chunks(partial(_pack_chunk, source=source, recipe=recipe), stream, CHUNK)
     count = None if total is None else -(-total // CHUNK)
     results = progress(results, "reading molecules", total=count, unit="k molecules")
-    whole, drops, seen = Growing(recipe.charged), list[Drop](), set[str]()
+    whole, drops, seen, stereo = Growing(recipe.charged), list[Drop](), set[str](), 0
     for part, dropped in results:
+        stereo += part.stereo
         if len(part):
             _require_countable(source, len({*whole.names, *part.vocabulary.atoms}))
         if recipe.distinct:
@@ -111,7 +112,8 @@ def pack(
         drops += dropped
     if not len(whole):
         raise InputError(f"{source}: no usable molecule{_summary(drops)}")
-    return replace(whole.packed(), dropped=dict(Counter(drop.reason for drop in drops))), drops
+    reasons = dict(Counter(drop.reason for drop in drops))
+    return replace(whole.packed(), dropped=reasons, stereo=stereo), drops
 
 
 def _require_countable(source: str, classes: int) -> None:
@@ -159,12 +161,15 @@ def _pack_chunk(rows: list[Row], source: str, recipe: Recipe) -> Result:
     names = {name for _, mol in read for name in atom_names(mol) if ATOM_NAME.fullmatch(name)}
     vocabulary = Vocabulary.infer(names or {"C"}, recipe.charged)
     kept: list[tuple[int, Graph, str]] = []
+    stereo = 0
     for row, mol in read:
         try:
             kept.append((row.number, to_graph(mol, vocabulary), canonical_smiles(mol)))
+            stereo += _has_stereo(row.text, recipe)
         except Unusable as error:
             drops.append(Drop(row.number, shortened(row.text), error.reason))
-    return _packed(source, kept, vocabulary), sorted(drops, key=lambda drop: drop.row)
+    packed = replace(_packed(source, kept, vocabulary), stereo=stereo)
+    return packed, sorted(drops, key=lambda drop: drop.row)
 
 
 def _molecule(row: Row, recipe: Recipe) -> Chem.Mol:
@@ -178,6 +183,10 @@ def _molecule(row: Row, recipe: Recipe) -> Chem.Mol:
     if recipe.max_atoms is not None and mol.GetNumAtoms() > recipe.max_atoms:
         raise Unusable(f"{LARGER}{recipe.max_atoms} atoms")
     return mol
+
+
+def _has_stereo(text: str, recipe: Recipe) -> bool:
+    return has_stereo(parse_record(text)) if recipe.records else writes_stereo(text)
 
 
 def _packed(source: str, kept: list[tuple[int, Graph, str]], vocabulary: Vocabulary) -> Packed:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from molflow.datasets.molecule_file import Columns, Row, column_of
+from molflow.datasets.columns import Columns, column_of
+from molflow.datasets.molecule_file import Row
 from molflow.errors import InputError
 
 PARQUET = ".parquet"

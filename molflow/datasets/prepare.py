@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -16,16 +18,7 @@ from molflow.datasets.packing import Drop, Recipe, pack
 from molflow.datasets.store import FORMAT, Packed, cache_folder, named_cache, obstacle_in
 from molflow.errors import InputError
 
-
-def prepare(
-    source: Path,
-    cache: Path | None,
-    rows: Callable[[], Iterable[tuple[int, str] | Row]],
-    recipe: Recipe,
-    total: int | None = None,
-) -> tuple[Packed, Path]:
-    """Prepare one file under its own name; see `prepare_files`."""
-    return prepare_files(source.name.split(".")[0], [source], cache, rows, recipe, total)
+BLOCK = 1 << 20
 
 
 def prepare_files(
@@ -40,6 +33,10 @@ def prepare_files(
 
     In the cache their folder is called by `name` and by the content of the sources, the recipe and
     RDKit's version. A damaged file in it is made anew.
+
+    The folder in the cache is called by ``name`` and by what decides the molecules: the content of
+    the sources, compressed or not, the recipe and RDKit's version. Names, places and times of the
+    sources are no part of it. A damaged file is made anew.
 
     Args:
         name: of the data set.
@@ -77,11 +74,16 @@ def _key(sources: Sequence[Path], recipe: Recipe) -> str:
 
 
 def _content(source: Path) -> str:
+    opened = gzip.open if source.name.lower().endswith(".gz") else open
+    digest = hashlib.sha256()
     try:
-        with source.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot read {str(source)!r}: {error.strerror or error}") from error
+        with opened(source, "rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {str(source)!r}: {reason}") from error
+    return digest.hexdigest()
 
 
 def _write_drops(path: Path, drops: list[Drop]) -> None:

@@ -27,7 +27,7 @@ import numpy as np
 from molflow.datasets.loaders import SPLITS, Indices, MoleculeDataset
 from molflow.datasets.names import QM9_SPLITS, VOCABULARIES, require_name
 from molflow.datasets.packing import Recipe
-from molflow.datasets.prepare import prepare
+from molflow.datasets.prepare import prepare_files
 from molflow.errors import InputError
 
 FILE = "qm9.csv.gz"
@@ -60,7 +60,7 @@ def load(
     require_name("dataset.vocabulary", vocabulary, VOCABULARIES)
     source = data_file()
     recipe = Recipe("smiles", vocabulary == "charged", max_atoms, distinct=False)
-    packed, report = prepare(source, cache, lambda: read(source), recipe, total=ROWS)
+    packed, report = prepare_files("qm9", [source], cache, lambda: read(source), recipe, total=ROWS)
     present = len(packed) + sum(packed.dropped.values())
     if present != ROWS:
         raise InputError(f"{source}: {present} rows, {ROWS} expected; replace the file")

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from molflow.datasets.columns import Columns
 from molflow.datasets.loaders import SPLITS, Indices, MoleculeDataset
-from molflow.datasets.molecule_file import CHOICES, SDF, Columns, kind_of, read, split_of
+from molflow.datasets.molecule_file import CHOICES, SDF, kind_of, layout, read
 from molflow.datasets.names import VOCABULARIES, require_name
 from molflow.datasets.packing import LARGEST, Recipe
-from molflow.datasets.prepare import prepare
+from molflow.datasets.prepare import prepare_files
+from molflow.datasets.split_cells import split_of
 from molflow.errors import InputError
 
 
@@ -55,9 +57,12 @@ def load(
         raise InputError(f"fractions {tuple(fractions)}: train, valid, test > 0, >= 0, >= 0, sum 1")
     records = kind_of(path, "dataset.path") == SDF
     limit = LARGEST if max_atoms is None else max_atoms
-    recipe = Recipe(smiles_column, vocabulary == "charged", limit, distinct=True, records=records)
     columns = Columns(smiles_column)
-    packed, report = prepare(path, cache, lambda: read(path, columns, "dataset.path"), recipe)
+    place = layout(path, columns, "dataset.path")
+    recipe = Recipe(place, vocabulary == "charged", limit, distinct=True, records=records)
+    packed, report = prepare_files(
+        "molecules", [path], cache, lambda: read(path, columns, "dataset.path"), recipe
+    )
     splits = (
         split_indices(len(packed), fractions, seed)
         if split_column is None

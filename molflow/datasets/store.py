@@ -22,7 +22,7 @@ from molflow.chem.molecule import Vocabulary
 from molflow.console import atomic_write
 from molflow.graph.graph import Graph
 
-FORMAT = 2
+FORMAT = 3
 """It changes with the arrays and with the rule by which molecules are read."""
 CLASS_LIMIT = 127
 
@@ -78,6 +78,7 @@ class Packed:
         ids: (M,) int64, where each comes from in its source.
         text: the canonical SMILES without stereo, ASCII, one a line.
         dropped: how many molecules of the source are not here, by reason.
+        stereo: how many that could be used were written with stereochemistry.
 
     Raises:
         ValueError: the lengths do not fit together.
@@ -90,6 +91,7 @@ class Packed:
     ids: NDArray[np.int64]
     text: bytes
     dropped: dict[str, int]
+    stereo: int = 0
 
     def __post_init__(self) -> None:
         lines = self.text.count(b"\n") + 1 if self.text else 0
@@ -165,6 +167,7 @@ class Packed:
             "format": FORMAT,
             "vocabulary": self.vocabulary.to_dict(),
             "dropped": self.dropped,
+            "stereo": self.stereo,
         }
         with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.savez(
@@ -190,6 +193,7 @@ class Packed:
                 vocabulary=Vocabulary.from_dict(header["vocabulary"]),
                 text=arrays.pop("text").tobytes(),
                 dropped=header["dropped"],
+                stereo=header["stereo"],
                 **arrays,
             )
         except FileNotFoundError:

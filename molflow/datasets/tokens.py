@@ -109,6 +109,7 @@ class TokenDataset:
         report: the CSV file that lists them, if there is one.
         molecules: (M,), the canonical SMILES without stereo of each; empty where they are no
             molecules.
+        stereo: how many of the source told stereochemistry, which is left out.
     """
 
     name: str
@@ -118,6 +119,7 @@ class TokenDataset:
     dropped: Mapping[str, int]
     report: Path | None = None
     molecules: Sequence[str] = ()
+    stereo: int = 0
 
     @property
     def max_size(self) -> int:
@@ -213,6 +215,7 @@ def tokenised(
         dropped,
         report,
         tuple(everything[i] for i in kept),
+        molecules.stereo,
     )
 
 

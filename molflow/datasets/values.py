@@ -1,4 +1,4 @@
-"""Properties of the molecules of a data set, computed once and kept beside its packed molecules."""
+"""Properties of the molecules of a data set, computed once and kept by their content."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ def load(
     """
     require_name("dataset.vocabulary", vocabulary, VOCABULARIES)
     source = fetch(URL, DIGEST, download_folder(cache) / FILE) if path is None else Path(path)
-    recipe = Recipe("smiles", vocabulary == "charged", max_atoms, distinct=False)
+    place = molecule_file.layout(source, key="dataset.path")
+    recipe = Recipe(place, vocabulary == "charged", max_atoms, distinct=False)
     packed, report = prepare_files(
         "zinc250k", [source], cache, lambda: read(source), recipe, total=ROWS
     )

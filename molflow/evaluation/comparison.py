@@ -124,6 +124,8 @@ class Reference:
         device: on which ChemNet runs.
         files: split -> the user's file that it is of.
         left_out: file or data set -> reason -> how many of its molecules are in no split.
+        stereo: file or data set -> how many of its molecules told stereochemistry, which nothing
+            here compares.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Reference:
     device: str = "cpu"
     files: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    stereo: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def training(self) -> frozenset[str]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molflow.chem.sanitisation import without_place
-from molflow.datasets.molecule_file import SDF, Columns, kind_of, split_of
+from molflow.datasets.columns import Columns
+from molflow.datasets.molecule_file import SDF, kind_of
+from molflow.datasets.split_cells import split_of
 from molflow.datasets.store import cache_folder
 from molflow.errors import InputError
 from molflow.evaluation.comparison import Reference
@@ -33,6 +35,7 @@ def from_dataset(data: Dataset, device: str) -> Reference:
         cache_folder() / "statistics",
         device,
         left_out={data.name: data.dropped},
+        stereo={data.name: data.stereo},
     )
 
 
@@ -48,14 +51,15 @@ def from_files(path: Path, columns: Columns, test: Path | None, device: str) -> 
     Raises:
         InputError: a file cannot be read or has no molecule, or no row is for training.
     """
-    splits, left_out = read_reference(path, columns, "reference")
+    splits, left_out, told = read_reference(path, columns, "reference")
     files = dict.fromkeys(splits, path.name)
-    dropped = {path.name: left_out}
+    dropped, stereo = {path.name: left_out}, {path.name: told}
     if test is not None:
-        of_test, left_out = read_reference(test, Columns(columns.smiles), "reference_test")
+        of_test, left_out, told = read_reference(test, Columns(columns.smiles), "reference_test")
         splits, files = {**splits, "test": of_test["train"]}, {**files, "test": test.name}
-        dropped = {**dropped, test.name: left_out}
-    return Reference(path.name, splits, cache_folder() / "statistics", device, files, dropped)
+        dropped, stereo = {**dropped, test.name: left_out}, {**stereo, test.name: told}
+    cache = cache_folder() / "statistics"
+    return Reference(path.name, splits, cache, device, files, dropped, stereo)
 
 
 def from_smiles(smiles: Sequence[str], device: str) -> Reference:
@@ -71,21 +75,33 @@ def from_smiles(smiles: Sequence[str], device: str) -> Reference:
     """
     found: list[str] = []
     left_out: Counter[str] = Counter()
+    stereo = 0
     for index, text in enumerate(smiles):
         if not isinstance(text, str):
             raise InputError(f"reference[{index}]={text!r}: a SMILES is needed")
-        one = identify_smiles(text).checked
+        attempt = identify_smiles(text)
+        one = attempt.checked
         if one.smiles is None:
             left_out[without_place(one.reason or "")] += 1
         else:
             found.append(one.smiles)
+            stereo += attempt.stereo
     if not found:
         raise InputError("reference: no molecule")
     cache = cache_folder() / "statistics"
-    return Reference("reference", {"train": found}, cache, device, left_out={"reference": left_out})
+    return Reference(
+        "reference",
+        {"train": found},
+        cache,
+        device,
+        left_out={"reference": left_out},
+        stereo={"reference": stereo},
+    )
 
 
-def read_reference(path: Path, columns: Columns, key: str) -> tuple[Molecules, Mapping[str, int]]:
+def read_reference(
+    path: Path, columns: Columns, key: str
+) -> tuple[Molecules, Mapping[str, int], int]:
     """Read the molecules of a file by split, "train" where no column says another.
 
     Every row that holds a molecule counts, repeated ones too.
@@ -96,7 +112,8 @@ def read_reference(path: Path, columns: Columns, key: str) -> tuple[Molecules, M
         key: the beginning of an error.
 
     Returns:
-        SMILES by split, and the number of rows without a molecule, by reason.
+        SMILES by split, the number of rows without a molecule by reason, and of molecules that
+            tell stereochemistry.
 
     Raises:
         InputError: the file cannot be read, or no row is for training.
@@ -104,6 +121,7 @@ def read_reference(path: Path, columns: Columns, key: str) -> tuple[Molecules, M
     identify = identify_record if kind_of(path, key) == SDF else identify_smiles
     splits: dict[str, list[str]] = {"train": []}
     left_out: Counter[str] = Counter()
+    stereo = 0
     for row, attempt in judged(path, columns, key=key, judge=identify):
         one = attempt.checked
         if one.smiles is None:
@@ -111,8 +129,9 @@ def read_reference(path: Path, columns: Columns, key: str) -> tuple[Molecules, M
             continue
         split = "train" if columns.split is None else split_of(path, row, columns.split)
         splits.setdefault(split, []).append(one.smiles)
+        stereo += attempt.stereo
     if not splits["train"]:
         asked = "" if columns.split is None else f" with {columns.split}=train"
         reasons = ", ".join(f"{reason} ({n:,})" for reason, n in left_out.most_common(5))
         raise InputError(f"{key}={str(path)!r}: no molecule{asked}{reasons and f': {reasons}'}")
-    return splits, dict(left_out.most_common())
+    return splits, dict(left_out.most_common()), stereo

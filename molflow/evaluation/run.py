@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molflow.config import load_config
-from molflow.datasets.molecule_file import Columns, Row
+from molflow.datasets.columns import Columns
+from molflow.datasets.molecule_file import Row
 from molflow.datasets.names import REFERENCES
 from molflow.errors import InputError
 from molflow.evaluation.comparison import Reference, Subject

@@ -14,15 +14,8 @@ from pathlib import Path
 
 from molflow.chem.molecule import Checked
 from molflow.chem.sanitisation import without_place
-from molflow.datasets.molecule_file import (
-    ANY_COLUMNS,
-    SDF,
-    Columns,
-    Row,
-    kind_of,
-    read,
-    shortened,
-)
+from molflow.datasets.columns import ANY_COLUMNS, Columns
+from molflow.datasets.molecule_file import SDF, Row, kind_of, read, shortened
 from molflow.datasets.parquet import PARQUET, read_parquet
 from molflow.metrics.attempts import JudgedAttempt, failed, judge_record, judge_smiles
 from molflow.metrics.tally import Tally

@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.datasets.molecule_file import SDF, Columns, Row, has_column, kind_of, shortened
+from molflow.datasets.columns import Columns
+from molflow.datasets.molecule_file import SDF, Row, has_column, kind_of, shortened
 from molflow.datasets.parquet import PARQUET, columns_of
 from molflow.errors import InputError
 from molflow.evaluation.samples_file import Attempts, Failure, collect, judged

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from molflow.config import EvaluateConfig, to_plain
-from molflow.console import atomic_write, table, written
+from molflow.console import ESCAPED, atomic_write, table, written
 from molflow.evaluation.comparison import Reference, Subject
 from molflow.evaluation.numbers import Evaluation
 from molflow.evaluation.sources import Source
@@ -88,6 +88,9 @@ def compared(verdict: Verdict) -> list[str]:
         if reasons:
             counts = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items())
             lines.append(f"left out of {place}: {counts}")
+    for place, count in reference.stereo.items():
+        if count:
+            lines.append(f"stereochemistry of {count:,} molecules of {place} is not compared")
     return lines
 
 
@@ -127,7 +130,7 @@ def write_record(path: Path, verdict: Verdict, arguments: list[str]) -> None:
     }
     with atomic_write(path) as temporary:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", "utf-8", errors=ESCAPED)
 
 
 def _number(value: float) -> float | None:

@@ -21,7 +21,16 @@ from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import Checked, checked
 from molflow.chem.sanitisation import other_reason, sanitise
-from molflow.chem.smiles import LONGEST, MISSING, RECORD, identified, parse, parse_record
+from molflow.chem.smiles import (
+    LONGEST,
+    MISSING,
+    RECORD,
+    has_stereo,
+    identified,
+    parse,
+    parse_record,
+    writes_stereo,
+)
 from molflow.metrics.validity import from_counts, sanitises_relaxed
 
 MOST_ATOMS = 1_000
@@ -36,11 +45,13 @@ class JudgedAttempt:
         checked: as of a graph, its molecule left out.
         relaxed: whether it is relaxed-valid.
         valence: whether it is valence-valid.
+        stereo: whether what is compared with tells stereochemistry, which is left out.
     """
 
     checked: Checked
     relaxed: bool = False
     valence: bool = False
+    stereo: bool = False
 
 
 def failed(reason: str) -> JudgedAttempt:
@@ -60,12 +71,14 @@ def judge_record(text: str) -> JudgedAttempt:
 
 def identify_smiles(text: str) -> JudgedAttempt:
     """Read the molecule of `judge_smiles` from a text that is compared with and not judged."""
-    return identify(_of_smiles(text))
+    return replace(identify(_of_smiles(text)), stereo=writes_stereo(text))
 
 
 def identify_record(text: str) -> JudgedAttempt:
     """Read the molecule of `judge_record` from a record that is compared with."""
-    return identify(_of_record(text))
+    raw = _of_record(text)
+    told = not isinstance(raw, str) and has_stereo(parse_record(text))
+    return replace(identify(raw), stereo=told)
 
 
 def _of_smiles(text: str) -> Chem.Mol | str:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from molflow.chem.aggregation import Scored
+from molflow.chem.functions import MAX_FAILURES, Streak
 from molflow.chem.objective import Objective, parse_objective
 from molflow.chem.scoring import Scorer, open_score
 from molflow.errors import InputError
@@ -37,20 +38,26 @@ class ScoreRecipe:
         aggregation: of the objective.
         score: "path.py:function".
         seconds: of the function for a molecule.
+        max_failures: calls in a row without a score after which a search ends.
     """
 
     objective: str | None = None
     aggregation: str = "geometric"
     score: str | None = None
     seconds: float = 10.0
+    max_failures: int | None = MAX_FAILURES
 
     def open(self) -> Scorer:
         """Open the scorer. InputError where the text or the file is wrong."""
         if self.score is not None:
-            return open_score(self.score, self.seconds)
+            return open_score(self.score, self.seconds, max_failures=self.max_failures)
         if self.objective is None:
             raise InputError("guidance.objective: an objective or guidance.score is needed")
         return parse_objective(self.objective, self.aggregation)
+
+    def streak(self) -> Streak:
+        """Counts calls in a row without a score; those of an objective never end a search."""
+        return Streak(None if self.score is None else self.max_failures)
 
     @classmethod
     def of(cls, objective: Objective) -> ScoreRecipe:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molflow.chem.aggregation import Scored
+from molflow.console import ESCAPED, atomic_write
 from molflow.errors import InputError
 from molflow.guidance.scores import SCORE, desirability_of, has_score
 
@@ -72,18 +73,32 @@ class CallsFile:
         self.columns = (*FIRST, *parts, *LAST)
 
     def begin(self) -> None:
-        """Write an empty file with its head. InputError where there is one already."""
+        """Write an empty file with its head, also in place of one without a call.
+
+        InputError where there are calls.
+        """
+        self.require_new()
+        with atomic_write(self.path) as path:
+            path.write_text(_line(self.columns), encoding="utf-8")
+
+    def require_new(self) -> None:
+        """Raise InputError where there are calls."""
+        if self.begun:
+            raise InputError(f"out={self.path.parent}: {CALLS} is there; resume= goes on")
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a file with a call in it."""
         try:
-            with self.path.open("x", newline="", encoding="utf-8") as file:
-                file.write(_line(self.columns))
-        except FileExistsError:
-            raise InputError(f"out={self.path.parent}: {CALLS} is there; resume= goes on") from None
+            return self.path.read_bytes().count(b"\n") > 1
+        except FileNotFoundError:
+            return False
         except OSError as error:
-            raise InputError(f"cannot write {str(self.path)!r}: {error.strerror}") from None
+            raise InputError(f"cannot read {str(self.path)!r}: {error.strerror}") from None
 
     def add(self, call: Call) -> None:
         """Write one more row, which is on the disk when this returns."""
-        with self.path.open("a", newline="", encoding="utf-8") as file:
+        with self.path.open("a", newline="", encoding="utf-8", errors=ESCAPED) as file:
             file.write(_line(cells(call, len(self.names))))
             file.flush()
             os.fsync(file.fileno())

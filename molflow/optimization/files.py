@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from molflow.console import atomic_write
+from molflow.console import ESCAPED, atomic_write
 from molflow.errors import InputError
 from molflow.files import RECORD
 from molflow.guidance.scores import SCORE
@@ -60,7 +60,7 @@ def write_record(folder: Path, content: Mapping[str, Any]) -> None:
     """Write run.json."""
     with atomic_write(folder / RECORD) as path:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_text(text + "\n", "utf-8", errors=ESCAPED)
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         plain = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"resume={folder}: no search there: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: truncated or not JSON ({error})") from None
     if not isinstance(plain, dict) or not isinstance(plain.get("config"), dict):
         raise InputError(f"{path}: not the record of a search")

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from molflow.chem.constraints import Plan
+from molflow.chem.holding import DIGITS, SINGLE
 from molflow.chem.molecule import Unusable, canonical_order, read_smiles, to_graph
 from molflow.chem.properties import PROPERTIES
 from molflow.chem.satisfying import place_of_scaffold
 from molflow.chem.vocabulary import strip_charges
 from molflow.graph.graph import Graph
 from molflow.graph.moves import Draft, blank_draft, grown, part_of, whole
-from molflow.graph.parts import Bools, Ints
+from molflow.graph.parts import Bools, Ints, to_square
 from molflow.model.spec import ModelSpec
 from molflow.optimization.calls import Call
 from molflow.optimization.moves import Child, Random
@@ -150,7 +151,28 @@ class Ground:
                 chosen = (own or free)[0]
                 priority[chosen] = 2 + len(plan.drawn) - rank
                 taken.add(chosen)
-        return priority
+        return self._with_ends(plan, draft, priority, random)
+
+    def _with_ends(
+        self, plan: Plan, draft: Draft, priority: np.ndarray, random: Random
+    ) -> np.ndarray:
+        """The same, their last digits in the order in which marks take new atoms: first those that
+        the parent has there."""
+        if not len(plan.marks):
+            return priority
+        n, first = len(draft), len(plan.scaffold)
+        single = (draft.given_pairs | (draft.time > 0)) & (draft.pairs == SINGLE)
+        bonds = to_square(single[None], n)[0]
+        left = random.permutation(np.arange(first, n)).tolist()
+        left.sort(key=lambda j: bool(bonds[plan.marks, j].any()))
+        digits = np.full(n, 1 - 1 / (len(plan.marks) + 1))
+        for rank, atom in enumerate(plan.marks.tolist()):
+            own = [j for j in left if bonds[atom, j]]
+            if own or left:
+                end = (own or left)[0]
+                left.remove(end)
+                digits[end] = rank / (len(plan.marks) + 1)
+        return (np.floor(priority * DIGITS) + digits) / DIGITS
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from molflow.chem.constraints import Constraint, Plan
+from molflow.chem.functions import Own as OwnScore
+from molflow.chem.functions import Streak
 from molflow.chem.objective import Objective
+from molflow.chem.smiles import parse
+from molflow.claims import claimed
 from molflow.config.optimizing import CALLS, MOVES
 from molflow.console import require_writable
 from molflow.errors import InputError
@@ -129,12 +133,9 @@ def _ground(model: Generator, constraint: Constraint | None) -> Ground:
 
 def _largest(ground: Ground | None, start: Sequence[str]) -> int:
     """Atoms of a molecule at most: as the model makes them, or as the largest of the start."""
-    from rdkit import Chem, rdBase
-
     if ground is not None and ground.plan is not None:
         return ground.plan.sizes[1]
-    with rdBase.BlockLogs():
-        mols = [Chem.MolFromSmiles(smiles) for smiles in start]
+    mols = [parse(smiles) for smiles in start]
     given = max((mol.GetNumAtoms() for mol in mols if mol is not None), default=0)
     return max(given, LARGEST if ground is None else ground.spec.max_size)
 
@@ -176,16 +177,20 @@ def _training(model: Generator, ground: Ground, seed: int) -> list[Graph]:
     return [graph for graph in read if graph is not None and len(graph) > 2]
 
 
-def carry_out(search: Search, asker: Asker, tell: bool = True) -> float:
+def carry_out(search: Search, asker: Asker, streak: Streak, tell: bool = True) -> float:
     """Ask until the budget is spent or nothing new is found.
 
     Args:
         search: one that has begun.
         asker: gives the scores.
+        streak: how many in a row may have no score.
         tell: whether lines of progress go to stdout.
 
     Returns:
         The seconds that it took.
+
+    Raises:
+        InputError: so many in a row have no score; what was answered is in the search.
     """
     started = said = time.monotonic()
     before = len(search.calls)
@@ -193,6 +198,7 @@ def carry_out(search: Search, asker: Asker, tell: bool = True) -> float:
         waiting = list(search.pending)
         for place, scored in asker.ask([question.smiles for question in waiting]):
             search.answer(waiting[place], scored)
+            streak.see([scored])
             now = time.monotonic()
             if tell and now - said >= SAID_SECONDS:
                 print(line(search, (len(search.calls) - before) / (now - started)), flush=True)
@@ -248,26 +254,37 @@ def optimize(
         InputError: an argument is out of its range, or does not fit the model.
     """
     scorer = None if objective is None else as_scorer(objective)
-    log, past = (None, []) if out is None else opened(Path(out), scorer)
-    known = Settings(calls=calls, **settings)  # type: ignore[arg-type]
-    search = build_search(model, known, start, constraint, past, log)
-    if scorer is None:
-        return search
-    if workers == 1:
-        carry_out(search, Here(scorer), tell=False)
-        return search
-    if not isinstance(scorer, Objective):
+    if workers > 1 and not isinstance(scorer, Objective | None):
         raise InputError(f"workers={workers}: of an objective; the program takes a score's file")
-    with closing(Workers(ScoreRecipe.of(scorer), workers)) as asker:
-        carry_out(search, asker, tell=False)
+    known = Settings(calls=calls, **settings)  # type: ignore[arg-type]
+    folder = None if out is None else Path(out).expanduser()
+    # Nobody knows when a search is over that is asked step by step.
+    held = nullcontext() if scorer is None or folder is None else claimed(folder, "optimize")
+    with held:
+        search = build_search(model, known, start, constraint, *_kept(folder, scorer))
+        if scorer is not None:
+            _score(search, scorer, workers)
     return search
 
 
-def opened(folder: Path, scorer: Scorer | None) -> tuple[CallsFile, list[Call]]:
-    """The record of calls in ``folder``, begun where there is none, and the calls that it holds."""
+def _kept(folder: Path | None, scorer: Scorer | None) -> tuple[Sequence[Call], CallsFile | None]:
+    """The calls that are in a folder already, and the file that others are added to."""
+    if folder is None:
+        return (), None
     require_writable(folder)
     log = CallsFile(folder, scorer.names if isinstance(scorer, Objective) else ())
-    if log.path.exists():
-        return log, log.read()
+    if log.begun:
+        return log.read(), log
     log.begin()
-    return log, []
+    return (), log
+
+
+def _score(search: Search, scorer: Scorer, workers: int) -> None:
+    """Spend the budget on this scorer."""
+    if workers == 1:
+        most = scorer.max_failures if isinstance(scorer, OwnScore) else None
+        carry_out(search, Here(scorer), Streak(most), tell=False)
+        return
+    assert isinstance(scorer, Objective)
+    with closing(Workers(ScoreRecipe.of(scorer), workers)) as asker:
+        carry_out(search, asker, Streak(None), tell=False)

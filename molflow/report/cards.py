@@ -1,17 +1,16 @@
-"""The grid has cards of molecules, and the values that the script sorts and filters them by."""
+"""The grid has cards of molecules, which the script sorts, filters and searches."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from molflow.chem.sanitisation import without_place
 from molflow.progress import progress
 from molflow.report.charts import number
-from molflow.report.drawing import draw_svg
+from molflow.report.drawing import Drawing, draw
 from molflow.report.values import Attempt, Quantity, Report
 
 SHOWN = 2000
@@ -54,17 +53,26 @@ def leading(report: Report) -> Quantity | None:
     return next((q for q in report.quantities if q.better), None)
 
 
-def molecules(report: Report, chosen: Sequence[int]) -> str:
+def drawings(report: Report) -> dict[int, Drawing]:
+    """Draw the attempts that get a card: index -> drawing, in the order of their cards."""
+    chosen = progress(select(report), "drawing", unit="molecules")
+    return {i: draw(report.attempts[i]) for i in chosen}
+
+
+def molecules(report: Report, drawn: Mapping[int, Drawing]) -> str:
     """Write the section of the page.
 
     Args:
         report: the page's values.
-        chosen: indices of the attempts that get a card.
+        drawn: index -> drawing of the attempts that get a card.
     """
-    cards = "".join(_card(report, i) for i in progress(chosen, "drawing", unit="molecules"))
+    times = Counter(attempt.smiles for attempt in report.attempts)
+    cards = "".join(
+        _card(report, i, picture, times[report.attempts[i].smiles]) for i, picture in drawn.items()
+    )
     return (
-        f"<section id=grid><h2>Molecules</h2>{_failures(report, chosen)}{_controls()}"
-        f"<ol id=molecules>{cards}</ol></section>"
+        f"<section id=grid><h2>Molecules</h2>{_failures(report, list(drawn))}{_controls()}"
+        f"<ol id=molecules>{cards}</ol><p id=empty hidden></p></section>"
     )
 
 
@@ -107,25 +115,26 @@ def _controls() -> str:
         "<label>Sort by <select id=sort></select></label>"
         "<button type=button id=direction></button>"
         "<label>Show <select id=show></select></label>"
-        "<label class=wide>SMILES contains "
-        "<input id=search type=search autocomplete=off spellcheck=false placeholder='c1ccccc1'>"
-        "</label><output id=count aria-live=polite></output></form>"
+        "<label>Find by <select id=by><option value=structure>structure"
+        "<option value=text>text of SMILES</select></label>"
+        "<label class=wide><span id=asks></span><input id=search type=search list=groups "
+        "autocomplete=off autocapitalize=off spellcheck=false aria-describedby=fault></label>"
+        "<datalist id=groups></datalist>"
+        "<label class=check><input type=checkbox id=distinct>Distinct</label>"
+        "<label class=check><input type=checkbox id=starred>Starred <span id=stars>0</span></label>"
+        "<p id=fault role=status></p><span class=saves>Save what is shown "
+        "<button type=button id=csv>CSV</button><button type=button id=sdf>SDF</button></span>"
+        "<output id=count aria-live=polite></output></form>"
     )
 
 
-def _card(report: Report, index: int) -> str:
+def _card(report: Report, index: int, drawing: Drawing, times: int) -> str:
     attempt = report.attempts[index]
     kind, word = "", ""
     if attempt.reason is not None:
         kind, word = (
             ("invalid", "Invalid") if attempt.smiles is None else ("apart", "Not strictly valid")
         )
-    picture = draw_svg(attempt) or "<div class=mol>nothing to draw</div>"
-    smiles = (
-        f"<button type=button class=smiles>{escape(attempt.smiles)}</button>"
-        if attempt.smiles is not None
-        else "<p class=smiles>no SMILES</p>"
-    )
     reason = f"<p class=why><b>{word}</b> {escape(attempt.reason or '')}</p>" if word else ""
     values = ""
     if any(not math.isnan(attempt.value(q.name)) for q in report.quantities):
@@ -135,38 +144,21 @@ def _card(report: Report, index: int) -> str:
         )
         values = f"<dl>{values}</dl>"
     name = f" class={kind}" if kind else ""
-    return f"<li id=m{index}{name}><a href=#m{index}>{index}</a>{picture}{smiles}{reason}{values}\n"
+    picture = drawing.svg or "<div class=mol>nothing to draw</div>"
+    return (
+        f"<li id=m{index}{name}><a href=#m{index}>{index}</a>{picture}"
+        f"{_smiles(attempt, times)}{reason}{values}\n"
+    )
+
+
+def _smiles(attempt: Attempt, times: int) -> str:
+    """Write the SMILES, to be copied, and how many attempts gave it where there are several."""
+    if attempt.smiles is None:
+        return "<p class=smiles>no SMILES</p>"
+    repeats = f"<p class=times>{times:,} attempts gave it</p>" if times > 1 else ""
+    return f"<button type=button class=smiles>{escape(attempt.smiles)}</button>{repeats}"
 
 
 def card_height(report: Report) -> str:
     """Write the rough height of a card that has not been laid out yet."""
     return f"#molecules>li{{contain-intrinsic-size:auto {196 + 20 * len(report.quantities)}px}}"
-
-
-def data(report: Report, chosen: Sequence[int]) -> str:
-    """Write the values that the script sorts and filters by, one row for every card.
-
-    In it no "<" can end the element.
-
-    Args:
-        report: the page's values.
-        chosen: indices of the attempts that get a card.
-    """
-    reasons = list(dict.fromkeys(category(report.attempts[i]) for i in chosen))
-    first = leading(report)
-    content = {
-        "quantities": [{"name": q.name, "better": q.better} for q in report.quantities],
-        "sorted": [q.name for q in report.quantities].index(first.name) if first else -1,
-        "reasons": reasons,
-        "rows": [
-            [i, reasons.index(category(report.attempts[i]))]
-            + [_json_number(report.attempts[i].value(q.name)) for q in report.quantities]
-            for i in chosen
-        ],
-    }
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _json_number(x: float) -> float | None:
-    return float(f"{x:.6g}") if math.isfinite(x) else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -21,6 +22,7 @@ from molflow.report.values import Attempt
 
 if TYPE_CHECKING:
     from rdkit import Chem
+    from rdkit.Chem.Draw import rdMolDraw2D
 
 WIDTH, HEIGHT = 300, 232
 LETTERS = 25
@@ -53,16 +55,34 @@ def attempts(
     return made
 
 
-def draw_svg(attempt: Attempt) -> str:
-    """Write an SVG element of class mol with the atom at fault marked; "" without a mol."""
-    if attempt.mol is None or not attempt.mol.GetNumAtoms():
-        return ""
-    marked = [i for i in place_of(attempt.reason) if i < attempt.mol.GetNumAtoms()]
-    svg = _rdkit_svg(attempt.mol, marked)
-    return f'<svg class=mol viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden=true>{compact(svg)}</svg>'
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing is an element and the places of the atoms in it.
+
+    Attributes:
+        svg: of class mol, with the atom at fault marked; "" where there is nothing to draw.
+        points: (n, 2), whole.
+    """
+
+    svg: str = ""
+    points: Sequence[tuple[int, int]] = ()
 
 
-def _rdkit_svg(mol: Chem.Mol, marked: list[int]) -> str:
+def draw(attempt: Attempt) -> Drawing:
+    """Draw the molecule of an attempt, valid or not."""
+    mol = attempt.mol
+    if mol is None or not mol.GetNumAtoms():
+        return Drawing()
+    canvas = _canvas(mol, [i for i in place_of(attempt.reason) if i < mol.GetNumAtoms()])
+    content = compact(canvas.GetDrawingText())
+    places = (canvas.GetDrawCoords(i) for i in range(mol.GetNumAtoms()))
+    return Drawing(
+        f'<svg class=mol viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden=true>{content}</svg>',
+        [(round(place.x), round(place.y)) for place in places],
+    )
+
+
+def _canvas(mol: Chem.Mol, marked: list[int]) -> rdMolDraw2D.MolDraw2DSVG:
     from rdkit import rdBase
     from rdkit.Chem.Draw import rdMolDraw2D
 
@@ -80,7 +100,7 @@ def _rdkit_svg(mol: Chem.Mol, marked: list[int]) -> str:
     with rdBase.BlockLogs():
         canvas.DrawMolecule(mol, highlightAtoms=marked)
     canvas.FinishDrawing()
-    return canvas.GetDrawingText()
+    return canvas
 
 
 def compact(svg: str) -> str:

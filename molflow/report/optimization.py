@@ -16,7 +16,7 @@ from molflow.optimization.bandit import BEST
 from molflow.optimization.calls import Call
 from molflow.optimization.population import scaffold_of
 from molflow.report.charts import BOTTOM, TALL, Plane, figure, number, percent
-from molflow.report.drawing import draw_svg
+from molflow.report.drawing import draw
 from molflow.report.quantities import score_values, wanted
 from molflow.report.values import Attempt, Measure, Report, Section
 
@@ -183,7 +183,7 @@ def _lineage(search: Search, call: Call) -> str:
         mol = Chem.MolFromSmiles(one.asked.smiles)
         others = one.asked.parents[1:]
         how = one.asked.move + (f", with call {others[0]}" if others else "")
-        picture = draw_svg(Attempt(one.asked.smiles, None, mol))
+        picture = draw(Attempt(one.asked.smiles, None, mol)).svg
         figures.append(
             f"<figure><figcaption><h3>call {one.asked.number}, score {number(one.value)}</h3>"
             f"<small>{escape(how)}</small></figcaption>{picture}"

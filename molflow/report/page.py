@@ -18,9 +18,13 @@ import numpy as np
 import yaml
 
 from molflow.console import atomic_write
-from molflow.report.cards import card_height, data, molecules, select
+from molflow.report.cards import card_height, drawings, molecules
 from molflow.report.charts import ess_chart, histogram, number, pareto_chart, percent
+from molflow.report.embedded import data
 from molflow.report.values import Quantity, Report, Section, Series
+
+SCRIPTS = ("smarts.js", "molfile.js", "page.js")
+"""The page's script is these files, one after the other."""
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -40,9 +44,9 @@ def write_report(path: Path, report: Report) -> None:
 
 def render(report: Report) -> str:
     """Write the page as text."""
-    chosen = select(report)
+    drawn = drawings(report)
     styles = _resource("page.css") + card_height(report)
-    script = _resource("page.js")
+    script = '"use strict";\n' + "".join(map(_resource, SCRIPTS))
     policy = (
         f"default-src 'none'; style-src {_hash(styles)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
@@ -53,8 +57,8 @@ def render(report: Report) -> str:
             f"<div class=pair>{_measures(report)}{_goals(report)}</div>",
             *(_section(section) for section in report.sections),
             _distributions(report),
-            _sampling(report, frozenset(chosen)),
-            molecules(report, chosen),
+            _sampling(report, frozenset(drawn)),
+            molecules(report, drawn),
             _config(report),
         )
     )
@@ -63,7 +67,7 @@ def render(report: Report) -> str:
         f'<meta http-equiv=Content-Security-Policy content="{policy}">'
         '<meta name=viewport content="width=device-width, initial-scale=1">'
         f"<title>{escape(report.title)}</title><style>{styles}</style></head>\n"
-        f"<body>{body}<script type=application/json id=data>{data(report, chosen)}</script>"
+        f"<body>{body}<script type=application/json id=data>{data(report, drawn)}</script>"
         f"<script>{script}</script></body></html>\n"
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molflow.config import SampleConfig, to_plain, write_config
-from molflow.console import atomic_write, for_json, require_writable
+from molflow.console import ESCAPED, atomic_write, for_json, require_writable
 from molflow.errors import InputError
 from molflow.files import (
     CHECKPOINT,
@@ -189,7 +189,7 @@ def write_record(
         content["guidance"] = _guidance(result.scorer, result.run.samples.steering)
     with atomic_write(folder / RECORD) as path:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_text(text + "\n", "utf-8", errors=ESCAPED)
 
 
 def _reached(run: Run, metrics: dict[str, float]) -> dict[str, Any]:

@@ -278,8 +278,9 @@ class Checkpoints(pl.Callback):
         temporary = path.with_name(f".{CHECKPOINT}.tmp")
         trainer.save_checkpoint(temporary, weights_only=False)
         if trainer.is_global_zero:
-            temporary.replace(path)
+            # The checkpoint last: a run is only gone on with beside its model.
             save_model(self.folder, module.average.module, self.spec)
+            temporary.replace(path)
         self.saved = time.monotonic()
 
     def _ask_to_stop(self, number: int, frame: Any) -> None:

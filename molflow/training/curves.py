@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,15 @@ from pathlib import Path
 def read_logs(folder: Path) -> list[dict[str, float]]:
     """Read the rows of every ``metrics.csv`` of a run folder, resumed parts in order, no blanks.
 
-    Steps that a crash made a later part take again are that part's.
+    Steps that a crash made a later part take again are that part's. A row that was being written
+    when the run died is left out.
     """
     rows: list[dict[str, float]] = []
     for path in sorted(folder.glob("logs/*/metrics.csv"), key=lambda p: int(p.parent.name)):
-        with path.open(newline="") as file:
-            part = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+        written = path.read_text()
+        whole = io.StringIO(written[: written.rfind("\n") + 1])
+        part = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(whole)]
+        part = [row for row in part if "step" in row]
         first = part[0]["step"] if part else math.inf
         rows = [row for row in rows if row["step"] < first] + part
     return rows

@@ -1,4 +1,4 @@
-"""The Lightning shell around the flow: draws, schedule, average. No mathematics.
+"""The Lightning shell around the flow: draws and average. No mathematics.
 
 A batch, its times and its noise are functions of (seed, step, rank) alone. So a resumed run goes
 through the very numbers of an uninterrupted one.
@@ -6,9 +6,8 @@ through the very numbers of an uninterrupted one.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol
@@ -26,7 +25,7 @@ from molflow.flow.joint_loss import Draws, JointLoss
 from molflow.flow.state import State
 from molflow.flow.times import stratified
 from molflow.nn.compilation import compile_blocks, compiled_twin
-from molflow.plugins import Table
+from molflow.training.optimisation import Optimisation
 from molflow.training.optimizers import optimizer_of
 
 LOG_EVERY = 20
@@ -44,57 +43,6 @@ class Stream(Protocol):
 
     def batch(self, step: int, rank: int, world: int) -> State:
         """x_1 of the batch at ``step`` for one of ``world`` processes."""
-
-
-SCHEDULES = Table[Callable[[float], float]](
-    "schedules",
-    {
-        "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
-        "constant": lambda progress: 1.0,
-        "decay": lambda progress: 1 - math.sqrt(progress),
-    },
-)
-"""Progress in [0, 1] -> a share of the learning rate.
-
-A training of several parts keeps a constant rate in all but the last, which brings it down as
-1 - sqrt(progress) (Haegele et al. 2024, "Scaling laws and compute-optimal training beyond fixed
-training durations")."""
-
-
-@dataclass(frozen=True)
-class Optimisation:
-    """Linear warm-up, then a schedule of SCHEDULES over steps or minutes, whichever end first.
-
-    Attributes:
-        steps: of the optimizer.
-        max_minutes: of wall time; None for no limit.
-        learning_rate: the largest.
-        weight_decay: as of AdamW.
-        warmup: steps.
-        gradient_clip: the largest norm of a gradient, 0 for no limit.
-        ema_decay: of the averaged weights that sampling uses; the average starts at the first step.
-        schedule: one of SCHEDULES.
-    """
-
-    steps: int
-    max_minutes: float | None
-    learning_rate: float
-    weight_decay: float
-    warmup: int
-    gradient_clip: float
-    ema_decay: float
-    schedule: str = "cosine"
-
-    def rate_factor(self, step: int, progress: float) -> float:
-        """min(1, (step + 1) / warm-up) times the schedule at this progress: a share of the rate."""
-        return min(1.0, (step + 1) / max(1, self.warmup)) * SCHEDULES[self.schedule](progress)
-
-    def progress(self, step: int, minutes: float) -> float:
-        """The larger of the shares of steps and of minutes used, in [0, 1]."""
-        done = step / self.steps
-        if self.max_minutes is not None:
-            done = max(done, minutes / self.max_minutes)
-        return min(1.0, done)
 
 
 def draws(x_1: State, seed: int, step: int, rank: int) -> Draws:

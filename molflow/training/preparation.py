@@ -93,6 +93,8 @@ def introduce(
     if dataset.dropped:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in dataset.dropped.items())
         print(f"left out: {reasons}{f'; listed in {dataset.report}' if dataset.report else ''}")
+    if dataset.stereo:
+        print(f"stereo:  {dataset.stereo:,} molecules tell stereochemistry, which is left out")
     if pieces := in_pieces(dataset):
         total = len(dataset.splits["train"])
         print(f"pieces:  {pieces:,} of {total:,} training molecules are in several, such as salts;")

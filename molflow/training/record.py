@@ -27,7 +27,7 @@ def read_record(folder: str) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text())
         return {**record, "arguments": [str(argument) for argument in record["arguments"]]}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not the record of a run ({error!r})") from None
 
 

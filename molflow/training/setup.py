@@ -33,7 +33,8 @@ from molflow.flow.times import (
 from molflow.model.network import LOSSES
 from molflow.model.spec import ModelSpec
 from molflow.plugins import Table
-from molflow.training.module import FlowModule, Optimisation, Stream
+from molflow.training.module import FlowModule, Stream
+from molflow.training.optimisation import Optimisation
 
 TIME_LAWS = Table[Callable[[FlowConfig], TimeLaw]](
     "time_laws",

@@ -1,4 +1,4 @@
-"""The Lightning trainer of a run: hardware, loggers, callbacks, and the checkpoint to resume."""
+"""The Lightning trainer of a run: hardware, callbacks, and the checkpoint to resume."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
-from molflow.config import TrainConfig, TrainerConfig, to_plain
+from molflow.config import TrainConfig, TrainerConfig
 from molflow.errors import InputError
 from molflow.files import CHECKPOINT
 from molflow.model.checkpoint import read_spec
@@ -27,6 +25,7 @@ from molflow.model.parents import PARENTAL, require_same
 from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Snapshots, Trial
 from molflow.training.early_stopping import EarlyStopping
+from molflow.training.loggers import make_loggers
 from molflow.training.module import FlowModule
 from molflow.training.setup import WITHOUT_DERIVATIVE
 
@@ -172,41 +171,6 @@ def early_stopping(settings: TrainerConfig, trial: Trial) -> list[EarlyStopping]
     return [EarlyStopping(trial, settings.validate_every, settings.patience)]
 
 
-def make_loggers(config: TrainConfig) -> list[Logger]:
-    """CSV in the run folder, a new part for each resumption; wandb beside it where asked.
-
-    Raises:
-        InputError: wandb is asked for, and has no key.
-    """
-    folder = Path(config.out)
-    part = len(list(folder.glob("logs/*/metrics.csv")))
-    # Written at every row: those of steps that no multiple of a larger number meets would wait for
-    # the end, and be lost in a crash.
-    loggers: list[Logger] = [
-        CSVLogger(folder, name="logs", version=str(part), flush_logs_every_n_steps=1)
-    ]
-    if config.logger.name == "wandb":
-        if not config.logger.offline and not _has_wandb_key():
-            raise InputError("logger=wandb: no API key; run `wandb login`, or logger.offline=true")
-        loggers.append(
-            WandbLogger(
-                project=config.logger.project,
-                offline=config.logger.offline,
-                save_dir=folder,
-                config=to_plain(config),
-            )
-        )
-    return loggers
-
-
-def close_loggers(loggers: Sequence[Any]) -> None:
-    """Write everything logged so far to disk, and end a run of wandb."""
-    for logger in loggers:
-        logger.finalize("success")
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
-
-
 def wants_bf16(settings: TrainerConfig) -> bool:
     """Whether to compute in bf16: where asked, or where ``auto`` finds hardware on which it is
     faster.
@@ -279,12 +243,6 @@ def checkpoint_to_resume(folder: Path, spec: ModelSpec, module: FlowModule) -> R
         if there != here:
             raise InputError(f"{path}: {name} is {there} there and {here} in this configuration")
     return resumed
-
-
-def _has_wandb_key() -> bool:
-    import wandb
-
-    return bool(os.environ.get("WANDB_API_KEY")) or wandb.login(prompt=False)
 
 
 def _quieten_lightning() -> None:

@@ -48,6 +48,7 @@ def test_upper_and_lower_case_are_one() -> None:
         ("similarity(C1CC)", r"similarity\(C1CC\): the SMILES does not parse"),
         ("similarity(*C)", "the SMILES no element"),
         ("smarts([#7)", "does not parse"),
+        ("smarts(C\udcff)", "does not parse"),
         ("smarts(" + "C" * 10_001 + ")", "does not parse"),
         ("", "property ''"),
     ],

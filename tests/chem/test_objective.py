@@ -251,6 +251,15 @@ def test_a_file_may_be_a_list_of_components(read: Callable[[str], Objective]) ->
     ("content", "message"),
     [
         ("- {name: sa, goal: >3}", "quote goals"),
+        ("- {name: qed, goal: 2020-13-45}", "month must be in"),
+        ("[" * 5_000 + "]" * 5_000, "recursion"),
+        ("- {name: qed, goal: " + "1" * 5_000 + "}", "Exceeds the limit"),
+        ("- {name: qed, goal: " + "1" * 400 + "}", "the goal must be one of"),
+        ("- {name: qed, goal: max, weight: " + "1" * 400 + "}", "the weight must be a finite"),
+        (
+            "- {name: mw, transform: {type: left_step, low: -" + "1" * 400 + "}}",
+            "low=-inf: a finite number is needed",
+        ),
         ("", "the file: a mapping of components, aggregation is needed"),
         ("qed: max", "no key 'qed', only components, aggregation"),
         ("components: qed", "components: a list is needed"),

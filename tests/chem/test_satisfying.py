@@ -30,6 +30,16 @@ def satisfies(smiles: str, **asked: object) -> bool:
         ("CCc1ccncc1", {"scaffold": "[*:1]c1ccncc1"}, True),
         ("CCc1cccnc1", {"scaffold": "[*:1]c1ccncc1"}, False),
         ("Cc1ccncc1C", {"scaffold": "[*:1]c1ccncc1"}, False),
+        ("CCC", {"scaffold": "[*:1]C"}, True),
+        ("CCC", {"scaffold": "[*:1]CC"}, True),
+        ("CN(C)C", {"scaffold": "[*:1]NC"}, False),
+        ("CN(C)C", {"scaffold": "[*:1]NC", "marks": "at_least_once"}, True),
+        ("C=NC", {"scaffold": "[*:1]NC", "marks": "at_least_once"}, False),
+        ("C=NC", {"scaffold": "[*:1]NC", "marks": "optional"}, True),
+        ("NC", {"scaffold": "[*:1]NC", "marks": "optional", "atoms": 2}, True),
+        ("CNO", {"scaffold": "[*:1]C.[*:2]O"}, True),
+        ("CCOC", {"scaffold": "[*:1]C.[*:2]O"}, False),
+        ("CCOC", {"scaffold": "[*:1]C.[*:2]O", "marks": "at_least_once"}, True),
     ],
 )
 def test_a_molecule_satisfies_what_sampling_would_hold(smiles, asked, kept):

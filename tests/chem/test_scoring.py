@@ -15,7 +15,7 @@ from rdkit import Chem
 
 from molflow.chem.objective import parse_objective
 from molflow.chem.score_worker import Plain, number
-from molflow.chem.scoring import ScoreFile, Scorer, open_score
+from molflow.chem.scoring import ScoreFile, Scorer, open_score, read_score
 from molflow.errors import InputError
 
 SMILES = ["C", "CC", "CCC", "CCCC", "CCCCC", "CCCCCC", "CCCCCCC", "CCCCCCCC"]
@@ -312,3 +312,9 @@ def test_arrays_and_tensors_of_one_element_are_numbers(result):
 def test_what_is_no_number_is_said_to_be_none(result, message):
     with pytest.raises(Plain, match=message):
         number(eval(result, {"np": np, "torch": torch}))
+
+
+@pytest.mark.parametrize("place", ["~nobody-of-that-name/own.py", "x" * 300 + ".py"])
+def test_a_place_where_no_file_can_be_is_one_line(place):
+    with pytest.raises(InputError, match=r"^score"):
+        read_score(f"{place}:score")

@@ -4,7 +4,7 @@ import pytest
 from rdkit import Chem
 
 from molflow.chem.molecule import largest_fragment
-from molflow.chem.smiles import canonical_smiles, identified, read_smiles
+from molflow.chem.smiles import canonical_smiles, identified, parse, read_smiles
 from molflow.metrics.attempts import judge_record, judge_smiles
 
 SAME = {
@@ -49,3 +49,7 @@ def test_the_molecule_that_is_given_stays_as_it_was():
 @pytest.mark.parametrize("text", ["CCN.Cl", "Cl.CCN", "CCN", "CC(=O)[O-].[Na+]"])
 def test_the_largest_fragment_is_that_of_an_attempt(text):
     assert largest_fragment(text) == judge_smiles(text).checked.largest
+
+
+def test_bytes_that_are_no_utf_8_are_no_molecule():
+    assert parse("C\udcff") is None

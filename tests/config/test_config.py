@@ -270,3 +270,30 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("program", "argument"),
+    [
+        ("sample", "n=1000000001"),
+        ("sample", f"steps={10**40}"),
+        ("optimize", "workers=1000000001"),
+        ("evaluate", f"n={2**63}"),
+        ("train", f"trainer.warmup={10**20}"),
+        ("check", f"substeps={10**12}"),
+    ],
+)
+def test_no_machine_counts_beyond_a_billion(program, argument):
+    needed = ["checkpoint=x"] if program in ("sample", "check") else []
+    with pytest.raises(InputError, match=r"must be at most 1,000,000,000"):
+        load_config(program, [*needed, argument])
+
+
+def test_a_number_of_too_many_digits_is_one_line():
+    with pytest.raises(InputError, match=r"^'n=1111.*not understood, Exceeds the limit"):
+        load_config("sample", ["checkpoint=x", "n=" + "1" * 5_000])
+
+
+def test_brackets_without_end_are_one_line():
+    with pytest.raises(InputError, match=r"^'n=\[\[.*not understood"):
+        load_config("sample", ["checkpoint=x", "n=" + "[" * 2_000 + "]" * 2_000])

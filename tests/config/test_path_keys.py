@@ -25,6 +25,11 @@ PLACES = [
     ("evaluate", "reference_path", []),
     ("evaluate", "checkpoint", []),
     ("evaluate", "out", []),
+    ("optimize", "checkpoint", []),
+    ("optimize", "out", []),
+    ("optimize", "resume", []),
+    ("optimize", "start", []),
+    ("optimize", "guidance.components", []),
 ]
 
 
@@ -42,7 +47,7 @@ def test_the_places_above_are_all_that_those_programs_know():
         (program, name)
         for program, schema in PROGRAMS.items()
         for name, key in keys(schema).items()
-        if key.path in (READ, WRITE) and program != "optimize"
+        if key.path in (READ, WRITE)
     }
     assert known == {(program, name) for program, name, _ in PLACES}
 
@@ -50,6 +55,12 @@ def test_the_places_above_are_all_that_those_programs_know():
 def test_a_home_that_is_not_there_is_one_line():
     with pytest.raises(InputError, match=r"^out='~nobody-of-that-name/x': "):
         load_config("evaluate", ["out=~nobody-of-that-name/x"])
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "a/" * 2_100, "é" * 128, "a\0b"])
+def test_a_name_that_no_file_has_is_one_line(path):
+    with pytest.raises(InputError, match=r"^samples=.*: too long for the name of a file"):
+        load_config("evaluate", [f"samples={path}"])
 
 
 def test_a_place_without_a_tilde_stays_as_it_is_written():

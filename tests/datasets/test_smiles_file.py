@@ -335,6 +335,53 @@ def test_a_second_load_reads_the_cache(load: Load, monkeypatch: pytest.MonkeyPat
     assert again.dropped == {"does not parse": 1}
 
 
+def test_molecules_that_tell_stereochemistry_are_counted(load: Load) -> None:
+    assert load("a.smi", "C[C@H](N)O\nF/C=C/F\nC[C@\nCCO\n").stereo == 2
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("C[C@H](N)C(=O)O"))
+    plain = Chem.MolToMolBlock(Chem.MolFromSmiles("CC(N)C(=O)O"))
+    assert load("a.sdf", f"{block}$$$$\n{plain}$$$$\n").stereo == 1
+
+
+TABLE = b"name,smiles\nethanol,CCO\nmethane,C\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("renamed.csv", TABLE, {}),
+        ("a.txt", TABLE, {}),
+        ("a.csv", TABLE, {"smiles_column": "smiles"}),
+        ("a.csv", TABLE, {"smiles_column": "SMILES"}),
+        ("a.csv.gz", gzip.compress(TABLE, mtime=1), {}),
+        ("a.csv.gz", gzip.compress(TABLE, 1, mtime=2), {}),
+    ],
+)
+def test_the_same_molecules_are_prepared_once_whatever_their_file_is_called(
+    load: Load, tmp_path: Path, name: str, content: bytes, options: dict[str, str]
+) -> None:
+    load("a.csv", TABLE)
+    assert molecules(load(name, content, **options)) == ["CCO", "C"]
+    assert len(prepared(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("a.csv", TABLE + b"propane,CCC\n", {}),
+        ("a.csv", b"smiles,name\nCCO,C\nC,C\n", {"smiles_column": "name"}),
+        ("a.csv", TABLE, {"max_atoms": 2}),
+        ("a.csv", TABLE, {"vocabulary": "stripped"}),
+        ("a.smi", b"CCO\nC\n", {}),
+    ],
+)
+def test_what_decides_the_molecules_has_a_folder_of_its_own(
+    load: Load, tmp_path: Path, name: str, content: bytes, options: dict[str, object]
+) -> None:
+    load("a.csv", TABLE)
+    load(name, content, **options)
+    assert len(prepared(tmp_path)) == 2
+
+
 def test_a_damaged_cache_is_made_anew(load: Load, tmp_path: Path) -> None:
     load("a.smi", "C\nCC\n")
     (path,) = prepared(tmp_path)

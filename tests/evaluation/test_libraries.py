@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from molflow import evaluate
-from molflow.datasets.molecule_file import Columns
+from molflow.datasets.columns import Columns
 from molflow.errors import InputError
 from molflow.evaluation.sources import files_of, from_file
 from molflow.saving import write_csv, write_parquet

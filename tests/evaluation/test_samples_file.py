@@ -8,13 +8,8 @@ import pytest
 from rdkit import Chem
 
 from molflow.chem.smiles import RECORD
-from molflow.datasets.molecule_file import (
-    LONGEST_LINE,
-    QUOTED_LINES,
-    Columns,
-    read,
-    shortened,
-)
+from molflow.datasets.columns import Columns
+from molflow.datasets.molecule_file import LONGEST_LINE, QUOTED_LINES, read, shortened
 from molflow.errors import InputError
 from molflow.evaluation.samples_file import Failure, collect, judged
 

@@ -60,10 +60,25 @@ def test_the_calls_of_another_score_are_refused(tmp_path):
         CallsFile(tmp_path, ("sa",)).read()
 
 
-def test_a_file_that_is_there_is_not_begun_again(tmp_path):
-    CallsFile(tmp_path, ()).begin()
+def test_a_file_with_a_call_is_not_begun_again(tmp_path):
+    log = CallsFile(tmp_path, ("qed", "sa"))
+    log.begin()
+    log.add(ONE)
     with pytest.raises(InputError, match="resume= goes on"):
         CallsFile(tmp_path, ()).begin()
+
+
+def test_a_file_without_a_call_makes_way_for_that_of_another_score(tmp_path):
+    CallsFile(tmp_path, ("qed",)).begin()
+    CallsFile(tmp_path, ("sa",)).begin()
+    assert CallsFile(tmp_path, ("sa",)).read() == []
+
+
+def test_an_error_may_hold_what_is_no_utf_8(tmp_path):
+    log = CallsFile(tmp_path, ())
+    log.begin()
+    log.add(Call(ONE.asked, Scored(math.nan, (), (), "no file \udcff")))
+    assert log.read()[0].scored.error == "no file \\udcff"
 
 
 def test_a_row_that_is_no_call_is_named(tmp_path):

@@ -20,7 +20,7 @@ from molflow.modality import Graphs
 from molflow.report import Attempt, Ess, Measure, Quantity, Report, attempts, cards, write_report
 from molflow.report.binning import bin_values, front, ticks
 from molflow.report.charts import ess_chart, number, percent
-from molflow.report.drawing import compact, draw_svg
+from molflow.report.drawing import compact, draw
 from molflow.report.page import render
 
 HOSTILE = "</script></style></title><img src=x onerror=\"alert('1')\">&lt;"
@@ -331,7 +331,7 @@ def test_the_configuration_is_there_as_given():
 
 
 def test_a_drawing_has_a_path_for_every_colour_and_letters_as_text():
-    page = Page(draw_svg(attempt("CC(=O)N")))
+    page = Page(draw(attempt("CC(=O)N")).svg)
     kinds = [(tag, a.get("class")) for tag, a, _ in page.elements]
     assert kinds == [("svg", "mol"), ("path", "c"), ("path", "o"), ("path", "n")] + [
         ("text", "o"),
@@ -364,15 +364,15 @@ def test_an_invalid_molecule_is_drawn_with_the_atom_at_fault_marked():
     checked = check_many(graphs, vocabulary)
     made = attempts(graphs, checked, Graphs(vocabulary), [{}, {"score": 1.0}, {}])
     assert [one.reason for one in made] == ["valence: C 5 > 4 at atom 0", None, "empty"]
-    assert [draw_svg(one).count("<circle class=x") for one in made] == [1, 0, 0]
-    assert [draw_svg(one) != "" for one in made] == [True, True, False]
+    assert [draw(one).svg.count("<circle class=x") for one in made] == [1, 0, 0]
+    assert [draw(one).svg != "" for one in made] == [True, True, False]
     assert made[1].values == {"score": 1.0}
 
 
 def test_what_cannot_be_kekulised_is_drawn_too():
     mol = Chem.MolFromSmiles("c1cccc1", sanitize=False)
     mol.UpdatePropertyCache(strict=False)
-    assert "<path" in draw_svg(Attempt(None, "kekulisation", mol))
+    assert "<path" in draw(Attempt(None, "kekulisation", mol)).svg
 
 
 def test_a_thousand_molecules_of_the_size_of_drugs_stay_below_the_limit():

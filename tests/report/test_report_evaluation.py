@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from molflow.config import load_config
-from molflow.datasets.molecule_file import Columns
+from molflow.datasets.columns import Columns
 from molflow.evaluation.comparison import Reference, Subject
 from molflow.evaluation.numbers import WANTED, evaluate_suite
 from molflow.evaluation.sources import from_file

@@ -31,7 +31,8 @@ from molflow.model.checkpoint import load_weights, read_spec
 from molflow.model.network import build_network
 from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints, Progress, Snapshots, Trial
-from molflow.training.module import FlowModule, Optimisation
+from molflow.training.module import FlowModule
+from molflow.training.optimisation import Optimisation
 from molflow.training.trainer import fit
 
 JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)

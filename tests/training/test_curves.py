@@ -18,6 +18,19 @@ def test_logs_of_resumed_parts_come_in_order_without_blanks(tmp_path):
     assert read_logs(tmp_path) == [{"step": 1, "loss": 2.5}, {"step": 3, "loss": 0.5}, {"step": 9}]
 
 
+@pytest.mark.parametrize("torn", ["3,0.", "3", "3,0.5,1"])
+def test_a_row_that_a_killed_run_did_not_finish_is_no_row(tmp_path, torn):
+    (tmp_path / "logs" / "0").mkdir(parents=True)
+    (tmp_path / "logs" / "0" / "metrics.csv").write_text(f"step,loss\n1,2.5\n{torn}")
+    assert read_logs(tmp_path) == [{"step": 1, "loss": 2.5}]
+
+
+def test_a_head_that_a_killed_run_did_not_finish_has_no_rows(tmp_path):
+    (tmp_path / "logs" / "0").mkdir(parents=True)
+    (tmp_path / "logs" / "0" / "metrics.csv").write_text("step,lo")
+    assert read_logs(tmp_path) == []
+
+
 def test_steps_that_were_taken_again_after_a_crash_are_drawn_once(tmp_path):
     for part, text in (("0", "step,loss\n0,3\n20,2\n40,1\n"), ("1", "step,loss\n20,2.5\n")):
         (tmp_path / "logs" / part).mkdir(parents=True)

@@ -18,7 +18,8 @@ from molflow.graph.state import clean_state
 from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints
 from molflow.training.early_stopping import EarlyStopping
-from molflow.training.module import FlowModule, Optimisation
+from molflow.training.module import FlowModule
+from molflow.training.optimisation import Optimisation
 
 STEPS = 12
 

@@ -18,7 +18,8 @@ from molflow.flow.losses import vfm_loss
 from molflow.flow.state import State
 from molflow.flow.times import triangle, uniform
 from molflow.graph.state import clean_state
-from molflow.training.module import BatchesFrom, FlowModule, Optimisation, draws
+from molflow.training.module import BatchesFrom, FlowModule, draws
+from molflow.training.optimisation import Optimisation
 
 JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 5.0}, uniform, prior_scale=0.5)
 OPTIMISATION = Optimisation(

@@ -26,15 +26,10 @@ from molflow.graph.state import clean_state
 from molflow.model.spec import ModelSpec
 from molflow.training.callbacks import Checkpoints, Cores, Progress, Trial
 from molflow.training.curves import read_logs
-from molflow.training.module import FlowModule, Optimisation
-from molflow.training.trainer import (
-    fit,
-    make_loggers,
-    make_trainer,
-    processes,
-    wants_bf16,
-    wants_compilation,
-)
+from molflow.training.loggers import make_loggers
+from molflow.training.module import FlowModule
+from molflow.training.optimisation import Optimisation
+from molflow.training.trainer import fit, make_trainer, processes, wants_bf16, wants_compilation
 
 JOINT_LOSS = JointLoss(vfm_loss, {"atoms": 1.0, "pairs": 1.0}, uniform, prior_scale=0.5)
 HERE = TrainerConfig(precision="fp32", accelerator="cpu", steps=4, batch_size=5, max_minutes=None)
