@@ -76,7 +76,8 @@ def test_parts_make_the_same_files_and_numbers_as_one(whole, checkpoint, tmp_pat
     for key in ("metrics", "reasons", "attempts"):
         assert found[key] == record(whole)[key]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        *("grid.png", "report.html", "run.json", "samples.csv", "samples.sdf", "samples.smi")
+        *("config.yaml", "grid.png", "report.html", "run.json"),
+        *("samples.csv", "samples.sdf", "samples.smi"),
     ]
 
 
