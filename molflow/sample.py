@@ -92,20 +92,14 @@ def _sample(config: SampleConfig, arguments: list[str], guide: Guide | None) -> 
     from molflow.report.tables import print_result
 
     task, folder = prepare(config, guide), Path(config.out)
-    molecular = task.generator.spec.modality.molecular
     parts = Parts(folder, config.format, config.first)
     require_room(folder)
     for caution in cautions(task, guide):
         print(f"warning: {config.checkpoint} {caution}", file=sys.stderr)
     begin(parts, task, arguments)
     with parts.kept():
-        if guide is None and molecular:
-            result = in_parts(task, parts)
-        else:
-            result = carry_out(task, guide)
-            if molecular:
-                parts.write(result.run.samples)
-        if molecular:
+        result = carry_out(task, guide, parts)
+        if task.generator.spec.modality.molecular:
             parts.finish()
         write_results(replace(config, resume=None), arguments, task.generator, result)
     print_result(config, result)
@@ -125,6 +119,17 @@ def begin(parts: Parts, task: SampleTask, arguments: list[str]) -> None:
         parts.begin(plain)
     elif read_plan(parts.folder)["sha256"] != fingerprint:
         raise InputError(f"resume={config.resume}: began with other weights than those there now")
+
+
+def carry_out(task: SampleTask, guide: Guide | None, parts: Parts) -> Result:
+    """Samples and measures; molecules are written to ``parts``."""
+    if not task.generator.spec.modality.molecular:
+        return at_once(task, guide)
+    if guide is None:
+        return in_parts(task, parts)
+    result = at_once(task, guide)
+    parts.write(result.run.samples)
+    return result
 
 
 def in_parts(task: SampleTask, parts: Parts) -> Result:
@@ -147,7 +152,7 @@ def in_parts(task: SampleTask, parts: Parts) -> Result:
     return Result(run, metrics, training=training, obstacle=obstacle, enough=enough)
 
 
-def carry_out(task: SampleTask, guide: Guide | None) -> Result:
+def at_once(task: SampleTask, guide: Guide | None) -> Result:
     """Samples all at once, scores and measures. InputError where a fit needs molecules that are not
     here."""
     from molflow.guidance.kinds import SurrogateGradient

@@ -51,13 +51,17 @@ class Parts:
         return self.folder / PARTS
 
     def require_none(self) -> None:
-        """InputError where an unfinished sampling, or anything of the user, lies there."""
+        """InputError where parts of an unfinished sampling, or files of the user, lie there.
+
+        A single part is soon made again.
+        """
         if not self.place.exists():
             return
         if not (self.place / PLAN).is_file():
             raise InputError(f"out={self.folder}: {PARTS} is there and of no sampling; move it")
-        attempts = sum(one["attempts"] for one in read_records(self.place))
-        if attempts:
+        records = read_records(self.place)
+        attempts = sum(one["attempts"] for one in records)
+        if len(records) > 1:
             raise InputError(
                 f"out={self.folder}: holds {attempts:,} attempts of a sampling that has not ended; "
                 f"resume={self.folder} goes on with it, or choose another folder"

@@ -134,10 +134,10 @@ def test_a_part_whose_file_was_cut_is_made_again(whole, checkpoint, tmp_path, mo
 @pytest.mark.usefixtures("small_parts")
 def test_an_unfinished_sampling_is_not_begun_again_by_mistake(checkpoint, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        break_off(patch, 1)
+        break_off(patch, 2)
         with pytest.raises(KeyboardInterrupt):
             run(checkpoint, tmp_path)
-    with pytest.raises(InputError, match="holds 20 attempts of a sampling that has not ended; res"):
+    with pytest.raises(InputError, match="holds 40 attempts of a sampling that has not ended; res"):
         run(checkpoint, tmp_path)
 
 
