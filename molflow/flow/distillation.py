@@ -107,8 +107,11 @@ def psd_loss(
     may run in bf16 and be compiled.
 
     Args:
-        net, teacher: the network that learns and the one that is believed.
-        x_s, s, t: a point of the path, and the two times of the jump.
+        net: the network that learns.
+        teacher: the network that is believed.
+        x_s: a point of the path.
+        s: (B,), the begin of the jump.
+        t: (B,), its end.
         r: (B,), the place of u between them.
         euler_below: in [0, 1). A jump of the teacher that is shorter is an Euler step of its flow,
             mu_ss in place of mu_su. The map of another flow is consistent with itself too, so that
