@@ -63,5 +63,5 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	  $(BIN)/python -m pip install --timeout 5 --retries 0 --index-url $(TORCH_CPU_INDEX) $(TORCH) 2>/dev/null \
 	    || echo "not available there: using the default package index"; \
 	fi
-	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,examples,eval,selfies,baselines,hub,demo,dataframe]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,examples,eval,selfies,baselines,hub,demo,dataframe,parquet]'
 	@touch $@

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from molflow.chem.constraints import Constraint as Constraint
+    from molflow.enough import Enough as Enough
     from molflow.estimator import MolflowGenerator as MolflowGenerator
     from molflow.evaluation.run import evaluate as evaluate
     from molflow.guidance.steer import guide as guide
@@ -20,6 +21,7 @@ PUBLIC = {
     "load": "molflow.loading",
     "guide": "molflow.guidance.steer",
     "Constraint": "molflow.chem.constraints",
+    "Enough": "molflow.enough",
     "Route": "molflow.sampling.walk",
     "Samples": "molflow.samples",
     "MolflowGenerator": "molflow.estimator",
@@ -27,7 +29,7 @@ PUBLIC = {
 PROGRAMS = ("train", "optimize", "evaluate")
 """Modules that are functions too."""
 __all__ = [
-    *("Constraint", "MolflowGenerator", "Route", "Samples"),
+    *("Constraint", "Enough", "MolflowGenerator", "Route", "Samples"),
     *("evaluate", "guide", "load", "optimize", "train"),
 ]
 

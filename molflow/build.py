@@ -18,6 +18,7 @@ from molflow.datasets.streams import GraphStream, TokenStream
 from molflow.datasets.text import TextDataset
 from molflow.datasets.tokens import TokenDataset, tokenised
 from molflow.datasets.values import Values, property_values
+from molflow.enough import NOVEL, Enough, Sieve
 from molflow.errors import InputError
 from molflow.metrics.text import TextReference
 from molflow.modality import Known
@@ -97,6 +98,24 @@ def known_of(dataset: Dataset) -> Known:
     if isinstance(dataset, TextDataset):
         return TextReference.of(dataset.text("train"), dataset.ids("train"), dataset.vocabulary)
     return frozenset(map(largest_fragment, dataset.smiles("train")))
+
+
+def sieve_for(spec: ModelSpec, enough: Enough) -> Sieve:
+    """The judge of the molecules of a model: which of them pass.
+
+    InputError where novelty is asked for and the training set is not here, or where the model
+    writes texts.
+    """
+    if not spec.modality.molecular:
+        raise InputError("until, keep: of molecules, and this model writes texts")
+    if NOVEL not in enough.conditions:
+        return Sieve(enough)
+    try:
+        known = known_of(dataset_of(spec))
+    except InputError as error:
+        raise InputError(f"until={enough.until}: no training set: {error}") from None
+    assert isinstance(known, frozenset)
+    return Sieve(enough, known)
 
 
 def in_pieces(dataset: Dataset) -> int:

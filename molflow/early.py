@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from molflow.config import GuidanceConfig, SampleConfig, TrainConfig
 from molflow.errors import InputError
 from molflow.model.place import find_model
+
+if TYPE_CHECKING:
+    from molflow.enough import Enough
 
 
 def require_sampling(config: SampleConfig) -> None:
@@ -14,8 +19,26 @@ def require_sampling(config: SampleConfig) -> None:
     from molflow.chem.constraints import parse_constraint
 
     find_model(config.checkpoint)
+    enough_of(config)
+    if config.format == "parquet" and find_spec("pyarrow") is None:
+        raise InputError("format=parquet: needs pyarrow; pip install pyarrow")
     parse_constraint(config.scaffold, config.elements, config.forbidden, marks=config.marks)
     require_score(config.guidance)
+
+
+def enough_of(config: SampleConfig) -> Enough | None:
+    """The molecules that have to pass, or None where attempts are asked for.
+
+    InputError where the keys make no sense.
+    """
+    if config.until is None and config.keep is None:
+        if config.max_attempts is not None:
+            raise InputError(f"max_attempts={config.max_attempts}: only with until= or keep=")
+        return None
+    from molflow.enough import VALID, Enough
+
+    until = VALID if config.until is None else config.until
+    return Enough(config.n, until, config.keep, config.max_attempts)
 
 
 def require_score(config: GuidanceConfig) -> None:

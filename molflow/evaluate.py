@@ -23,7 +23,7 @@ from molflow.model.place import find_model
 from molflow.progress import announced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from molflow.evaluation.comparison import Reference
     from molflow.evaluation.numbers import Evaluation
@@ -90,7 +90,7 @@ def _carry_out(config: EvaluateConfig, arguments: list[str]) -> None:
     # Gone first, written last: a folder with the record is a finished one.
     (folder / METRICS).unlink(missing_ok=True)
     with failures(folder / FAILED) as tell:
-        source = source_of(config, generator, tell)
+        source = source_of(config, generator, tell, reference.training)
     subject = Subject(source.attempts, WANTED[config.suite], reference.device)
     evaluation = evaluate_suite(config.suite, subject, reference, config.force)
     verdict = Verdict(config, source, subject, reference, evaluation)
@@ -109,9 +109,9 @@ def check(config: EvaluateConfig) -> None:
             raise InputError("reference: needed with samples=, a data set or a file")
         if config.steps is not None:
             raise InputError(f"steps={config.steps}: only with checkpoint=")
-        from molflow.datasets.molecule_file import kind_of
+        from molflow.evaluation.sources import files_of
 
-        kind_of(Path(config.samples), "samples")
+        files_of(Path(config.samples))
     if config.checkpoint is not None:
         find_model(config.checkpoint)
     require_reference(config.reference)
@@ -180,19 +180,24 @@ def failures(path: Path) -> Iterator[Callable[[Failure], None]]:
 
 
 def source_of(
-    config: EvaluateConfig, generator: Generator | None, tell: Callable[[Failure], None]
+    config: EvaluateConfig,
+    generator: Generator | None,
+    tell: Callable[[Failure], None],
+    training: Collection[str],
 ) -> Source:
-    """The attempts of the file, or of the model."""
+    """The attempts of the file, or of the model; novelty is against ``training``."""
     from molflow.datasets.columns import Columns
     from molflow.evaluation.sources import from_file, from_model
 
     if generator is None:
         assert config.samples is not None
-        return from_file(Path(config.samples), Columns(config.smiles_column), config.n, tell)
+        columns = Columns(config.smiles_column)
+        return from_file(Path(config.samples), columns, config.n, tell, training)
     assert config.checkpoint is not None
     n = SAMPLED if config.n is None else config.n
     made = generator.sample(n, config.steps, config.method, config.seed)
-    return from_model(generator, made, Path(config.checkpoint).name, config.seed, tell)
+    name = Path(config.checkpoint).name
+    return from_model(generator, made, name, config.seed, tell, training)
 
 
 def write_page(folder: Path, verdict: Verdict) -> None:

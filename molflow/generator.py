@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import numpy as np
 
 from molflow.chem.constraints import Constraint
 from molflow.chem.objective import Objective
+from molflow.enough import Enough
 from molflow.errors import InputError
 from molflow.guidance.guided import guided_walk
 from molflow.guidance.guides import Guide
@@ -24,7 +25,7 @@ from molflow.guidance.kinds import SurrogateGradient
 from molflow.guidance.scores import Remembered
 from molflow.modality import Held, Strings
 from molflow.model.conditions import Aim, make_aim
-from molflow.samples import Samples
+from molflow.samples import Samples, gathered
 from molflow.sampling.noise import Crowd, draw_sizes
 from molflow.sampling.sampler import free_walk
 from molflow.sampling.walk import (
@@ -59,7 +60,7 @@ class Generator(Shareable):
 
     def sample(
         self,
-        n: int,
+        n: int | Enough,
         steps: int | Route | None = None,
         method: str = AUTO,
         seed: int = 0,
@@ -74,7 +75,8 @@ class Generator(Shareable):
         The size and the noise of molecule i depend on (seed, i) alone, so n does not change it.
 
         Args:
-            n: how many molecules.
+            n: how many molecules; or an ``enough.Enough``, which says how many must pass and what
+                that means: ``samples.passed`` has these.
             steps: from noise to molecule, 50 by default; or a ``walk.Route``, which also says where
                 they stop, what noise they renew and how they end.
             method: a name of ``methods.METHODS``; "auto" is "renoised" where the model has learned
@@ -94,14 +96,45 @@ class Generator(Shareable):
         Raises:
             InputError: names an argument that is out of its range.
         """
-        require_positive(n=n)
+        if not isinstance(n, Enough):
+            require_positive(n=n)
         walk = self.walk(_route(steps, method), guide)
         if isinstance(constraint, str) and isinstance(self.spec.modality, Strings):
             plan = self.plan(prompt=constraint)
         else:
             plan = self.plan(constraint=constraint)
-        crowd = self.crowd(range(n), seed, plan, self.aim(condition, weight))
-        return self.follow(walk, crowd, guide)
+        aim = self.aim(condition, weight)
+        if isinstance(n, Enough):
+            return self.gather(n, walk, lambda span: self.crowd(span, seed, plan, aim), guide)
+        return self.follow(walk, self.crowd(range(n), seed, plan, aim), guide)
+
+    def gather(
+        self,
+        enough: Enough,
+        walk: Walk,
+        crowd: Callable[[range], Crowd],
+        guide: Guide | None = None,
+        first: int = 0,
+    ) -> Samples:
+        """The attempts up to the last that there had to be; InputError where it cannot be told.
+
+        Args:
+            enough: how many must pass.
+            walk: suits the ``guide``.
+            crowd: the attempts of these indices.
+            guide: as of ``sample``.
+            first: index of the first attempt.
+        """
+        if guide is not None and guide.max_calls is not None:
+            raise InputError(
+                f"max_calls={guide.max_calls}: which calls are left out depends on the batches, so "
+                "it does not go with until or keep"
+            )
+        from molflow.build import sieve_for
+
+        guide = guide and replace(guide, scorer=self._remembered(guide.scorer))
+        sieve = sieve_for(self.spec, enough)
+        return gathered(enough, sieve, lambda span: self.follow(walk, crowd(span), guide), first)
 
     def follow(self, walk: Walk, crowd: Crowd, guide: Guide | None = None) -> Samples:
         """The molecules of a ``crowd`` of this model by a ``walk`` that suits the ``guide``."""
@@ -119,7 +152,15 @@ class Generator(Shareable):
         seconds = sampled - started, time.perf_counter() - sampled
         plan, aim = crowd.plan, crowd.aim
         samples = Samples(
-            things, checked, self.spec, walk, *seconds, plan=plan, steering=steering, aim=aim
+            things,
+            checked,
+            self.spec,
+            walk,
+            *seconds,
+            plan=plan,
+            steering=steering,
+            aim=aim,
+            indices=crowd.molecules.tolist(),
         )
         if scorer is None:
             return samples

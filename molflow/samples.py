@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, SupportsIndex, cast, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from molflow.chem.aggregation import Scored
 from molflow.chem.molecule import Checked
+from molflow.enough import Course, Enough, Sieve
 from molflow.errors import InputError
 from molflow.graph.graph import Graph
-from molflow.guidance.guided import Steering
+from molflow.guidance.guided import Steering, combined
 from molflow.modality import Graphs, Held, Known, Strings, Thing
 from molflow.model.conditions import Aim
 from molflow.model.spec import ModelSpec
@@ -24,6 +25,8 @@ from molflow.tabulated import Tabulated
 
 if TYPE_CHECKING:
     from rdkit import Chem
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +40,9 @@ class Samples(Tabulated):
     scores that guidance asks for are in the first. plan: of the constraints. steering: what
     guidance did. aim: what properties were asked for. scored: of every attempt of a guided
     sampling, None where it is not strictly valid or was not asked about. parts: the components of
-    that score, none of a function of the user.
+    that score, none of a function of the user. indices: of the attempts among all of their seed; by
+    default they count from 0. refused: why an attempt does not pass, None for those that do, where
+    they were made until there were enough (`enough.Enough`).
     """
 
     things: list[Thing]
@@ -51,6 +56,8 @@ class Samples(Tabulated):
     aim: Aim | None = None
     scored: Sequence[Scored | None] | None = None
     parts: tuple[str, ...] = ()
+    indices: Sequence[int] | None = None
+    refused: Sequence[str | None] | None = None
 
     @property
     def evaluations(self) -> float:
@@ -95,12 +102,20 @@ class Samples(Tabulated):
             checked=[self.checked[i] for i in places],
             scored=None if self.scored is None else [self.scored[i] for i in places],
             steering=steering,
+            indices=[self.index[i] for i in places],
+            refused=None if self.refused is None else [self.refused[i] for i in places],
         )
 
     @property
     def valid(self) -> Samples:
         """The strictly valid ones."""
         return self._at([i for i, reason in enumerate(self.reasons) if reason is None])
+
+    @property
+    def passed(self) -> Samples:
+        """Those that pass, where they were made until there were enough; else the strictly valid
+        ones."""
+        return self._at(self.chosen)
 
     def distinct(self) -> Samples:
         """The first of every strictly valid kind, by canonical SMILES or by the text itself."""
@@ -153,6 +168,49 @@ class Samples(Tabulated):
         of texts a ``metrics.text.Reference``, None leaves what it is needed for.
         """
         return self.spec.modality.measure(self.things, self.checked, training)
+
+
+def gathered(
+    enough: Enough, sieve: Sieve, make: Callable[[range], Samples], first: int = 0
+) -> Samples:
+    """The attempts up to the last that there had to be, with why each does not pass.
+
+    Args:
+        enough: how many must pass.
+        sieve: the judge, who has seen nothing.
+        make: gives the attempts of these indices.
+        first: index of the first attempt.
+    """
+    course, parts = Course(enough.n, enough.most, first), []
+    for span in course.spans():
+        made = make(span)
+        refused = sieve.see(made.checked)
+        course.take(refused)
+        parts.append(replace(made, refused=refused))
+    return joined(parts)[: course.attempts]
+
+
+def joined(parts: Sequence[Samples]) -> Samples:
+    """Attempts that were made one part after the other, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    first, steerings = parts[0], [one.steering for one in parts if one.steering is not None]
+    return replace(
+        first,
+        things=[thing for one in parts for thing in one.things],
+        checked=[checked for one in parts for checked in one.checked],
+        network_seconds=sum(one.network_seconds for one in parts),
+        chemistry_seconds=sum(one.chemistry_seconds for one in parts),
+        steering=combined(steerings, list(map(len, parts))) if steerings else None,
+        scored=_joined([one.scored for one in parts]),
+        indices=[i for one in parts for i in one.index],
+        refused=_joined([one.refused for one in parts]),
+    )
+
+
+def _joined(parts: Sequence[Sequence[T] | None]) -> list[T] | None:
+    there = [part for part in parts if part is not None]
+    return [item for part in there for item in part] if there else None
 
 
 def _places(index: Any, n: int) -> list[int]:

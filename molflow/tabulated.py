@@ -21,6 +21,15 @@ from molflow.guidance.scores import SCORE, desirability_of, has_score
 from molflow.modality import Held, Thing
 from molflow.model.spec import ModelSpec
 from molflow.progress import progress
+from molflow.saving import (
+    PARQUET_ENDING,
+    SDF_ENDING,
+    SMI_ENDING,
+    write_csv,
+    write_parquet,
+    write_sdf,
+    write_smi,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -39,6 +48,20 @@ class Tabulated:
     steering: Steering | None
     scored: Sequence[Scored | None] | None
     parts: tuple[str, ...]
+    indices: Sequence[int] | None
+    refused: Sequence[str | None] | None
+
+    @property
+    def index(self) -> Sequence[int]:
+        """The index of every attempt among all of its seed."""
+        return range(len(self.things)) if self.indices is None else self.indices
+
+    @property
+    def chosen(self) -> list[int]:
+        """The places of the strictly valid ones that nothing else was held against."""
+        refused = self.refused or [None] * len(self.checked)
+        both = zip(self.checked, refused, strict=True)
+        return [i for i, (one, why) in enumerate(both) if one.reason is None and why is None]
 
     @property
     def scores(self) -> list[float | None]:
@@ -85,13 +108,15 @@ class Tabulated:
         Molecules have their properties and, guided, the score with the value and desirability of
         each component; the names are those of samples.csv and of the page.
         """
-        molecular, n = self.spec.modality.molecular, len(self.things)
-        found: dict[str, list[Any]] = {"index": list(range(n))}
+        molecular = self.spec.modality.molecular
+        found: dict[str, list[Any]] = {"index": list(self.index)}
         if molecular:
             found["smiles"] = [one.smiles for one in self.checked]
             found["valid"] = [one.mol is not None for one in self.checked]
             for name in ("connected", "fragments", "reason"):
                 found[name] = [getattr(one, name) for one in self.checked]
+            if self.refused is not None:
+                found["refused"] = list(self.refused)
         else:
             found["text"] = list(self.things)
         if self.plan is not None:
@@ -143,17 +168,43 @@ class Tabulated:
             InputError: it cannot be written.
         """
         from molflow.pictures import draw_molecules, show
-        from molflow.saving import write_csv, write_sdf, write_smi
 
-        place, columns = Path(folder).expanduser(), self.table()
-        write_csv(place / CSV, list(columns), zip(*columns.values(), strict=True))
+        place = Path(folder).expanduser()
         if not self.spec.modality.molecular:
+            columns = self.table()
+            write_csv(place / CSV, list(columns), zip(*columns.values(), strict=True))
             show(self, place)
             return
-        write_smi(place / SMI, self.checked)
-        write_sdf(place / SDF, self.checked, [] if self.scored is None else self.scores)
+        for name in (CSV, SMI, SDF):
+            self.write(place / name)
         with atomic_write(place / GRID) as path:
             draw_molecules(self, path)
+
+    def write(self, path: Path, header: bool = True, before: int = 0) -> None:
+        """Write molecules: a table has every attempt, SMI and SDF have the ``chosen`` ones.
+
+        Args:
+            path: of the file, whose ending tells its format.
+            header: whether a CSV begins with the names of its columns.
+            before: records of earlier parts of the same SDF.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        if path.name.endswith((SMI_ENDING, SDF_ENDING)):
+            molecules = [(self.index[i], self.checked[i]) for i in self.chosen]
+            if path.name.endswith(SMI_ENDING):
+                write_smi(path, molecules)
+            else:
+                scores = None if self.scored is None else self.scores
+                chosen = None if scores is None else [scores[i] for i in self.chosen]
+                write_sdf(path, molecules, chosen, before)
+            return
+        columns = self.table()
+        if path.name.endswith(PARQUET_ENDING):
+            write_parquet(path, columns)
+        else:
+            write_csv(path, list(columns) if header else None, zip(*columns.values(), strict=True))
 
     def _repr_html_(self) -> str:
         """A grid of the first molecules, or the first texts, for a notebook."""

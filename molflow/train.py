@@ -129,7 +129,8 @@ def carry_out(
     )
 
     devices = processes(config.trainer)
-    prepared = prepare(config, config.trainer.batch_size // devices)
+    sharing = devices * config.trainer.nodes
+    prepared = prepare(config, config.trainer.batch_size // sharing)
     spec, dataset = prepared.spec, prepared.stream.dataset
     pl.seed_everything(config.seed, verbose=False)
     net = build_network(spec) if own is None or own.net is None else own.net(spec)
@@ -150,7 +151,7 @@ def carry_out(
     trainer = make_trainer(config, trial, devices)
     if is_main_process():
         write_record(config, arguments, dataset)
-        introduce(config, prepared, sum(p.numel() for p in net.parameters()), devices)
+        introduce(config, prepared, sum(p.numel() for p in net.parameters()), sharing)
     fit(trainer, module, checkpoint)
     if trainer.is_global_zero:
         conclude(config, module, trial)

@@ -28,7 +28,7 @@ from molflow.guidance.guides import Guide
 from molflow.guidance.kinds import BestOf
 from molflow.guidance.surrogate import Surrogate
 from molflow.model.checkpoint import save_model
-from molflow.sample import SampleTask, carry_out, main
+from molflow.sample import SampleTask, at_once, main
 from molflow.samples import Samples
 from molflow.sampling.walk import Walk
 
@@ -239,15 +239,15 @@ class Atoms:
 def test_before_and_after_equal_the_numbers_worked_out_by_hand(tiny_spec):
     walk, spec = Walk("flow_map", (0.0, 1.0)), tiny_spec()
 
-    def follow(walk: Walk, crowd: None, guide: Guide | None) -> Samples:
+    def follow(walk: Walk, crowd: None, guide: Guide | None = None) -> Samples:
         smiles = ["C", "CC", "CC", "C.C"] if guide is None else ["CCC", "CCCC", "CCC", "CCO"]
         graphs = [to_graph(read_smiles(one), spec.vocabulary) for one in smiles]
         return Samples(graphs, check_many(graphs, spec.vocabulary), spec, walk, 1.0, 1.0)
 
     config = load_config("sample", ["checkpoint=none", "n=4"])
-    stub = SimpleNamespace(follow=follow, spec=spec)
-    task = SampleTask(config, stub, walk, None)
-    result = carry_out(task, Guide(BestOf(1), Atoms()))
+    stub = SimpleNamespace(follow=follow, spec=spec, crowd=lambda *_: None)
+    task = SampleTask(config, stub, walk, None, None)
+    result = at_once(task, Guide(BestOf(1), Atoms()))
     assert result.before["mean_score"] == 1.5
     assert result.before["top_score"] == 2
     assert result.before["strict_valid"] == 0.75

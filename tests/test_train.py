@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -624,6 +625,34 @@ def test_two_processes_train_what_one_would_on_their_batches_together(
     alone = torch.load(tmp_path / "one" / "last.ckpt", weights_only=True)["state_dict"]
     for name, value in weights.items():
         assert torch.allclose(alone[f"net.{name}"], value, rtol=1e-4, atol=1e-5), name
+
+
+@pytest.mark.slow
+def test_two_machines_train_what_two_processes_of_one_would(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    options = [*arguments, "trainer.batch_size=10", "trainer.steps=4", "trainer.sample_every=0"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
+    start += ["--master-addr=127.0.0.1", f"--master-port={port}"]
+    run = ["-m", "molflow.train", *options, "trainer.nodes=2", f"out={tmp_path / 'machines'}"]
+    machines = [
+        subprocess.Popen([*start, f"--node-rank={k}", *run], stdout=subprocess.PIPE, text=True)
+        for k in (0, 1)
+    ]
+    said = [machine.communicate(timeout=600)[0] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0]
+    assert [text.count("after 4 steps") for text in said] == [1, 0]
+    one = [*options, "trainer=ddp", f"out={tmp_path / 'one'}"]
+    command = [sys.executable, "-m", "molflow.train", *one]
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
+    found, wanted = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("machines", "one")
+    )
+    for name, value in wanted.items():
+        assert torch.allclose(found[name], value, rtol=1e-4, atol=1e-6), name
 
 
 @pytest.mark.slow

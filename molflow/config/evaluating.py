@@ -13,7 +13,9 @@ class EvaluateConfig:
     """Measure molecules, of anyone's file or of a model, against a data set."""
 
     samples: str | None = key(
-        None, "the molecules: .csv, .tsv, .txt, .smi or .sdf (.gz may follow)", path=READ
+        None,
+        "the molecules: .csv, .tsv, .txt, .smi or .sdf (.gz may follow), .parquet, or a folder",
+        path=READ,
     )
     smiles_column: str | None = key(
         None, "the column of a table; null is smiles or canonical_smiles"

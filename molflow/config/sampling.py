@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from molflow.config.key import (
     COUNT,
     FRACTION,
+    INDICES,
     NOT_NEGATIVE,
     POSITIVE,
     READ,
@@ -88,7 +89,19 @@ class SampleConfig:
     """Sample molecules from a trained generator."""
 
     checkpoint: str = key("", "a run folder or a file of weights", required=True, path=READ)
-    n: int = key(1000, "molecules", within=COUNT)
+    n: int = key(1000, "molecules; with until or keep as many that pass", within=COUNT)
+    first: int = key(
+        0, "index of the first: machines that share a library take a range each", within=INDICES
+    )
+    until: str | None = key(
+        None, "go on until n are these, some of valid,unique,novel; null is n attempts"
+    )
+    keep: str | None = key(
+        None, "and within limits, such as mw:<500,sa:<4,logp:1..3; only valid ones are"
+    )
+    max_attempts: int | None = key(
+        None, "with until or keep, where it ends; null is 20 for each molecule", within=COUNT
+    )
     steps: int | None = key(None, "from noise to molecule; null is 50", within=COUNT)
     times: str | None = key(
         None,
@@ -116,6 +129,14 @@ class SampleConfig:
         0.0, "of the last step: 0 takes the likeliest classes, 1 draws them", within=NOT_NEGATIVE
     )
     seed: int = key(0, "of the sizes and the noise", within=SEEDS)
+    format: str = key(
+        "csv",
+        "of the table; csv has samples.smi and samples.sdf beside it, parquet is a folder of files",
+        choices=("csv", "csv.gz", "parquet"),
+    )
+    resume: str | None = key(
+        None, "folder of a sampling that was broken off; its arguments hold", path=WRITE
+    )
     out: str = key("samples", "folder of the results", required=True, path=WRITE)
     take_over: bool = key(
         False, "take the folder of a run that ended on another machine without leaving it"

@@ -158,8 +158,11 @@ class TrainerConfig:
     accelerator: str = key("auto", "where to train", choices=("auto", "cpu", "gpu"))
     devices: int | None = key(
         None,
-        "GPUs or CPU processes; null is one GPU, or CPU cores if the run is long",
+        "GPUs or CPU processes of each machine; null is one GPU, or CPU cores if the run is long",
         within=COUNT,
+    )
+    nodes: int = key(
+        1, "machines that share a batch, on each of which torchrun or SLURM starts it", within=COUNT
     )
     workers: int | None = key(
         None,

@@ -20,8 +20,8 @@ from molflow.sampling.walk import AUTO
 
 if TYPE_CHECKING:
     from molflow.guidance.guides import Guide
+    from molflow.library.task import SampleTask
     from molflow.model.spec import ModelSpec
-    from molflow.sample import SampleTask
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "n": (1, 200),
@@ -219,7 +219,7 @@ def require_budget(task: SampleTask, guide: Guide | None) -> None:
     if guide is not None:
         way = guide.guidance
         each = way.particles * way.steps(task.walk.times) * (BACKWARD if way.jumps else 1)
-    each *= 1 if task.crowd.aim is None else task.crowd.aim.evaluations
+    each *= 1 if task.aim is None else task.aim.evaluations
     total = each * task.config.n
     if total > EVALUATIONS:
         raise InputError(

@@ -15,8 +15,8 @@ from molflow.chem.molecule import Checked
 from molflow.chem.vocabulary import Vocabulary
 from molflow.errors import InputError
 from molflow.flow.state import Fields, State
+from molflow.library.task import SampleTask
 from molflow.modality import Graphs
-from molflow.sample import SampleTask
 from molflow.sampling.sampler import trajectory
 from molflow.sampling.walk import Route
 
@@ -78,7 +78,7 @@ def film(task: SampleTask, molecule: int, steps: int) -> Film:
     if not 0 <= molecule < config.n:
         raise InputError(f"molecule={molecule}: from 0 to {config.n - 1}")
     route = Route(steps, config.method, noise_scale=task.walk.noise_scale)
-    crowd = task.crowd[np.array([molecule])]
+    crowd = task.crowd(range(molecule, molecule + 1))
     states = trajectory(model, model.walk(route), crowd)
     modality = model.spec.modality
     assert isinstance(modality, Graphs)

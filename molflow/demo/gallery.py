@@ -174,10 +174,11 @@ def csv_text(made: Made, indices: Collection[int]) -> str:
 def sdf_text(made: Made, indices: Collection[int]) -> str:
     """Write samples.sdf of these molecules, as ``Samples.save`` does; only valid ones are in it."""
     samples = made.samples
-    scores = [] if samples.scored is None else samples.scores
+    chosen = [i for i in indices if samples.checked[i].strict is not None]
+    scores = None if samples.scored is None else [samples.scores[i] for i in chosen]
 
     def write(path: Path) -> None:
-        write_sdf(path, samples.checked, scores, indices)
+        write_sdf(path, [(i, samples.checked[i]) for i in chosen], scores)
 
     return _text(SDF, write)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from molflow.config import SampleConfig
 from molflow.demo.asking import require_budget
 from molflow.demo.quality import Card, read_card
@@ -16,12 +14,12 @@ from molflow.generator import Generator
 from molflow.guidance.guides import Guide
 from molflow.guidance.scores import Remembered
 from molflow.guidance.steer import configured_guide
+from molflow.library.task import SampleTask, cautions, prepare
 from molflow.loading import load
 from molflow.modality import Graphs
 from molflow.model.checkpoint import read_spec
 from molflow.model.place import find_model
 from molflow.model.spec import ModelSpec
-from molflow.sample import SampleTask, cautions, prepare
 from molflow.samples import Samples
 
 RELEASED = ("qm9", "zinc250k")
@@ -89,9 +87,8 @@ class Run:
         """Make the molecules in the order of their index, a small batch first."""
         n, first, size = self.task.config.n, 0, FIRST
         while first < n:
-            chosen = np.arange(first, min(first + size, n))
-            crowd = self.task.crowd[chosen]
-            yield replace(self.task, crowd=crowd).run(self.guide)
+            crowd = self.task.crowd(range(first, min(first + size, n)))
+            yield self.task.generator.follow(self.task.walk, crowd, self.guide)
             first, size = first + size, 2 * size
 
 

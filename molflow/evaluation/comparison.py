@@ -39,10 +39,11 @@ class Subject:
     device: str = "cpu"
 
     def __len__(self) -> int:
-        return len(self.checked)
+        return self.attempts.tally.counts.attempts
 
     @property
     def checked(self) -> Sequence[Checked]:
+        """Of the attempts that are kept; what is counted is counted of all."""
         return self.attempts.checked
 
     @cached_property

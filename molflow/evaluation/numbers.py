@@ -79,6 +79,12 @@ def evaluate_suite(
     except InputError as error:
         notes.lacks_chemnet = True
         notes.say(str(error))
+    kept = len(subject.checked)
+    if kept < len(subject):
+        notes.say(
+            f"molecules are compared, and MOSES's novelty is counted, among the first {kept:,} of "
+            f"{len(subject):,} attempts; shares of all attempts are of all"
+        )
     found: Numbers = {}
     for part in PARTS[suite]:
         found |= part(subject, reference, notes)

@@ -34,11 +34,12 @@ GUACAMOL = 10_000
 def of_moses(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     """MOSES's own keys, of all valid molecules as they are."""
     whole, attempts = subject.whole, len(subject)
-    notes.counts |= {"attempts": attempts, "plain_valid": len(whole)}
+    plain_valid = subject.attempts.tally.counts.plain
+    notes.counts |= {"attempts": attempts, "plain_valid": plain_valid}
     distinct = set(whole)
     known = reference.moses_training
     found = {
-        "valid": share(len(whole), attempts),
+        "valid": share(plain_valid, attempts),
         "unique@1000": known_share(moses.unique_at(whole, 1000), min(1000, len(whole))),
         "unique@10000": known_share(moses.unique_at(whole, 10_000), min(10_000, len(whole))),
         "Novelty": share(sum(one not in known for one in distinct), len(distinct)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,8 @@ def evaluate(
     """Measure molecules against a reference; every one is an attempt, and nothing is repaired.
 
     Args:
-        samples: samples of a model, SMILES (None is an attempt that made none), or a file.
+        samples: what a model sampled, SMILES (None is an attempt that made none), a file, or a
+            folder with the results of one or several samplings.
         reference: training molecules as SMILES, a data set by its name, or a file.
         suite: "standard", "moses", "guacamol" or "full".
         force: whether to compute FCD of fewer than 1,000 molecules too.
@@ -45,21 +46,21 @@ def evaluate(
     """
     if suite not in WANTED:
         raise InputError(f"suite={suite!r}: one of {', '.join(WANTED)}")
-    attempts = _attempts(samples)
     against = _reference(reference)
+    attempts = _attempts(samples, against.training)
     subject = Subject(attempts, WANTED[suite], against.device)
     return evaluate_suite(suite, subject, against, force)
 
 
-def _attempts(samples: Molecules | str) -> Attempts:
+def _attempts(samples: Molecules | str, training: Collection[str]) -> Attempts:
     if isinstance(samples, Samples):
         if not samples.spec.modality.molecular:
             raise InputError("samples: texts, and this measures molecules")
-        return attempts_of(samples, lambda failure: None)
+        return attempts_of(samples, lambda failure: None, training)
     if isinstance(samples, str | Path):
         path = Path(samples).expanduser()
-        return from_file(path, Columns(), None, lambda failure: None).attempts
-    found = collect(_judged(samples), lambda failure: None)
+        return from_file(path, Columns(), None, lambda failure: None, training).attempts
+    found = collect(_judged(samples), lambda failure: None, training)
     if not found.checked:
         raise InputError("samples: no attempt")
     if found.reasons["missing value"]:

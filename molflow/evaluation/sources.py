@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molflow.datasets.columns import Columns
 from molflow.datasets.molecule_file import SDF, Row, has_column, kind_of, shortened
+from molflow.datasets.parquet import PARQUET, columns_of
 from molflow.errors import InputError
 from molflow.evaluation.samples_file import Attempts, Failure, collect, judged
-from molflow.files import AS_MADE
+from molflow.files import AS_MADE, CSV, PARTS, PLAN, TABLES
 from molflow.metrics.attempts import JudgedAttempt, read_raw, without_molecule
 
 if TYPE_CHECKING:
@@ -47,43 +49,97 @@ class Source:
     pictures: Mapping[int, Chem.Mol]
 
 
-def from_file(path: Path, columns: Columns, most: int | None, tell: Tell) -> Source:
-    """The attempts of a file; of a file of molflow's own sampling, the attempts as made.
+def files_of(path: Path) -> list[Path]:
+    """The files of ``samples=``: a file itself, or those of all samplings in a folder and below.
 
-    Where another has a row that does not say which molecule was made, the row's relaxed_valid and
-    valence_valid cannot be told.
+    InputError where there is none, or where a sampling has not ended.
+    """
+    if not path.is_dir():
+        if not _parquet(path):
+            kind_of(path, "samples")
+        elif not path.is_file():
+            raise InputError(f"samples={str(path)!r}: no such file")
+        return [path]
+    for plan in path.rglob(f"{PARTS}/{PLAN}"):
+        raise InputError(
+            f"samples={str(path)!r}: the sampling in {str(plan.parent.parent)!r} has not ended"
+        )
+    names = (CSV, f"{CSV}.gz", f"{TABLES}/part-*{PARQUET}")
+    found = sorted(file for name in names for file in path.rglob(name))
+    if not found:
+        raise InputError(
+            f"samples={str(path)!r}: a folder without {CSV}, {CSV}.gz or {TABLES}/part-*{PARQUET}"
+        )
+    return found
+
+
+def from_file(
+    path: Path,
+    columns: Columns,
+    most: int | None,
+    tell: Tell,
+    training: Collection[str] | None = None,
+) -> Source:
+    """The attempts of a file, or of all samplings in a folder, one behind the other.
+
+    Of a file of molflow's own sampling they are the attempts as made. Where another has a row that
+    says nothing of what was made, what that row is in the senses of relaxed_valid and valence_valid
+    cannot be told.
 
     Args:
-        path: the file.
-        columns: the names of its columns.
-        most: the first attempts alone, so many.
-        tell: is called with each that is not strictly valid, in order.
+        path: of the file or folder.
+        columns: which to read.
+        most: attempts at most, the first ones.
+        tell: hears of each that is not strictly valid, in order.
+        training: as of ``collect``.
 
     Raises:
-        InputError: the file cannot be read, or holds no attempt.
+        InputError: it cannot be read, or holds no attempt.
     """
     pictures: dict[int, Chem.Mol] = {}
-    in_records = kind_of(path, "samples") == SDF
-    as_made = columns.smiles is None and has_column(path, AS_MADE)
+    files = files_of(path)
+    as_made = columns.smiles is None and all(_has_as_made(file) for file in files)
     columns = Columns(AS_MADE) if as_made else columns
+    in_records = files == [path] and not _parquet(path) and kind_of(path, "samples") == SDF
 
     def heard(failure: Failure) -> None:
         tell(failure)
         if not in_records and len(pictures) < PICTURED:
             _keep(pictures, failure.index, read_raw(failure.text))
 
-    attempts = collect(judged(path, columns, most), heard)
-    if not attempts.checked:
+    rows = (one for file in files for one in judged(file, columns))
+    attempts = collect(islice(rows, most), heard, training)
+    n = attempts.tally.counts.attempts
+    if not n:
         raise InputError(f"{path}: holds no attempt")
     if not as_made and any(attempts.reasons[reason] for reason in UNTOLD):
         attempts.relaxed = attempts.valence = None
-    with path.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
-    about = {"file": path.name, "sha256": digest, "attempts": len(attempts.checked)}
-    return Source(path.name, about, attempts, pictures)
+    digests = {str(file.relative_to(path.parent)): _digest(file) for file in files}
+    told = {"sha256": digests[path.name]} if files == [path] else {"files": digests}
+    return Source(path.name, {"file": path.name, **told, "attempts": n}, attempts, pictures)
 
 
-def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: Tell) -> Source:
+def _parquet(path: Path) -> bool:
+    return path.suffix.lower() == PARQUET
+
+
+def _has_as_made(file: Path) -> bool:
+    return AS_MADE in columns_of(file) if _parquet(file) else has_column(file, AS_MADE)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest()
+
+
+def from_model(
+    generator: Generator,
+    made: Samples,
+    name: str,
+    seed: int,
+    tell: Tell,
+    training: Collection[str] | None,
+) -> Source:
     """The molecules that a model made, as attempts.
 
     Args:
@@ -92,6 +148,7 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
         name: of the model.
         seed: of the samples.
         tell: is called with each that is not strictly valid, in order.
+        training: as of ``collect``.
     """
     pictures: dict[int, Chem.Mol] = {}
 
@@ -100,7 +157,7 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
         if made.checked[failure.index].mol is None and len(pictures) < PICTURED:
             _keep(pictures, failure.index, made.spec.modality.sketch(made.things[failure.index]))
 
-    attempts, n = attempts_of(made, heard), len(made)
+    attempts, n = attempts_of(made, heard, training), len(made)
     about = {
         "model": name,
         "sha256": generator.fingerprint,
@@ -114,9 +171,9 @@ def from_model(generator: Generator, made: Samples, name: str, seed: int, tell: 
     return Source(f"{name} in {made.walk}", about, attempts, pictures)
 
 
-def attempts_of(made: Samples, tell: Tell) -> Attempts:
-    """Samples as attempts. ``tell`` hears of each that is not strictly valid."""
-    attempts, shares, n = collect(_rows(made), tell), made.metrics(None), len(made)
+def attempts_of(made: Samples, tell: Tell, training: Collection[str] | None) -> Attempts:
+    """Samples as attempts; the arguments are those of ``collect``."""
+    attempts, shares, n = collect(_rows(made), tell, training), made.metrics(None), len(made)
     attempts.relaxed = _count(shares["relaxed_valid"], n)
     attempts.valence = _count(shares["valence_valid"], n)
     return attempts

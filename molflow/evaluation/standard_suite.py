@@ -15,7 +15,6 @@ from molflow.metrics.describing import FeaturedMolecules, Floats
 from molflow.metrics.distribution import FEWEST, frechet_distance
 from molflow.metrics.intervals import Estimate, mean, share
 from molflow.metrics.similarity import chosen, index_references, nearest_similarity
-from molflow.metrics.validity import from_checked
 
 NEIGHBOURS = 100_000
 """The nearest is sought among so many training molecules, chosen by a fixed seed."""
@@ -61,14 +60,14 @@ class Notes:
 
 def validity(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     """The validities, uniqueness and novelty."""
-    attempts, plain = len(subject), len(subject.largest)
-    distinct = len(set(subject.largest))
+    tally = subject.attempts.tally
+    attempts, plain, distinct = len(subject), tally.counts.plain, len(tally.kinds)
     notes.counts |= {
         "attempts": attempts,
         "plain_valid": plain,
         "distinct": distinct,
-        "strict_valid": len(subject.strict),
-        "distinct_strict_valid": len(set(subject.strict)),
+        "strict_valid": tally.counts.strict,
+        "distinct_strict_valid": len(tally.strict_kinds),
     }
     totals = {"unique": plain, "novel": distinct}
     if subject.attempts.relaxed is None:
@@ -76,13 +75,13 @@ def validity(subject: Subject, reference: Reference, notes: Notes) -> Numbers:
     return {
         **{
             key: known_share(value, totals.get(key, attempts))
-            for key, value in from_checked(subject.checked, reference.training).items()
+            for key, value in tally.numbers().items()
         },
         "relaxed_valid": counted(subject.attempts.relaxed, attempts),
         "valence_valid": counted(subject.attempts.valence, attempts),
         "unique_redraw": Estimate(redrawn(reference.largest["train"], plain)),
         **{
-            key: known_share(moses.unique_at(subject.largest, k), min(k, plain))
+            key: known_share(moses.unique_at(subject.largest, k), min(k, len(subject.largest)))
             for key, k in (("unique@1k", 1000), ("unique@10k", 10_000))
         },
     }

@@ -76,7 +76,7 @@ def compared(verdict: Verdict) -> list[str]:
     """Lines on both sides of the comparison: the attempts, each split, and those left out."""
     reference, subject = verdict.reference, verdict.subject
     lines = [
-        f"compared: {len(subject.whole):,} molecules of {len(subject):,} attempts of "
+        f"compared: {len(subject.whole):,} molecules of {len(subject.checked):,} attempts of "
         f"{verdict.source.name}, {len(set(subject.whole)):,} distinct"
     ]
     for split, smiles in reference.splits.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -202,4 +202,41 @@ def summarise(
         sizes=torch.cat([trace.ess for trace in traces], 1).cpu().numpy(),
         resampled=torch.cat([trace.resampled for trace in traces], 1).cpu().numpy(),
         ancestors=torch.cat([trace.ancestors for trace in traces], 1).cpu().numpy(),
+    )
+
+
+def combined(parts: Sequence[Steering], molecules: Sequence[int]) -> Steering:
+    """Sum up the cost and the course of guidance over several walks by one guide.
+
+    Args:
+        parts: of each walk.
+        molecules: of each walk.
+    """
+    shares = np.array(molecules, np.float64) / sum(molecules)
+
+    def mean(values: Sequence[float]) -> float:
+        return float(shares @ np.array(values, np.float64))
+
+    def together(name: str, axis: int = 1) -> NDArray[Any] | None:
+        arrays = [getattr(one, name) for one in parts]
+        return None if arrays[0] is None else np.concatenate(arrays, axis)
+
+    return replace(
+        parts[0],
+        evaluations=mean([one.evaluations for one in parts]),
+        looks=mean([one.looks for one in parts]),
+        calls=sum(one.calls for one in parts),
+        unasked=sum(one.unasked for one in parts),
+        entropy={
+            time: (
+                mean([one.entropy[time][0] for one in parts]),
+                mean([one.entropy[time][1] for one in parts]),
+            )
+            for time in parts[0].entropy
+        },
+        sizes=together("sizes"),
+        resampled=together("resampled"),
+        ancestors=together("ancestors"),
+        history=together("history"),
+        claims=together("claims", 0),
     )

@@ -10,13 +10,13 @@ one. Only `relaxed_valid` adds charges, by its definition. Undefined is nan.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from math import nan
 
 from rdkit import Chem, rdBase
 
 from molflow.chem.molecule import Checked, Vocabulary, build
 from molflow.chem.sanitisation import sanitise
 from molflow.graph.graph import Graph
+from molflow.metrics.tally import Tally
 
 NORMAL_VALENCE = {"N": 3, "O": 2, "S": 2}
 NO_CLEANUP = Chem.SANITIZE_ALL ^ Chem.SANITIZE_CLEANUP
@@ -70,40 +70,18 @@ def sanitises_relaxed(mol: Chem.RWMol) -> bool:
     return sanitise(mol, NO_CLEANUP) is None
 
 
-def _ratio(count: int, total: int) -> float:
-    return count / total if total else nan
-
-
 def from_checked(checked: Sequence[Checked], training: Collection[str] | None) -> dict[str, float]:
-    """Count validity, uniqueness and novelty of attempts that were checked already.
+    """Count the validity, uniqueness and novelty of attempts that were checked already.
 
-    - strict_valid: sanitised and connected / attempts.
-    - plain_valid: sanitised / attempts; of a disconnected molecule the largest fragment counts on.
-    - unique: distinct SMILES of largest fragments / plain-valid.
-    - novel: those of the distinct that training lacks / distinct.
-    - vu, vun: distinct strictly valid molecules (that training lacks) / attempts.
+    They are those numbers of ``Tally.numbers`` that the graphs are not needed for.
 
     Args:
         checked: the attempts.
-        training: canonical SMILES without stereochemistry (a set: it is searched for every
-            molecule); None leaves novel and vun undefined.
+        training: as of `measure`.
     """
-    attempts = len(checked)
-    plain = [one.largest for one in checked if one.largest is not None]
-    strict = [one.smiles for one in checked if one.smiles is not None and one.connected]
-    distinct, strict_distinct = set(plain), set(strict)
-    novel = vun = nan
-    if training is not None:
-        novel = _ratio(sum(smiles not in training for smiles in distinct), len(distinct))
-        vun = _ratio(sum(smiles not in training for smiles in strict_distinct), attempts)
-    return {
-        "strict_valid": _ratio(len(strict), attempts),
-        "plain_valid": _ratio(len(plain), attempts),
-        "unique": _ratio(len(distinct), len(plain)),
-        "novel": novel,
-        "vu": _ratio(len(strict_distinct), attempts),
-        "vun": vun,
-    }
+    numbers = from_counts(checked, 0, 0, training)
+    del numbers["relaxed_valid"], numbers["valence_valid"]
+    return numbers
 
 
 def measure_graphs(
@@ -112,13 +90,14 @@ def measure_graphs(
     vocabulary: Vocabulary,
     training: Collection[str] | None,
 ) -> dict[str, float]:
-    """Measure graphs by `from_checked`, relaxed_valid / attempts and valence_valid / attempts.
+    """Measure graphs by ``Tally.numbers``.
 
     Args:
         graphs: the attempts.
         checked: of every attempt.
         vocabulary: of their classes.
-        training: as of `from_checked`.
+        training: canonical SMILES without stereochemistry (a set: it is searched for every
+            molecule); None leaves novel and vun undefined.
     """
     relaxed = sum(is_relaxed_valid(graph, vocabulary) for graph in graphs)
     valence = sum(is_valence_valid(graph, vocabulary) for graph in graphs)
@@ -128,19 +107,14 @@ def measure_graphs(
 def from_counts(
     checked: Sequence[Checked], relaxed: int, valence: int, training: Collection[str] | None
 ) -> dict[str, float]:
-    """Measure attempts by `from_checked`, and by the shares of relaxed- and valence-valid ones.
+    """Measure attempts by ``Tally.numbers``.
 
     Args:
         checked: the attempts.
         relaxed: how many are relaxed-valid.
         valence: how many are valence-valid.
-        training: as of `from_checked`.
+        training: as of `measure`.
     """
-    numbers = from_checked(checked, training)
-    return {
-        "strict_valid": numbers.pop("strict_valid"),
-        "plain_valid": numbers.pop("plain_valid"),
-        "relaxed_valid": _ratio(relaxed, len(checked)),
-        "valence_valid": _ratio(valence, len(checked)),
-        **numbers,
-    }
+    tally = Tally(training)
+    tally.add(checked, relaxed, valence)
+    return tally.numbers()

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molflow.chem.sanitisation import without_place
 from molflow.config import SampleConfig, to_plain, write_config
 from molflow.console import ESCAPED, atomic_write, for_json, require_writable
 from molflow.errors import InputError
-from molflow.files import CHECKPOINT, CSV, GRID, RECORD, SDF, SETTINGS, SMI, TEXTS, WEIGHTS
+from molflow.files import (
+    CHECKPOINT,
+    CSV,
+    GRID,
+    RECORD,
+    SDF,
+    SETTINGS,
+    SMI,
+    TABLES,
+    TEXTS,
+    WEIGHTS,
+)
 from molflow.guidance.scores import SCORE, has_score
 from molflow.plugins import packages
-from molflow.report.summary import Result, Run, steering_by_time, steering_numbers
+from molflow.report.summary import Result, Run, Totals, steering_by_time, steering_numbers
 from molflow.saving import write_csv
 
 if TYPE_CHECKING:
+    from molflow.enough import Enough
     from molflow.generator import Generator
     from molflow.guidance.guided import Steering
     from molflow.guidance.scores import Remembered
     from molflow.samples import Samples
 
 TRAJECTORY, PAGE, SCORED = "trajectory.png", "report.html", "scored.csv"
-RESULTS = (CSV, SMI, SDF, GRID, TRAJECTORY, PAGE, SCORED, TEXTS, SETTINGS, RECORD)
+RESULTS = (CSV, f"{CSV}.gz", SMI, SDF, GRID, TRAJECTORY, PAGE, SCORED, TEXTS, SETTINGS, RECORD)
 OF_A_MODEL = (CHECKPOINT, WEIGHTS)
 FOLLOWED = 64
 PACKAGES = ("molflow", "torch", "numpy", "rdkit")
@@ -43,6 +53,8 @@ def require_room(folder: Path) -> None:
         if (folder / name).exists():
             raise InputError(f"out={folder}: holds a model ({name}); choose another folder")
     require_writable(folder)
+    if (folder / TABLES).is_file():
+        raise InputError(f"out={folder}: {TABLES} is a file there, a folder of that name is due")
     for name in RESULTS:
         if (folder / name).is_dir():
             raise InputError(f"out={folder}: {name} is a folder there, a file of that name is due")
@@ -51,7 +63,9 @@ def require_room(folder: Path) -> None:
 def write_results(
     config: SampleConfig, arguments: list[str], generator: Generator, result: Result
 ) -> None:
-    """Write all files of ``config.out``, and remove older ones that are not asked for now.
+    """Write all files of ``config.out`` beside those of molecules.
+
+    Older ones that are not asked for now are removed.
 
     Args:
         config: of the sampling.
@@ -59,6 +73,8 @@ def write_results(
         generator: the model.
         result: the sampling.
     """
+    from molflow.pictures import draw_molecules
+
     folder = Path(config.out)
     # Gone first, written last: a folder with the record is a finished one.
     (folder / RECORD).unlink(missing_ok=True)
@@ -66,7 +82,8 @@ def write_results(
     write_config(folder, config)
     if generator.spec.modality.molecular:
         (folder / TEXTS).unlink(missing_ok=True)
-        result.run.samples.save(folder)
+        with atomic_write(folder / GRID) as path:
+            draw_molecules(result.run.samples, path)
         write_trajectory(folder, config, generator, result.run.samples)
         write_page(folder, config, result)
     else:
@@ -121,7 +138,8 @@ def write_trajectory(
         (folder / TRAJECTORY).unlink(missing_ok=True)
         return
     followed = min(config.n, FOLLOWED)
-    crowd = generator.crowd(range(followed), config.seed, samples.plan, samples.aim)
+    span = range(config.first, config.first + followed)
+    crowd = generator.crowd(span, config.seed, samples.plan, samples.aim)
     states = trajectory(generator, samples.walk, crowd)
     with atomic_write(folder / TRAJECTORY) as path:
         draw_trajectory(states, generator.spec.modality, path)
@@ -163,6 +181,8 @@ def write_record(
         "device": str(generator.device),
         **_reached(result.run, result.metrics),
     }
+    if result.enough is not None:
+        content["enough"] = _passed(result.enough, result.run.totals)
     if result.control is not None:
         content["unguided"] = _reached(result.control, result.before)
     if result.scorer is not None and result.run.samples.steering is not None:
@@ -173,12 +193,24 @@ def write_record(
 
 
 def _reached(run: Run, metrics: dict[str, float]) -> dict[str, Any]:
-    samples = run.samples
+    totals = run.totals
     return {
-        "evaluations_per_molecule": samples.evaluations,
-        "seconds": {"network": samples.network_seconds, "chemistry": samples.chemistry_seconds},
+        "evaluations_per_molecule": run.samples.evaluations,
+        "attempts": totals.attempts,
+        "seconds": {"network": totals.network_seconds, "chemistry": totals.chemistry_seconds},
         "metrics": for_json(metrics),
-        "reasons": dict(reasons(samples).most_common()),
+        "reasons": dict(totals.reasons.most_common()),
+    }
+
+
+def _passed(enough: Enough, totals: Totals) -> dict[str, Any]:
+    return {
+        "asked": enough.n,
+        "passed": totals.passed,
+        "share": totals.passed / totals.attempts,
+        "conditions": str(enough),
+        "max_attempts": enough.most,
+        "refused": dict(totals.refused.most_common()),
     }
 
 
@@ -195,8 +227,3 @@ def _guidance(scorer: Remembered, steering: Steering) -> dict[str, Any]:
         "scored_molecules": len(scorer.known),
         "errors": dict(scorer.errors().most_common()),
     }
-
-
-def reasons(samples: Samples) -> Counter[str]:
-    """Count how many molecules failed for each reason, whichever atom it was at."""
-    return Counter(without_place(r) for r in samples.reasons if r is not None)

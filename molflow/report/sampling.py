@@ -130,7 +130,7 @@ def _measures(result: Result) -> list[Measure]:
 
 
 def _title(config: SampleConfig, result: Result) -> str:
-    title = f"{len(result.run.samples):,} molecules"
+    title = f"{result.run.totals.attempts:,} molecules"
     if config.scaffold:
         title += f" on {config.scaffold}"
     if result.scorer is not None:
@@ -150,6 +150,14 @@ def _summary(config: SampleConfig, result: Result) -> str:
     aim = result.run.samples.aim
     words += [f"Asked for {aim}."] if aim is not None else []
     words += _guided(result)
+    totals, shown = result.run.totals, len(result.run.samples)
+    if result.enough is not None:
+        words.append(
+            f"{totals.passed:,} of {totals.attempts:,} attempts passed ({result.enough}); numbers "
+            "are of all attempts."
+        )
+    if shown < totals.attempts:
+        words.append(f"Charts and molecules are of the first {shown:,} attempts.")
     if result.training is None:
         words.append("The training set is not here, so that nothing is compared with it.")
     else:

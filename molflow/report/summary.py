@@ -6,38 +6,70 @@ the best molecule nor failing on the worst helps; validity stands beside.
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import nan
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from molflow.chem.constraints import Plan
-from molflow.chem.holding import decorated
-from molflow.chem.properties import PROPERTIES
+from molflow.chem.sanitisation import without_place
 from molflow.guidance.scores import Remembered, has_score
-from molflow.metrics.similarity import (
-    References,
-    fingerprints,
-    internal_diversity,
-    nearest_similarity,
-)
+from molflow.metrics.text import TextReference
+from molflow.report.sums import Sums, mean, scored_numbers
 
 if TYPE_CHECKING:
-    from rdkit import Chem
-
     from molflow.chem.aggregation import Scored
+    from molflow.enough import Enough
     from molflow.guidance.guided import Steering
+    from molflow.metrics.similarity import References
     from molflow.modality import Known
     from molflow.samples import Samples
 
-TOP = 10
-"""The best tenth has one molecule of every 10 begun."""
-DIVERSE = 10_000
-"""The pairs of so many molecules at most, the first ones, make the internal diversity."""
+
+@dataclass(frozen=True)
+class Totals:
+    """These are of all attempts of a sampling, whether or not they are kept in memory.
+
+    Attributes:
+        attempts: their number.
+        network_seconds: wall time of the network and the scores.
+        chemistry_seconds: wall time of the judgement of chemistry.
+        reasons: how many are not strictly valid, by reason, whichever atom it was at.
+        refused: how many do not pass, by reason, where they were made until there were enough.
+    """
+
+    attempts: int
+    network_seconds: float
+    chemistry_seconds: float
+    reasons: Counter[str]
+    refused: Counter[str]
+
+    @classmethod
+    def of(cls, samples: Samples) -> Totals:
+        """Count attempts that are all here."""
+        reasons = Counter(without_place(r) for r in samples.reasons if r is not None)
+        refused = Counter(r for r in samples.refused or () if r is not None)
+        seconds = samples.network_seconds, samples.chemistry_seconds
+        return cls(len(samples), *seconds, reasons, refused)
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.attempts + other.attempts,
+            self.network_seconds + other.network_seconds,
+            self.chemistry_seconds + other.chemistry_seconds,
+            self.reasons + other.reasons,
+            self.refused + other.refused,
+        )
+
+    @property
+    def chosen(self) -> int:
+        """Count the strictly valid ones that nothing else was held against."""
+        return self.attempts - max(self.reasons.total(), self.refused.total())
+
+    @property
+    def passed(self) -> int:
+        """Count the attempts that nothing was held against."""
+        return self.attempts - self.refused.total()
 
 
 @dataclass(frozen=True)
@@ -45,27 +77,20 @@ class Run:
     """A run is one sampling.
 
     Attributes:
-        samples: the attempts.
+        samples: the attempts; of a sampling in several parts the first ones.
         scores: of every attempt, None where it is not strictly valid; empty where nothing is
             scored.
+        whole: of all attempts, where there are more than these.
     """
 
     samples: Samples
     scores: Sequence[Scored | None] = ()
+    whole: Totals | None = None
 
     @cached_property
-    def distinct(self) -> dict[str, int]:
-        """Find the distinct strictly valid molecules: SMILES -> index of the first of its kind."""
-        found: dict[str, int] = {}
-        for i, one in enumerate(self.samples):
-            if one.strict is not None:
-                found.setdefault(one.strict, i)
-        return found
-
-    @property
-    def valid(self) -> list[Chem.Mol]:
-        """List the strictly valid molecules."""
-        return [mol for mol in self.samples.molecules if mol is not None]
+    def totals(self) -> Totals:
+        """Count all attempts of the sampling."""
+        return Totals.of(self.samples) if self.whole is None else self.whole
 
 
 @dataclass(frozen=True)
@@ -80,6 +105,7 @@ class Result:
         scorer: None where nothing is scored.
         training: SMILES, or None and the obstacle.
         obstacle: why there are no training molecules.
+        enough: how many molecules had to pass, None where attempts were asked for.
     """
 
     run: Run
@@ -89,6 +115,7 @@ class Result:
     scorer: Remembered | None = None
     training: Sequence[str] | None = None
     obstacle: str = ""
+    enough: Enough | None = None
 
 
 def measure_samples(
@@ -118,72 +145,23 @@ def measure_samples(
         training: known molecules or text.
         references: fingerprints of training molecules.
     """
-    if not run.samples.spec.modality.molecular:
-        return {
-            **_scores(run),
-            **run.samples.metrics(training),
-            **_kept(run),
-            "evaluations": float(run.samples.evaluations),
-        }
-    return {
-        **_scores(run),
-        **run.samples.metrics(training),
-        "internal_diversity": internal_diversity(fingerprints(run.valid[:DIVERSE])),
-        **({} if references is None else {"nearest_training": _nearest(run, references)}),
-        **_kept(run),
-        **_reached(run),
-        "evaluations": float(run.samples.evaluations),
-    }
-
-
-def _scores(run: Run) -> dict[str, float]:
-    if not run.scores:
-        return {}
-    found = (run.scores[i] for i in run.distinct.values())
-    totals = sorted((s.total for s in found if s is not None and has_score(s)), reverse=True)
-    best = totals[: math.ceil(len(totals) / TOP)]
-    return {"scored": len(totals), "mean_score": mean(totals), "top_score": mean(best)}
-
-
-def _nearest(run: Run, references: References) -> float:
-    mols = (run.samples[i].mol for i in run.distinct.values())
-    prints = fingerprints(mol for mol in mols if mol is not None)
-    return mean(nearest_similarity(prints, references))
-
-
-def _kept(run: Run) -> dict[str, float]:
     samples = run.samples
-    if samples.plan is None:
-        return {}
-    numbers = {"kept": mean(samples.kept)}
-    if not samples.spec.modality.molecular:
-        return numbers
-    strict = [i for i, one in enumerate(samples) if one.reason is None]
-    numbers["kept_valid"] = mean([samples.kept[i] for i in strict])
-    plan = samples.plan
-    if isinstance(plan, Plan) and plan.scaffold.marks.any():
-        numbers["decorated"] = mean([decorated(graph, plan) for graph in samples.graphs])
-    if isinstance(plan, Plan) and plan.scaffold.mol is not None:
-        numbers["substructure"] = mean([bool(samples.substructure[i]) for i in strict])
-    return numbers
-
-
-def _reached(run: Run) -> dict[str, float]:
-    if run.samples.aim is None:
-        return {}
-    mols = [run.samples[i].mol for i in run.distinct.values()]
-    numbers = {}
-    for name, asked in run.samples.aim.values.items():
-        values = [PROPERTIES[name].value(mol)[0] for mol in mols if mol is not None]
-        values = [value for value in values if not math.isnan(value)]
-        numbers[f"{name}_mean"] = mean(values)
-        numbers[f"{name}_off"] = mean([abs(value - asked) for value in values])
-    return numbers
-
-
-def mean(values: Sequence[float]) -> float:
-    """Average values; nan of no value."""
-    return float(np.mean(values)) if len(values) else nan
+    if samples.spec.modality.molecular:
+        assert not isinstance(training, TextReference)
+        sums = Sums(training, references)
+        sums.add(samples, run.scores)
+        return sums.numbers()
+    scored = {}
+    if run.scores:
+        first = {one.strict: i for i, one in reversed(list(enumerate(samples)))}
+        found = (run.scores[i] for i in first.values())
+        scored = scored_numbers([s.total for s in found if s is not None and has_score(s)])
+    return {
+        **scored,
+        **samples.metrics(training),
+        **({} if samples.plan is None else {"kept": mean(samples.kept)}),
+        "evaluations": float(samples.evaluations),
+    }
 
 
 def steering_numbers(steering: Steering) -> dict[str, float]:

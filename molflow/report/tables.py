@@ -8,11 +8,12 @@ from textwrap import indent
 
 from molflow.config import SampleConfig
 from molflow.console import table, written
+from molflow.enough import Enough
 from molflow.files import TEXTS
 from molflow.guidance.scores import Remembered
 from molflow.modality import Modality
-from molflow.report.results import PAGE, reasons
-from molflow.report.summary import Result, steering_numbers
+from molflow.report.results import PAGE
+from molflow.report.summary import Result, Totals, steering_numbers
 
 SHOWN = 8
 """A table has so many reasons and errors."""
@@ -33,7 +34,8 @@ def print_result(config: SampleConfig, result: Result) -> None:
     walk = samples.walk
     modality = samples.spec.modality
     things = modality.things
-    title = f"{len(samples):,} {things}, {walk}, seed {config.seed}"
+    totals = result.run.totals
+    title = f"{totals.attempts:,} {things}, {walk}, seed {config.seed}"
     if result.scorer is None or result.control is None:
         table(title, ("metric", "value"), _known(result.metrics))
     else:
@@ -48,21 +50,34 @@ def print_result(config: SampleConfig, result: Result) -> None:
         print(_about_kept(config, modality))
     if result.obstacle:
         print(f"what needs the training set was not measured: {result.obstacle}")
-    failed = reasons(samples).most_common(SHOWN)
+    failed = totals.reasons.most_common(SHOWN)
     _counts("commonest reasons of failure", "reason", failed, things)
+    if result.enough is not None:
+        _enough(result.enough, totals, things)
     if result.scorer is not None:
         _errors(result.scorer, things)
     if not modality.molecular:
         print(f"the first of {TEXTS}:")
         for text in samples.texts[:READ]:
             print(indent(text, "  "))
-    network, chemistry = samples.network_seconds, samples.chemistry_seconds
-    rate = len(samples) / (network + chemistry)
+    network, chemistry = totals.network_seconds, totals.chemistry_seconds
+    rate = totals.attempts / (network + chemistry)
     first = "network" if result.scorer is None else "network and scores"
     second = f", chemistry {chemistry:.2f} s" if modality.molecular else ""
     page = config.report and modality.molecular
     print(f"speed:   {written(rate, 3)} {things}/s ({first} {network:.2f} s{second})")
     print(f"results: {config.out}{f', with {PAGE}' if page else ''}")
+
+
+def _enough(enough: Enough, totals: Totals, things: str) -> None:
+    """Print why attempts did not pass, and how many did."""
+    refused = totals.refused.most_common()
+    _counts(f"why {things} did not pass ({enough})", "reason", refused, things)
+    share = totals.passed / totals.attempts
+    line = f"{totals.passed:,} of {totals.attempts:,} attempts passed ({share:.1%})"
+    if totals.passed < enough.n:
+        line += f": fewer than the {enough.n:,} that were asked for, at max_attempts={enough.most}"
+    print(line)
 
 
 def _about_kept(config: SampleConfig, modality: Modality) -> str:

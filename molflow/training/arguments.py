@@ -14,6 +14,8 @@ from molflow.errors import InputError
 from molflow.training.record import read_record
 
 OWN_FOLDER = ("out", "resume", "take_over")
+RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "RANK", "SLURM_PROCID")
+"""Variables in which Lightning, torchrun and SLURM number processes; the first is 0 in all."""
 
 
 def configure(arguments: list[str]) -> tuple[TrainConfig, list[str]]:
@@ -78,5 +80,5 @@ def anchored(argument: str) -> str:
 
 
 def is_main_process() -> bool:
-    """False in the processes that a distributed run starts beside the first."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    """False in the processes that a distributed run starts beside the first, on any machine."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)

@@ -43,7 +43,7 @@ overhead.
 
 
 def processes(settings: TrainerConfig) -> int:
-    """The number of devices that share a batch: as asked, else one, or up to one for each CPU core.
+    """The number of devices of this machine: as asked, else one, or up to one for each CPU core.
 
     A CPU core with a process of its own does more than as one of several threads. The number of
     processes that were started already stands.
@@ -53,10 +53,13 @@ def processes(settings: TrainerConfig) -> int:
     """
     size, asked = settings.batch_size, settings.devices
     if asked is None and "LOCAL_RANK" in os.environ:
-        asked = int(os.environ.get("WORLD_SIZE", 1))
-    if asked is not None and size % asked:
+        asked = int(os.environ.get("WORLD_SIZE", 1)) // settings.nodes
+    if asked is None and settings.nodes > 1:
+        asked = 1
+    if asked is not None and size % (asked * settings.nodes):
         divide = f"trainer.batch_size={size}: not a multiple of trainer.devices={asked}"
-        raise InputError(f"{divide}, which share it")
+        of_each = f" on each of trainer.nodes={settings.nodes}" if settings.nodes > 1 else ""
+        raise InputError(f"{divide}{of_each}, which share it")
     if asked is not None:
         _warn_of_crowding(settings, asked)
         return asked
@@ -120,7 +123,7 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
     Args:
         config: of the run.
         trial: the callback that samples.
-        devices: how many of the hardware in ``config``.
+        devices: how many of the hardware in ``config``, on each machine.
 
     Raises:
         InputError: the hardware is not to be had here.
@@ -134,6 +137,7 @@ def make_trainer(config: TrainConfig, trial: Trial, devices: int) -> pl.Trainer:
         "accumulate_grad_batches": settings.accumulate,
         "accelerator": settings.accelerator,
         "devices": devices,
+        "num_nodes": settings.nodes,
         "strategy": settings.strategy,
         "precision": "bf16-mixed" if wants_bf16(settings) else "32-true",
         "logger": make_loggers(config),

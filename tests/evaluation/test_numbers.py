@@ -37,8 +37,8 @@ def measured(letters_for_chemnet, monkeypatch) -> Measure:
         texts: Sequence[str], suite: str = "standard", force: bool = True, **changes: object
     ) -> Evaluation:
         stream = ((Row(i, text), judge_smiles(text)) for i, text in enumerate(texts))
-        attempts = collect(stream, lambda failure: None)
         reference = Reference(**{"name": "made", "splits": SPLITS, **changes})
+        attempts = collect(stream, lambda failure: None, reference.training)
         return evaluate_suite(suite, Subject(attempts, WANTED[suite]), reference, force)
 
     return measured

@@ -24,9 +24,9 @@ ROWS = ["CCO", "CCO.O", "CN(C)(C)C", "C(", "", "c1ccccc1", "<b>x</b>"]
 def verdict(letters_for_chemnet, tmp_path: Path) -> Verdict:
     path = tmp_path / "mine.csv"
     path.write_text("smiles,x\n" + "".join(f"{row},1\n" for row in ROWS))
-    source = from_file(path, Columns("smiles"), None, lambda failure: None)
-    subject = Subject(source.attempts, WANTED["standard"])
     reference = Reference("made", SPLITS)
+    source = from_file(path, Columns("smiles"), None, lambda failure: None, reference.training)
+    subject = Subject(source.attempts, WANTED["standard"])
     config = load_config("evaluate", [f"samples={path}", "reference=qm9"])
     evaluation = evaluate_suite("standard", subject, reference, force=True)
     return Verdict(config, source, subject, reference, evaluation)

@@ -354,6 +354,16 @@ def test_as_many_devices_as_asked_share_a_batch_that_can_be_shared_out() -> None
         processes(TrainerConfig(devices=4, batch_size=250))
 
 
+def test_the_devices_of_all_machines_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    cores(monkeypatch, 8)
+    assert processes(TrainerConfig(nodes=2, accelerator="cpu")) == 1
+    with pytest.raises(InputError, match=r"devices=4 on each of trainer\.nodes=3, which share it"):
+        processes(TrainerConfig(nodes=3, devices=4, batch_size=256))
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    assert processes(TrainerConfig(nodes=2, accelerator="cpu")) == 4
+
+
 def test_more_processes_than_cores_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     crowd = len(os.sched_getaffinity(0)) + 1
     processes(TrainerConfig(devices=crowd, batch_size=crowd, accelerator="cpu"))

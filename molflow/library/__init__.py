@@ -1,0 +1,1 @@
+"""A library of molecules of any size, made in parts."""
