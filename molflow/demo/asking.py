@@ -1,4 +1,4 @@
-"""What the controls of the page ask for becomes the configuration of ``molflow.sample``.
+"""The values of the controls become the configuration of ``molflow.sample``.
 
 The server holds every bound itself, as a browser can send anything.
 """
@@ -51,7 +51,7 @@ FIELDS = ("all", "atoms", "pairs")
 
 @dataclass(frozen=True)
 class Goal:
-    """What is wanted of one property; low and high are read where ``wish`` is RANGE."""
+    """A wish for one property; low and high are read where it is RANGE."""
 
     name: str
     wish: str
