@@ -1,4 +1,4 @@
-"""The answers of the page to its controls, as HTML and texts: no Gradio here.
+"""The page answers its controls with HTML and texts: no Gradio here.
 
 Every answer makes the checks that the programs make, and raises their InputError.
 """

@@ -1,4 +1,4 @@
-"""The controls of the page as a configuration of ``molflow.sample``.
+"""The values of the controls become the configuration of ``molflow.sample``.
 
 The server holds every bound itself, as a browser can send anything.
 """
@@ -20,8 +20,8 @@ from molflow.sampling.walk import AUTO
 
 if TYPE_CHECKING:
     from molflow.guidance.guides import Guide
-    from molflow.library.task import SampleTask
     from molflow.model.spec import ModelSpec
+    from molflow.library.task import SampleTask
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "n": (1, 200),
@@ -51,7 +51,7 @@ FIELDS = ("all", "atoms", "pairs")
 
 @dataclass(frozen=True)
 class Goal:
-    """The wish for one property; low and high are read where ``wish`` is RANGE."""
+    """A wish for one property; low and high are read where it is RANGE."""
 
     name: str
     wish: str

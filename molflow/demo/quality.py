@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """A card on quality: the sentences before its table, and the rows of that."""
+    """A card tells of quality in the sentences before its table, and in the rows of that."""
 
     note: str = ""
     rows: tuple[Row, ...] = ()

@@ -19,6 +19,7 @@ PLACES = [
     ("sample", "guidance.components", ["checkpoint=x"]),
     ("check", "checkpoint", []),
     ("check", "out", ["checkpoint=x"]),
+    ("demo", "checkpoint", []),
     ("evaluate", "samples", []),
     ("evaluate", "reference", []),
     ("evaluate", "reference_test", []),
