@@ -20,8 +20,8 @@ from molflow.sampling.walk import AUTO
 
 if TYPE_CHECKING:
     from molflow.guidance.guides import Guide
-    from molflow.model.spec import ModelSpec
     from molflow.library.task import SampleTask
+    from molflow.model.spec import ModelSpec
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "n": (1, 200),
