@@ -35,14 +35,22 @@ class Samples(Tabulated):
 
     ``samples[3]`` is what chemistry says of molecule 3, ``samples[:24]`` the first 24.
 
-    things: what the network made, a graph or a text each. checked: what chemistry says of each.
-    walk: how it was made. network_seconds, chemistry_seconds: wall time of the two parts; the
-    scores that guidance asks for are in the first. plan: of the constraints. steering: what
-    guidance did. aim: what properties were asked for. scored: of every attempt of a guided
-    sampling, None where it is not strictly valid or was not asked about. parts: the components of
-    that score, none of a function of the user. indices: of the attempts among all of their seed; by
-    default they count from 0. refused: why an attempt does not pass, None for those that do, where
-    they were made until there were enough (`enough.Enough`).
+    Attributes:
+        things: what the network made, a graph or a text each.
+        checked: what chemistry says of each.
+        spec: of the model.
+        walk: how they were made.
+        network_seconds: wall time of the network, scores that guidance asks for included.
+        chemistry_seconds: wall time of the checks.
+        plan: of the constraints.
+        steering: what guidance did.
+        aim: the properties that were asked for.
+        scored: the score of every attempt of a guided sampling, None where it is not strictly valid
+            or was not asked about.
+        parts: the components of that score, none of a function of the user.
+        indices: of the attempts among all of their seed; by default they count from 0.
+        refused: why an attempt does not pass, None for those that do, where they were made until
+            there were enough (`enough.Enough`).
     """
 
     things: list[Thing]

@@ -11,14 +11,13 @@ from tempfile import TemporaryDirectory
 
 from molflow.chem.describing import DESCRIBED
 from molflow.config import SampleConfig
-from molflow.demo.making import joined
 from molflow.errors import InputError
 from molflow.files import CSV, SDF
 from molflow.guidance.scores import SCORE
 from molflow.report.charts import number, percent
 from molflow.report.drawing import attempts, draw
 from molflow.report.values import Attempt
-from molflow.samples import Samples
+from molflow.samples import Samples, joined
 from molflow.saving import write_csv, write_sdf
 
 ALL, VALID, DISTINCT = KINDS = ("all", "valid", "valid, distinct")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from molflow.config import SampleConfig
@@ -107,18 +107,3 @@ def plan_run(config: SampleConfig, models: Models) -> Run:
     require_budget(task, guide)
     told = tuple(f"{config.checkpoint} {caution}." for caution in cautions(task, guide))
     return Run(task, guide, told)
-
-
-def joined(parts: Sequence[Samples]) -> Samples:
-    """Put batches of one run together, in order."""
-    first, scored = parts[0], parts[0].scored
-    if scored is not None:
-        scored = [one for part in parts for one in part.scored or ()]
-    return replace(
-        first,
-        things=[thing for part in parts for thing in part.things],
-        checked=[one for part in parts for one in part.checked],
-        network_seconds=sum(part.network_seconds for part in parts),
-        chemistry_seconds=sum(part.chemistry_seconds for part in parts),
-        scored=scored,
-    )

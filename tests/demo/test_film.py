@@ -54,7 +54,7 @@ def test_every_frame_is_a_posterior_and_the_last_is_sure(four):
 
 
 def test_the_film_ends_at_the_molecule_of_the_run_where_it_has_its_steps(task):
-    made = task.run(None)
+    made = task.make_all(None)
     for i in (0, 5, 11):
         assert film(task, i, 3).checked.smiles == made.smiles[i]
 
