@@ -146,7 +146,8 @@ def _created(path: Path, mine: Claim) -> bool:
     except OSError as error:
         raise unwritable(path.parent, error) from error
     finally:
-        written.unlink(missing_ok=True)
+        with suppress(OSError):  # It was never written, where there is no folder.
+            written.unlink(missing_ok=True)
     return True
 
 

@@ -457,7 +457,7 @@ def test_help_is_printed_without_loading_torch_or_rdkit():
         "print([name for name in ('torch', 'rdkit', 'hydra', 'rich') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "python -m molflow.sample" in done.stdout
+    assert "molflow sample [key=value" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
 
 
