@@ -14,7 +14,6 @@ from random import Random
 
 import pytest
 
-from molflow.config.programs import PROGRAMS
 from molflow.console import error_line
 from molflow.errors import InputError
 
@@ -26,8 +25,8 @@ NETWORK = {
     "train": "molflow.model.network.build_network",
     "sample": "molflow.sample.carry_out",
     "optimize": "molflow.optimization.run.carry_out",
-    "evaluate": "molflow.evaluation.numbers.evaluate",
-    "check": "molflow.health.probes.measure",
+    "evaluate": "molflow.evaluation.numbers.evaluate_suite",
+    "check": "molflow.health.probes.measure_flow_map",
 }
 """Where the work of each program begins, once its inputs are read."""
 
@@ -124,7 +123,7 @@ def run(program: str, faults, place: Path, count: int, seed: str) -> None:
     assert not found, f"{len(found)} faults\n{listing}"
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", NETWORK)
 def test_any_input_is_read_or_refused_in_one_line(program, faults, place, monkeypatch):
     monkeypatch.setattr(NETWORK[program], reach)
     run(program, faults, place, QUICK, f"{program} quick")
@@ -132,7 +131,7 @@ def test_any_input_is_read_or_refused_in_one_line(program, faults, place, monkey
 
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", range(PIECES))
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", NETWORK)
 def test_ten_thousand_inputs_are_read_or_refused_in_one_line(
     program, piece, faults, place, monkeypatch
 ):
@@ -141,7 +140,7 @@ def test_ten_thousand_inputs_are_read_or_refused_in_one_line(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", NETWORK)
 def test_whole_runs_end_well_or_in_one_line(program, faults, place, undrawn):
     run(program, faults, place, WHOLE, f"{program} whole")
 
