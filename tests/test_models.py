@@ -28,9 +28,10 @@ def numbers(one: Released) -> dict[str, str]:
     asked = {part.partition("=")[::2] for part in one.recommended.split()}
     (steps,) = (value for key, value in asked if key == "steps")
     wanted = {steps, *(f"{key}={value}" for key, value in asked if key.startswith("noise"))}
+    named = wanted | {value for key, value in asked if key == "method"}
     for head, _, *rows in tables(PRETRAINED / one.name / "README.md"):
         for row in rows:
-            if head[0] == "steps" and set(re.split(r"[,`\s]+", row[0])) - {""} == wanted:
+            if head[0] == "steps" and set(re.split(r"[,`\s]+", row[0])) - {""} in (wanted, named):
                 return dict(zip(head, row, strict=True))
     raise AssertionError(f"{one.name}: no row of {wanted}")
 
