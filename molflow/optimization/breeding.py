@@ -132,7 +132,7 @@ class Breeder:
         seen = set(known)
         for wave in range(WAVES):
             random = np.random.default_rng([self.seed, round_, CHILDREN, wave])
-            lack = self._lack(wanted, got, wave, random)
+            lack = self._lack(wanted, got, len(population) > 0 and wave >= MODEL_WAVES, random)
             if not lack.any():
                 break
             children = [
@@ -154,15 +154,16 @@ class Breeder:
         self,
         wanted: NDArray[np.int64],
         got: NDArray[np.int64],
-        wave: int,
+        late: bool,
         random: np.random.Generator,
     ) -> NDArray[np.int64]:
-        """The number that each arm is to make in a wave; late ones leave the places of models to
-        others.
+        """The number that each arm is to make in a wave.
+
+        Late ones leave the places of models to others, which need parents.
         """
         others = np.array([not arm.move.model for arm in self.arms])
         missing = int(wanted.sum() - got.sum())
-        if wave < MODEL_WAVES or not others.any() or missing <= 0:
+        if not late or not others.any() or missing <= 0:
             return np.maximum(wanted - got, 0) if missing > 0 else np.zeros_like(wanted)
         shares = np.where(others, got + 1.0, 0.0)
         chosen = random.choice(len(wanted), missing, p=shares / shares.sum())
