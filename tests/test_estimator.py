@@ -32,7 +32,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> MolflowGenerator:
     """After two steps from scratch. Not to be changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOLFLOW_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("molflow.pictures.draw_run", lambda logs, path: path.touch())
+        patch.setattr("molflow.training.curves.draw_run", lambda logs, path: path.touch())
         return MolflowGenerator(minutes=None, steps=3, seed=5, options=FEW).fit(SMILES)
 
 

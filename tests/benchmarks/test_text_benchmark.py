@@ -17,7 +17,6 @@ from molflow.sampling.walk import Route, Walk, plan_walk
 
 pytest.importorskip("benchmarks.text", reason="the folder benchmarks is not here")
 
-import molflow.generator
 from benchmarks.common.measuring import WalkOptions
 from benchmarks.text import rows
 from benchmarks.text.__main__ import compared, main
@@ -69,7 +68,7 @@ class StandIn:
 @pytest.fixture
 def model(data: TextDataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StandIn:
     made = StandIn(data)
-    monkeypatch.setattr(molflow.generator, "load", lambda checkpoint: made)
+    monkeypatch.setattr("molflow.loading.load", lambda checkpoint: made)
     monkeypatch.setattr(rows, "dataset_of", lambda spec: made.data)
     monkeypatch.setenv("MOLFLOW_CACHE", str(tmp_path / "cache"))
     return made

@@ -16,6 +16,7 @@ PLACES = [
     ("train", "checkpoint", []),
     ("sample", "checkpoint", []),
     ("sample", "out", ["checkpoint=x"]),
+    ("sample", "resume", ["checkpoint=x"]),
     ("sample", "guidance.components", ["checkpoint=x"]),
     ("check", "checkpoint", []),
     ("check", "out", ["checkpoint=x"]),

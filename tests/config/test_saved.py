@@ -69,7 +69,7 @@ def test_every_text_reads_back_as_it_stands(text, tmp_path_factory):
 def test_the_file_has_plain_values_under_the_names_of_the_command_line(tmp_path):
     write_config(tmp_path, load_config("sample", GUIDED))
     plain = yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8"))
-    assert set(plain) == set(keys(SampleConfig)) - {"take_over"}
+    assert set(plain) == set(keys(SampleConfig)) - {"take_over", "resume"}
     assert plain["guidance.objective"] == "qed:max,logp:2.5±0.5"
     assert plain["atoms"] is None
 
