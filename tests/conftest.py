@@ -22,6 +22,7 @@ from molflow.flow.state import Fields, State
 from molflow.graph.state import blank_state
 from molflow.graph.transformer import GraphTransformer
 from molflow.metrics import chemnet
+from molflow.model.checkpoint import save_model
 from molflow.model.network import build_network
 from molflow.model.spec import ModelSpec
 from molflow.sequence.state import blank_tokens
@@ -282,6 +283,19 @@ def log_weights_fixture() -> Callable[..., Tensor]:
 @pytest.fixture(scope="session", name="perturbed")
 def perturbed_fixture() -> Callable[..., nn.Module]:
     return perturbed
+
+
+@pytest.fixture(scope="session")
+def of_chance() -> Callable[[Path], Path]:
+    """Saves a model in a folder that was never trained: valid and invalid molecules of up to four
+    atoms."""
+
+    def save(folder: Path) -> Path:
+        spec = tiny_spec()
+        save_model(folder, perturbed(fresh(spec), seed=2, size=0.3), spec)
+        return folder
+
+    return save
 
 
 @pytest.fixture(scope="session", name="full_size")

@@ -38,14 +38,8 @@ MOLECULES = ["C", "N", "O", "CC", "CN", "CO", "CCC", "CCO", "CCN", "C=O", "C#N",
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory, perturbed, tiny_spec) -> Path:
-    """A model that was never trained and makes valid and invalid molecules, of up to four atoms."""
-    folder = tmp_path_factory.mktemp("model")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        spec = tiny_spec()
-        save_model(folder, perturbed(build_network(spec), seed=2, size=0.3), spec)
-    return folder
+def checkpoint(of_chance, tmp_path_factory) -> Path:
+    return of_chance(tmp_path_factory.mktemp("model"))
 
 
 def run(checkpoint: Path, out: Path, *arguments: str) -> None:

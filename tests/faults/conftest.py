@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-import torch
 from rdkit import Chem
 
 from molflow.chem.properties import PROPERTIES
@@ -19,8 +18,6 @@ from molflow.config.key import Key, keys
 from molflow.config.programs import PROGRAMS
 from molflow.config.recipes import groups
 from molflow.files import CONFIG, WEIGHTS
-from molflow.model.checkpoint import save_model
-from molflow.model.network import build_network
 
 # fmt: off
 MOLECULES = [
@@ -325,13 +322,10 @@ def score_name(request) -> str:
 
 
 @pytest.fixture(scope="module")
-def faults(tmp_path_factory, tiny_spec, perturbed) -> Faults:
+def faults(tmp_path_factory, of_chance) -> Faults:
     """Inputs around a model that was never trained."""
     folder = tmp_path_factory.mktemp("faults")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        spec = tiny_spec()
-        save_model(folder / "model", perturbed(build_network(spec), seed=2, size=0.3), spec)
+    model = of_chance(folder / "model")
     molecules = folder / "sound.csv"
     molecules.write_text("smiles\n" + "\n".join(MOLECULES) + "\n")
-    return Faults(folder, folder / "model", molecules)
+    return Faults(folder, model, molecules)

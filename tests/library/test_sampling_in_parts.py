@@ -11,13 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 from molflow.errors import InputError
 from molflow.generator import Generator
 from molflow.library.parts import Parts
-from molflow.model.checkpoint import save_model
-from molflow.model.network import build_network
 from molflow.sample import main
 
 pytestmark = pytest.mark.usefixtures("composed_once", "undrawn")
@@ -26,14 +23,8 @@ TABLES = ("samples.csv", "samples.smi", "samples.sdf")
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory, perturbed, tiny_spec) -> Path:
-    """A model that was never trained and makes valid and invalid molecules, of up to four atoms."""
-    folder = tmp_path_factory.mktemp("model")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        spec = tiny_spec()
-        save_model(folder, perturbed(build_network(spec), seed=2, size=0.3), spec)
-    return folder
+def checkpoint(of_chance, tmp_path_factory) -> Path:
+    return of_chance(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
