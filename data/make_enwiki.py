@@ -64,7 +64,7 @@ def articles(wheel: Path) -> Iterator[str]:
 
 
 def cleaned(source: str) -> str:
-    """What a reader sees of an article, in 27 symbols; its markup is that of 2016's Wikipedia."""
+    """The readable text of an article, in 27 symbols; its markup is that of 2016's Wikipedia."""
     for escape, character in ESCAPES.items():
         source = source.replace(escape, character)
     for pattern in REMOVED:

@@ -1,4 +1,4 @@
-"""What the scripts beside it share: a wheel that pip fetches, text that is written compressed."""
+"""Shared by the scripts beside it: a wheel that pip fetches, text that is written compressed."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def source_of(path: Path, name: str) -> str:
 
 
 def section_of(path: Path, name: str) -> str:
-    """What the program of that name wrote between its markers."""
+    """The text that the program of that name wrote between its markers."""
     text = path.read_text(encoding="utf-8")
     found = re.search(rf"<!-- {name}: written by .*? -->\n(.*)<!-- {name}: end -->", text, re.S)
     if found is None:

@@ -45,5 +45,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is to use."""
+    """The names that there are to use."""
     return [*__all__, "__version__"]

@@ -68,7 +68,7 @@ def run(task: BenchmarkTask, budget: int, seed: int, start: Sequence[str]) -> li
 
 
 class _Generations:
-    """What mol-ga asks for the scores of a generation; raises Spent at the end of a run."""
+    """The scores of a generation for mol-ga; raises Spent at the end of a run."""
 
     def __init__(self, oracle: Budget, seed: int) -> None:
         self.oracle, self.stale = oracle, 0

@@ -95,7 +95,7 @@ def _model(result: Mapping[str, Any]) -> str:
 
 
 def _unusual(result: Mapping[str, Any]) -> list[str]:
-    """What the walks of a file had that those of others have not."""
+    """The settings that the walks of a file had and those of others have not."""
     from molflow.sampling.walk import read_noise_scale
 
     scale = read_noise_scale(str(result["config"].get("noise_scale", 1)))
